@@ -1,0 +1,47 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench pretrain tables notebooks clean
+PYTHON ?= python3
+RUN := .venv/bin/python -m
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## Make .venv with the pinned versions; once, and again when the pins change
+.venv/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(sys.version_info < (3, 11) and \
+	  f"distill needs Python 3.11 or newer, $(PYTHON) is {v}; name another: make PYTHON=python3.12")'
+	@echo "Setting up .venv with the versions in constraints.txt (once, 2 to 5 minutes) ..."
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,report]'
+	@touch $@
+
+demo: setup ## The paper's question in six cells on this machine, as a table; ARGS="field=value ..." changes it
+	@$(RUN) distill study=demo $(ARGS)
+	@$(RUN) ablations table demo $(ARGS)
+	@echo "Records: runs/demo/*/run.json. What they were made from: artifacts/. Again: make demo, skips what is done."
+
+test: setup ## All tests that need no GPU
+	@$(RUN) pytest
+
+check: setup ## What a change must pass besides the tests: lint, format, types, import arrows
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy
+	@$(RUN) pytest --quiet tests/test_arrows.py
+
+bench: setup ## Measure speed: operators, training, generation, plans
+	@set -e; for file in tests/bench/bench_*.py; do echo "== $$file"; .venv/bin/python $$file; done
+
+pretrain: setup ## Make the students of the embedded world again, from nothing
+	@set -e; for name in micro micro_seed1 micro_clean; do $(RUN) distill.micro.pretrain $$name; done
+
+tables: setup ## Write the table of every study that was run to runs/<study>/table.md and .csv
+	@set -e; for study in $(filter-out logs,$(notdir $(wildcard runs/*))); do for format in md csv; do \
+	  $(RUN) ablations table $$study --format $$format --out runs/$$study/table.$$format; done; done
+
+notebooks: setup ## Run every analysis as a notebook: analysis/*.ipynb
+	@$(RUN) jupytext --to ipynb --execute analysis/*.py
+
+clean: ## Remove caches; artifacts, runs and .venv stay
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info analysis/*.ipynb
+	@find distill ablations analysis tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,32 @@
+"""Finding and reading the JSON records of runs; a broken one is an error, never an absent run."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from distill.cells import RUN
+
+
+def read(path: Path) -> dict[str, Any]:
+    """An object of a JSON file. Raises ValueError naming the file if it is not one."""
+    try:
+        value = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is not JSON ({error}); delete it to have it made again") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} holds a {type(value).__name__}, not an object; delete it")
+    return value
+
+
+def records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every `run.json` in a study's folder, or in those of all studies below `runs`, by name.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: one is not JSON; names it.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}; python -m distill study=NAME makes runs/NAME")
+    for path in sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + RUN)):
+        yield path, read(path)

@@ -1,0 +1,1 @@
+"""One run: problems -> traces -> verified -> selected -> corrupted -> student -> scores."""

@@ -1,0 +1,88 @@
+"""One run, or a sweep of runs: `python -m distill [-m] [overrides]`."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from distill import pipeline, sweep
+from distill.cells import (
+    Outcome,
+    cell_folder,
+    cell_key,
+    percent,
+    read_record,
+    reason,
+    scores,
+    write_failure,
+    write_record,
+)
+from distill.config import Config
+from distill.store import Store
+from distill.tracking import track
+
+
+def run_cell(config: Config, label: str) -> Outcome:
+    """Make one run, or say that it is there already.
+
+    A run that fails leaves `failed.json` in its folder and raises.
+    """
+    begun = time.perf_counter()
+    store = Store(Path(config.artifacts), say=lambda line: print(f"  {line}", flush=True))
+    planned = pipeline.run(config, store.artifact)
+    if not planned:
+        raise ValueError(f"training=none has no stage {config.until.value}; its only stage is evaluate")
+    key = cell_key(planned)
+    folder = cell_folder(config, key)
+    print(f"cell {key[:16]}  {label or '(defaults)'}  -> {folder}", flush=True)
+    record = read_record(folder, planned)
+    state = "done before" if record else "done"
+    if not record:
+        try:
+            with track(config, key, label, folder) as tracker:
+                made = pipeline.run(config, store.produce, tracker.log)
+                record = write_record(folder, config, label, made)
+                tracker.finish(record)
+        except Exception as error:
+            write_failure(folder, label, error)
+            raise
+    return Outcome(label, key, state, scores(record), time.perf_counter() - begun)
+
+
+def _say_what_next(config: Config, outcome: Outcome) -> None:
+    folder = cell_folder(config, outcome.key)
+    for name, score in outcome.scores.items():
+        print(f"{name}: {percent(score)}, truncated {100 * score['truncated']:.1f} %")
+    print(f"{outcome.state} in {outcome.seconds:.1f} s; record {folder / 'run.json'}")
+    print(f"next: python -m ablations table {config.study.name}")
+
+
+@hydra.main(version_base=None, config_path="../conf", config_name="config")
+def main(composed: DictConfig) -> Outcome | None:
+    """Hydra's entry: one cell."""
+    hydra_config = HydraConfig.get()
+    sweeping = hydra_config.mode is RunMode.MULTIRUN
+    label = " ".join(o for o in hydra_config.overrides.task if not o.startswith("study="))
+    begun = time.perf_counter()
+    try:
+        config = sweep.build(composed)
+        outcome = run_cell(config, label)
+    except Exception as error:
+        if not sweeping:
+            logging.getLogger(__name__).debug("failed", exc_info=True)
+            raise
+        print(f"failed: {reason(error)}", file=sys.stderr, flush=True)
+        return Outcome(label, "", "failed", {}, time.perf_counter() - begun, reason(error))
+    if not sweeping:
+        _say_what_next(config, outcome)
+    return outcome
+
+
+if __name__ == "__main__":
+    sweep.register()
+    main()

@@ -1,0 +1,535 @@
+"""Every config of a run, in the order of `conf/`; defaults live here, YAML holds differences only.
+
+Plain dataclasses, because Hydra composes by assignment (a frozen one cannot be composed: Hydra #724);
+they are read-only by rule. Types are checked by Hydra, ranges by `__post_init__`, and fields that mean
+nothing for a choice are set to one value, so that two configs that make the same thing are equal.
+"""
+
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+
+from omegaconf import MISSING
+
+LABEL = {"label": True}
+"""Marks a field that only names a choice: shown everywhere, part of no identity."""
+
+STEP_RULES = ("blank_line", "reflection")
+
+CORRUPTION_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
+    "none": {},
+    "wrong_answers": {"mode": ("natural", "matched", "edited")},
+    "random_digits": {
+        "unit": ("digit", "number"),
+        "scope": ("response", "thought"),
+        "mode": ("independent", "consistent"),
+    },
+    "remove_keywords": {"unit": ("sentence", "keyword"), "mode": ("units", "traces")},
+    "delete_steps": {"mode": ("random", "prefix"), "steps": STEP_RULES},
+    "insert_steps": {"mode": ("replace", "add"), "steps": STEP_RULES},
+    "shuffle_steps": {"steps": STEP_RULES},
+}
+"""Operator -> the fields that it reads -> their choices, the default first. A new operator is a line here,
+a file in `distill/corruptions/` and a YAML in `conf/corruption/`."""
+
+
+class Stage(StrEnum):
+    """The stages of a run, in order."""
+
+    problems = "problems"
+    traces = "traces"
+    verify = "verify"
+    select = "select"
+    corrupt = "corrupt"
+    train = "train"
+    evaluate = "evaluate"
+
+
+class Method(StrEnum):
+    """How the student is trained."""
+
+    none = "none"
+    sft = "sft"
+    lora = "lora"
+
+
+class Schedule(StrEnum):
+    """Learning rate after the warm-up."""
+
+    linear = "linear"
+    cosine = "cosine"
+    constant = "constant"
+
+
+class Batching(StrEnum):
+    """What goes into one optimiser step: the same problems in every arm, whatever was damaged."""
+
+    grouped = "grouped"
+    plain = "plain"
+    packed = "packed"
+
+
+class Dtype(StrEnum):
+    """Number format of weights and activations."""
+
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+    float32 = "float32"
+
+
+class TrackingMode(StrEnum):
+    """Whether W&B runs stay on this machine."""
+
+    offline = "offline"
+    online = "online"
+
+
+@dataclass
+class SamplingConfig:
+    """How tokens are drawn from a model."""
+
+    temperature: float = 0.0
+    """Softmax temperature, >= 0; 0 is greedy."""
+
+    top_p: float = 1.0
+    """Nucleus: smallest set of tokens with this probability, in (0, 1]."""
+
+    max_new_tokens: int = 32_768
+    """Tokens after which a response is cut and counted as truncated, >= 1."""
+
+    seed: int = 0
+    """Base seed of the draws; each (problem, sample) has a stream of its own where the engine allows."""
+
+    def __post_init__(self) -> None:
+        _at_least("sampling.temperature", self.temperature, 0)
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"sampling.top_p must be in (0, 1], got {self.top_p}")
+        _at_least("sampling.max_new_tokens", self.max_new_tokens, 1)
+
+
+@dataclass
+class TeacherConfig:
+    """Who writes the traces. See `conf/teacher/`."""
+
+    name: str = MISSING
+    """A teacher in `distill/teacher.py`: `scripted`, or `model`."""
+
+    model: str | None = field(default=None, metadata={"content": True})
+    """Teacher `model` only: hub id or local folder."""
+
+    revision: str = "main"
+    """Teacher `model` only: branch, tag or commit of a hub model."""
+
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    """Teacher `model` only: how its traces are drawn."""
+
+    samples: int = 1
+    """Traces a problem, >= 1."""
+
+    slip_rate: float = 0.0
+    """Scripted teacher only: share of traces with a slip of arithmetic that ends in a wrong answer."""
+
+    seed: int = 0
+    """Base seed; each trace draws from its own stream, derived from this, the problem and the sample."""
+
+    def __post_init__(self) -> None:
+        _at_least("teacher.samples", self.samples, 1)
+        _share("teacher.slip_rate", self.slip_rate)
+
+
+@dataclass
+class DatasetConfig:
+    """Which problems. See `conf/dataset/`."""
+
+    name: str = MISSING
+    """A source of problems in `distill/problems.py`; also the YAML's file name."""
+
+    hub: str | None = None
+    """Hub id of the data set; None for a source that makes its own problems."""
+
+    revision: str = "main"
+    """Branch, tag or commit of a hub data set."""
+
+    split: str = "train"
+    """Part of the source: `train`, `validation` or `test`."""
+
+    problems: int = 0
+    """How many distinct problems; 0 takes all there are."""
+
+    seed: int = 0
+    """Which of the problems, and in what order."""
+
+    def __post_init__(self) -> None:
+        _at_least("dataset.problems", self.problems, 0)
+        _one_of("dataset.split", self.split, ("train", "validation", "test"))
+
+
+@dataclass
+class SizeConfig:
+    """How many traces the student sees. See `conf/size/`."""
+
+    traces: int = 1000
+    """Traces in the training set, >= 1; fewer than asked for is an error, never a smaller set."""
+
+    def __post_init__(self) -> None:
+        _at_least("size.traces", self.traces, 1)
+
+
+@dataclass
+class PromptConfig:
+    """The text around question, thought and solution, at training and at evaluation. See `conf/prompt/`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    system: str = ""
+    """System message; empty: none is sent."""
+
+    user: str = "{question}"
+    """User message; must contain `{question}`."""
+
+    thought_open: str = MISSING
+    """Text that begins a response."""
+
+    thought_close: str = MISSING
+    """Text between thought and solution; what follows it is read for the answer."""
+
+    solution_close: str = ""
+    """Text that ends a response."""
+
+    def __post_init__(self) -> None:
+        if "{question}" not in self.user:
+            raise ValueError(f"prompt.user must contain {{question}}, got {self.user!r}")
+
+
+@dataclass
+class SelectionConfig:
+    """Which verified traces may train. See `conf/selection/`."""
+
+    correct_only: bool = True
+    """Whether only traces with a correct answer are taken (rejection sampling)."""
+
+    per_problem: int = 1
+    """Traces taken of one problem at most, >= 1, lowest sample index first."""
+
+    seed: int = 0
+    """Order of the problems, hence which are in a smaller set: a smaller size is a prefix of a larger."""
+
+    def __post_init__(self) -> None:
+        _at_least("selection.per_problem", self.per_problem, 1)
+
+
+@dataclass
+class CorruptionConfig:
+    """What damage is done to the teacher's traces, and how much. See `conf/corruption/`."""
+
+    name: str = "none"
+    """A function in `distill/corruptions/`; also the YAML's file name, or its beginning."""
+
+    fraction: float = 0.0
+    """Share of units damaged, in [0, 1]; the operator says what its unit is. 0 is the same as `none`."""
+
+    seed: int = 0
+    """Base seed; each trace draws from its own stream, derived from this and its id."""
+
+    mode: str | None = None
+    """Which definition of the damage; choices by operator in `CORRUPTION_CHOICES`, None is the first."""
+
+    unit: str | None = None
+    """What is damaged as one piece; choices by operator."""
+
+    scope: str | None = None
+    """Where: the whole `response` or the `thought` alone; choices by operator."""
+
+    steps: str | None = None
+    """How a thought falls into steps: at blank lines, or where a reflection keyword opens a paragraph."""
+
+    def __post_init__(self) -> None:
+        _one_of("corruption.name", self.name, tuple(CORRUPTION_CHOICES))
+        _share("corruption.fraction", self.fraction)
+        if self.name == "none" or self.fraction == 0:
+            self.name, self.fraction, self.seed = "none", 0.0, 0
+            self.mode = self.unit = self.scope = self.steps = None
+        choices = CORRUPTION_CHOICES[self.name]
+        for name in ("mode", "unit", "scope", "steps"):
+            value = getattr(self, name)
+            if name in choices:
+                setattr(self, name, choices[name][0] if value is None else value)
+                _one_of(f"corruption.{name} of {self.name}", getattr(self, name), choices[name])
+            elif value is not None:
+                raise ValueError(
+                    f"corruption.{name} is {value!r}, but {self.name} reads only "
+                    f"{sorted(choices) or 'no choice at all'}"
+                )
+
+
+@dataclass
+class StudentConfig:
+    """Which model is trained. See `conf/student/`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    model: str = field(default=MISSING, metadata={"content": True})
+    """Hub id, or a local folder (seen from the working directory or the checkout); a folder counts by
+    its content."""
+
+    revision: str = "main"
+    """Branch, tag or commit of a hub model; its commit is part of the identity."""
+
+    attention: str = "sdpa"
+    """Attention implementation of transformers: `sdpa`, `eager` or `flash_attention_2`."""
+
+    def __post_init__(self) -> None:
+        _one_of("student.attention", self.attention, ("sdpa", "eager", "flash_attention_2"))
+
+
+@dataclass
+class TrainingConfig:
+    """How the student is trained. See `conf/training/`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    method: Method = Method.sft
+    """`sft` trains every weight, `lora` an adapter, `none` leaves the base student as it is."""
+
+    epochs: float = 3.0
+    """Passes over the training set, > 0."""
+
+    batch: int = 96
+    """Traces an optimiser step, >= 1, over all devices and accumulation steps."""
+
+    learning_rate: float = 1e-5
+    """Peak learning rate, > 0."""
+
+    schedule: Schedule = Schedule.linear
+    """Decay after the warm-up."""
+
+    warmup: float = 0.1
+    """Share of the steps in which the rate rises linearly from 0, in [0, 1]."""
+
+    adam_beta1: float = 0.9
+    """AdamW's first decay rate, in [0, 1)."""
+
+    adam_beta2: float = 0.999
+    """AdamW's second decay rate, in [0, 1)."""
+
+    weight_decay: float = 0.0
+    """AdamW's weight decay, >= 0."""
+
+    max_grad_norm: float = 1.0
+    """Gradients are scaled to this norm at most, > 0."""
+
+    max_tokens: int = 16_384
+    """Longest prompt and response, in tokens. Longer traces are dropped and counted, never cut."""
+
+    union: list[CorruptionConfig] = field(default_factory=list)
+    """Arms of the study that can lengthen a trace: what is over-length in one of them, damaged or not, is
+    dropped in all, so that every arm trains on the same problems."""
+
+    batching: Batching = Batching.grouped
+    """`grouped` by undamaged length, `plain` random order, or `packed` into rows of `max_tokens`."""
+
+    dtype: Dtype = Dtype.bfloat16
+    """Number format of the weights while they are trained."""
+
+    autocast: bool = True
+    """Whether matrix products run in bfloat16 while the weights keep `dtype`."""
+
+    lora_rank: int = 64
+    """LoRA only: rank of the update, >= 1."""
+
+    lora_alpha: int = 128
+    """LoRA only: the update is scaled by alpha / rank, >= 1."""
+
+    lora_dropout: float = 0.0
+    """LoRA only: dropout on the adapter's input, in [0, 1]."""
+
+    lora_targets: str = "all-linear"
+    """LoRA only: `all-linear`, or the names of modules parted by commas."""
+
+    seed: int = 0
+    """Seed of the order of problems, of dropout and of the adapter's first weights."""
+
+    def __post_init__(self) -> None:
+        if self.method is Method.none:
+            _reset(self, keep=("name", "method"))
+            self.name = "none"
+            return
+        for name in ("epochs", "learning_rate", "max_grad_norm"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"training.{name} must be > 0, got {getattr(self, name)}")
+        for name in ("batch", "max_tokens", "lora_rank", "lora_alpha"):
+            _at_least(f"training.{name}", getattr(self, name), 1)
+        for name in ("warmup", "adam_beta1", "adam_beta2", "lora_dropout"):
+            _share(f"training.{name}", getattr(self, name))
+        _at_least("training.weight_decay", self.weight_decay, 0)
+        if self.method is Method.sft:
+            _reset(self, names=("lora_rank", "lora_alpha", "lora_dropout", "lora_targets"))
+
+
+@dataclass
+class BenchmarkConfig:
+    """One set of problems that the student is scored on."""
+
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    """The problems."""
+
+    samples: int = 1
+    """Responses a problem, >= 1."""
+
+    def __post_init__(self) -> None:
+        _at_least("benchmark.samples", self.samples, 1)
+
+
+@dataclass
+class EvaluationConfig:
+    """On what, and how, the student is scored. See `conf/evaluation/`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    benchmarks: dict[str, BenchmarkConfig] = field(default_factory=dict)
+    """Benchmark name -> its problems. Each is an artifact of its own: adding one repeats no other."""
+
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    """How responses are drawn; the same for every arm."""
+
+
+@dataclass
+class EngineConfig:
+    """What runs a model to generate. See `conf/engine/`."""
+
+    name: str = "transformers"
+    """A module of `distill/engines/`; also the YAML's file name."""
+
+    dtype: Dtype = Dtype.bfloat16
+    """Number format of weights and activations while generating."""
+
+    batch: int = 256
+    """Prompts generated side by side, >= 1. Identity: the padding of a batch can move a last bit."""
+
+    def __post_init__(self) -> None:
+        _at_least("engine.batch", self.batch, 1)
+
+
+@dataclass
+class ComputeConfig:
+    """How a run is carried out; never part of an identity. See `conf/compute/`."""
+
+    device: str = "auto"
+    """`auto` takes a GPU if there is one; else `cpu` or `cuda`."""
+
+    threads: int = 0
+    """CPU threads of a process, >= 0; 0 leaves it to torch. Recorded: other counts can move a last bit."""
+
+    batch_per_device: int = 0
+    """Traces a forward pass in training, >= 0; 0: the whole batch, no accumulation."""
+
+    gradient_checkpointing: bool = False
+    """Whether activations are recomputed in the backward pass to save memory."""
+
+    checkpoint_every: int = 100
+    """Optimiser steps between the checkpoints that a killed training continues from, >= 1."""
+
+    progress: bool = True
+    """Whether long work draws a progress bar."""
+
+    def __post_init__(self) -> None:
+        _one_of("compute.device", self.device, ("auto", "cpu", "cuda"))
+        _at_least("compute.threads", self.threads, 0)
+        _at_least("compute.batch_per_device", self.batch_per_device, 0)
+        _at_least("compute.checkpoint_every", self.checkpoint_every, 1)
+
+
+@dataclass
+class TrackingConfig:
+    """Where curves and scores are logged beside the files of the run. See `conf/tracking/`."""
+
+    name: str = "wandb"
+    """`wandb` or `none`."""
+
+    mode: TrackingMode = TrackingMode.offline
+    """`offline` keeps everything on this machine and needs no login."""
+
+    project: str = "distill"
+    """W&B project."""
+
+    entity: str | None = None
+    """W&B user or team; None: the login's own."""
+
+    def __post_init__(self) -> None:
+        _one_of("tracking.name", self.name, ("wandb", "none"))
+
+
+@dataclass
+class StudyConfig:
+    """What a sweep asks. See `conf/study/`."""
+
+    name: str = "single"
+    """The YAML's file name; groups the runs in `runs/` and in W&B. Never part of an identity."""
+
+    hypothesis: str = ""
+    """What is expected, written down before anything runs."""
+
+
+@dataclass
+class Config:
+    """One run."""
+
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    size: SizeConfig = field(default_factory=SizeConfig)
+    prompt: PromptConfig = field(default_factory=PromptConfig)
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
+    corruption: CorruptionConfig = field(default_factory=CorruptionConfig)
+    student: StudentConfig = field(default_factory=StudentConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    study: StudyConfig = field(default_factory=StudyConfig)
+
+    until: Stage = Stage.evaluate
+    """Last stage to make."""
+
+    artifacts: str = "artifacts"
+    """Folder of what the stages make, shared by all runs."""
+
+    runs: str = "runs"
+    """Folder of the runs' records: `<runs>/<study>/<cell>/run.json`."""
+
+    def __post_init__(self) -> None:
+        available = self.dataset.problems * min(self.selection.per_problem, self.teacher.samples)
+        if self.dataset.problems and self.size.traces > available:
+            raise ValueError(
+                f"size.traces={self.size.traces} is more than the data can give: "
+                f"dataset.problems={self.dataset.problems} with "
+                f"{min(self.selection.per_problem, self.teacher.samples)} trace(s) of each is {available}"
+            )
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
+
+
+def _share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {value}")
+
+
+def _at_least(name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ValueError(f"{name} must be >= {least}, got {value}")
+
+
+def _reset(
+    config: TrainingConfig, *, names: tuple[str, ...] = (), keep: tuple[str, ...] = ()
+) -> None:
+    """Set fields that mean nothing for this method to their defaults, so that identity ignores them."""
+    blank = TrainingConfig(name=config.name, method=Method.lora)
+    for f in fields(config):
+        if f.name in names or (keep and f.name not in keep):
+            setattr(config, f.name, getattr(blank, f.name))

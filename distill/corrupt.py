@@ -1,0 +1,75 @@
+"""Stage 5 of 7: selected traces -> corrupted traces."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distill.config import CorruptionConfig
+from distill.corruptions import Damaged, operator
+from distill.keywords import KEYWORDS
+from distill.store import content_hash, write_json
+from distill.trace import Trace, read_traces, write_records
+
+VERSION = 1
+
+
+def corrupt_traces(
+    corruption: CorruptionConfig, selected: Path, verified: Path, *, out: Path
+) -> None:
+    """Damage every selected trace.
+
+    Reads `traces.jsonl` of `selected` and, for operators that borrow from other traces, of
+    `verified`; holds one trace at a time. Writes `traces.jsonl`, as many traces in the same order
+    (`none`: the same bytes), and `summary.json`: `traces`, `units` that could be damaged,
+    `damaged`, their `share` (null where there is no unit) and `untouched_traces`, those with
+    nothing damaged.
+    """
+    target = out / "traces.jsonl"
+    tally = Tally()
+    traces = TraceFile(selected / "traces.jsonl")
+    damaged = operator(corruption.name)(traces, corruption, TraceFile(verified / "traces.jsonl"))
+    if corruption.name == "none":
+        tally.traces = tally.untouched_traces = sum(1 for _ in traces)
+        shutil.copyfile(traces.path, target)
+    else:
+        write_records(target, tally.count(damaged))
+    share = tally.damaged / tally.units if tally.units else None
+    write_json(out / "summary.json", vars(tally) | {"share": share})
+
+
+def pins(corruption: CorruptionConfig, selected: Any, verified: Any) -> dict[str, str]:
+    """The keyword list, where the operator reads it."""
+    reads = corruption.name == "remove_keywords" or corruption.steps == "reflection"
+    return {KEYWORDS.name: content_hash(KEYWORDS)} if reads else {}
+
+
+@dataclass(frozen=True)
+class TraceFile:
+    """The traces of a file, read anew by each loop, so that an operator may read them twice."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[Trace]:
+        """Read the file from its beginning."""
+        return read_traces(self.path)
+
+
+@dataclass
+class Tally:
+    """What was damaged, counted while traces pass."""
+
+    traces: int = 0
+    units: int = 0
+    damaged: int = 0
+    untouched_traces: int = 0
+
+    def count(self, damaged: Iterable[Damaged]) -> Iterator[Trace]:
+        """The traces, each counted."""
+        for item in damaged:
+            self.traces += 1
+            self.units += item.units
+            self.damaged += item.damaged
+            self.untouched_traces += not item.damaged
+            yield item.trace

@@ -1,0 +1,51 @@
+"""Does the student need every step? arXiv:2502.07374, section 4.2."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from distill.config import CorruptionConfig
+from distill.corruptions import Damaged, draw_units, stream
+from distill.steps import Steps, join, keep, split
+from distill.trace import Trace
+
+
+def delete_steps(
+    corpus: Iterable[Trace], config: CorruptionConfig, pool: Iterable[Trace]
+) -> Iterator[Damaged]:
+    """Drop a share of each thought's steps; at 100 % the thought is empty and the solution is all.
+
+    The unit is a step (`config.steps`). By `config.mode`:
+
+    * `random`, the paper's: round(fraction * N) of N steps drawn at random.
+    * `prefix`, our control for length: the thought is cut after a whole step, where its characters
+      are nearest to those that `random` keeps with the same seed. Order and continuity are kept, so
+      what `random` costs beyond it is not the cost of shorter thoughts.
+
+    The paper publishes no code; its segmentation by a model would be another rule of
+    `distill/steps.py`.
+    """
+    return (_delete(trace, config) for trace in corpus)
+
+
+def _delete(trace: Trace, config: CorruptionConfig) -> Damaged:
+    parts = split(trace.thought, str(config.steps))
+    total = len(parts.steps)
+    dropped = set(draw_units(stream(config, trace), total, config.fraction))
+    if not dropped:
+        return Damaged(trace, total, 0)
+    kept = keep(parts, [place for place in range(total) if place not in dropped])
+    if config.mode == "prefix":
+        kept = _prefix(parts, len(join(kept)))
+    return Damaged(replace(trace, thought=join(kept)), total, total - len(kept.steps))
+
+
+def _prefix(parts: Steps, characters: int) -> Steps:
+    """The first steps, as many as come nearest to this length; the fewer of two as near."""
+    closing = len(parts.lead) + len(parts.separators[-1])
+    lengths = [0]
+    for step, separator in zip(parts.steps, parts.separators, strict=True):
+        closing += len(step)
+        lengths.append(closing)
+        closing += len(separator)
+    nearest = min(range(len(lengths)), key=lambda count: abs(lengths[count] - characters))
+    return keep(parts, range(nearest))

@@ -1,0 +1,105 @@
+"""Does the student need steps that belong to the problem? arXiv:2502.07374, section 4.2."""
+
+import hashlib
+import heapq
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+
+from distill.config import CorruptionConfig
+from distill.corruptions import Damaged, draw_units, stream
+from distill.steps import Steps, join, split
+from distill.trace import Trace
+
+DONORS = 1000
+"""Correct traces that steps are borrowed from, at most; bounds the memory."""
+
+
+def insert_steps(
+    corpus: Iterable[Trace], config: CorruptionConfig, pool: Iterable[Trace]
+) -> Iterator[Damaged]:
+    """Put steps of other problems' correct traces into each thought.
+
+    The unit is a step (`config.steps`); round(fraction * N) of N are drawn. By `config.mode`:
+
+    * `replace`, the paper's: the steps drawn are replaced, so the number of steps stays.
+    * `add`: the borrowed steps come after the steps drawn, so nothing of the trace is lost.
+
+    Each borrowed step comes from a donor drawn anew, then a step of it drawn anew. Donors are the
+    `DONORS` correct traces of the pool whose hash with the seed is smallest. The paper publishes no
+    code; its segmentation by a model would be another rule of `distill/steps.py`.
+
+    Raises:
+        ValueError: a trace has steps to damage, but no correct trace of another problem has any.
+    """
+    donors = _Donors(pool, config)
+    return (_insert(trace, config, donors) for trace in corpus)
+
+
+class _Donors:
+    """Steps to borrow, by donor; donors of one problem stand side by side, to be passed over."""
+
+    def __init__(self, pool: Iterable[Trace], config: CorruptionConfig) -> None:
+        correct = (trace for trace in pool if trace.correct and trace.thought.strip())
+        chosen = heapq.nsmallest(DONORS, correct, key=lambda trace: _rank(config.seed, trace.id))
+        chosen.sort(key=lambda trace: (trace.problem.id, trace.id))
+        self.problems = [trace.problem.id for trace in chosen]
+        self.steps = [split(trace.thought, str(config.steps)).steps for trace in chosen]
+
+    def draw(self, problem: str, total: int, rng: Random) -> list[str]:
+        """A borrowed step for each of `total` places, none from a trace of this problem."""
+        own = bisect_left(self.problems, problem), bisect_right(self.problems, problem)
+        others = len(self.problems) - (own[1] - own[0])
+        if not others:
+            raise ValueError(
+                f"insert_steps needs correct traces of other problems than {problem}, "
+                f"but the pool has {len(self.problems)} correct traces, all of it"
+            )
+        draws = np.frombuffer(rng.randbytes(16 * total), "<u8").reshape(total, 2)
+        donors = (draws[:, 0] % others).tolist()
+        found = []
+        for donor, draw in zip(donors, draws[:, 1].tolist(), strict=True):
+            steps = self.steps[donor if donor < own[0] else donor + own[1] - own[0]]
+            found.append(steps[draw % len(steps)])
+        return found
+
+
+def _insert(trace: Trace, config: CorruptionConfig, donors: _Donors) -> Damaged:
+    parts = split(trace.thought, str(config.steps))
+    total = len(parts.steps)
+    rng = stream(config, trace)
+    places = draw_units(rng, total, config.fraction)
+    if not places:
+        return Damaged(trace, total, 0)
+    borrowed = donors.draw(trace.problem.id, total, rng)
+    change = _replaced if config.mode == "replace" else _added
+    thought = join(change(parts, places, borrowed))
+    return Damaged(replace(trace, thought=thought), total, len(places))
+
+
+def _replaced(parts: Steps, places: list[int], borrowed: list[str]) -> Steps:
+    steps = list(parts.steps)
+    for place in places:
+        steps[place] = borrowed[place]
+    return Steps(parts.lead, tuple(steps), parts.separators)
+
+
+def _added(parts: Steps, places: list[int], borrowed: list[str]) -> Steps:
+    chosen = set(places)
+    steps, separators = [], []
+    for place, (step, separator) in enumerate(zip(parts.steps, parts.separators, strict=True)):
+        steps.append(step)
+        if place in chosen:
+            last = place == len(parts.steps) - 1
+            before = parts.separators[place - 1] if place else "\n\n"
+            separators.append(before if last else separator)
+            steps.append(borrowed[place])
+        separators.append(separator)
+    return Steps(parts.lead, tuple(steps), tuple(separators))
+
+
+def _rank(seed: int, name: str) -> bytes:
+    return hashlib.sha256(f"{seed}:{name}".encode()).digest()

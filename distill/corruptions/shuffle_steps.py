@@ -1,0 +1,39 @@
+"""Does the student need the steps in order, or only the steps? arXiv:2502.07374, section 4.2."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from distill.config import CorruptionConfig
+from distill.corruptions import Damaged, draw_units, stream
+from distill.steps import Steps, join, split
+from distill.trace import Trace
+
+
+def shuffle_steps(
+    corpus: Iterable[Trace], config: CorruptionConfig, pool: Iterable[Trace]
+) -> Iterator[Damaged]:
+    """Permute a random share of each thought's steps among the places they came from.
+
+    The unit is a step (`config.steps`). A thought of N steps has round(fraction * N) of them
+    permuted, each permutation as likely as any other; separators stay at their places and the
+    solution last. One step alone cannot be moved: with fewer than two, nothing is damaged. The
+    paper publishes no code; its segmentation by a model would be another rule of
+    `distill/steps.py`.
+    """
+    return (_shuffle(trace, config) for trace in corpus)
+
+
+def _shuffle(trace: Trace, config: CorruptionConfig) -> Damaged:
+    parts = split(trace.thought, str(config.steps))
+    total = len(parts.steps)
+    if total < 2:
+        return Damaged(trace, 0, 0)
+    places = draw_units(stream(config, trace), total, config.fraction)
+    if len(places) < 2:
+        return Damaged(trace, total, 0)
+    steps = list(parts.steps)
+    # The places come in random order, so the sorted ones' steps are permuted at random.
+    for place, source in zip(places, sorted(places), strict=True):
+        steps[place] = parts.steps[source]
+    thought = join(Steps(parts.lead, tuple(steps), parts.separators))
+    return Damaged(replace(trace, thought=thought), total, len(places))

@@ -1,0 +1,120 @@
+"""LEAF. Which model is meant, where its files are, and what it runs on."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.config import ComputeConfig, StudentConfig
+from distill.store import content_hash, local_path
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights to load, with their tokenizer."""
+
+    name: str
+    """Folder, or hub id."""
+
+    revision: str | None = None
+    """Commit of a hub model; None for a folder."""
+
+    adapter: Path | None = None
+    """PEFT folder with a LoRA update of the weights."""
+
+    attention: str = "sdpa"
+    """Attention implementation of transformers."""
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """Keyword arguments of every `from_pretrained`."""
+        return {"pretrained_model_name_or_path": self.name} | (
+            {"revision": self.revision} if self.revision else {}
+        )
+
+
+def base_model(student: StudentConfig) -> Model:
+    """The student before training."""
+    folder = local_path(student.model)
+    if folder:
+        return Model(str(folder), attention=student.attention)
+    return Model(student.model, resolve(student), attention=student.attention)
+
+
+def trained_model(student: StudentConfig, trained: Path | None) -> Model:
+    """The student after training; the base where `trained` is None."""
+    if trained is None:
+        return base_model(student)
+    if (trained / "model").is_dir():
+        return Model(str(trained / "model"), attention=student.attention)
+    base = base_model(student)
+    return Model(base.name, base.revision, trained / "adapter", base.attention)
+
+
+def resolve(student: StudentConfig) -> str:
+    """What identifies the weights: a local folder's content hash, or a hub model's commit.
+
+    A branch or tag is looked up in the hub's cache on this machine first, so that a model which was
+    once downloaded keeps its identity offline.
+
+    Raises:
+        OSError: the hub does not tell, for want of a network, of the model or of the right to see it.
+    """
+    folder = local_path(student.model)
+    if folder:
+        return content_hash(folder)
+    if re.fullmatch(r"[0-9a-f]{40}", student.revision):
+        return student.revision
+    return _commit(student.model, student.revision)
+
+
+def load_tokenizer(model: Model) -> "PreTrainedTokenizerBase":
+    """The model's tokenizer."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(**model.source)
+
+
+def set_up(compute: ComputeConfig) -> str:
+    """Apply thread count, silence what a user cannot act on, and return the device: `cpu` or `cuda`.
+
+    Raises:
+        ValueError: `cuda` is asked for and there is none.
+    """
+    import torch
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    if compute.threads:
+        torch.set_num_threads(compute.threads)
+    if compute.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("compute.device=cuda, but torch sees no GPU; use auto or cpu")
+    if compute.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return compute.device
+
+
+@lru_cache(maxsize=256)
+def _commit(model: str, revision: str) -> str:
+    import httpx
+    from huggingface_hub import HfApi, constants
+
+    cached = Path(constants.HF_HUB_CACHE, f"models--{model.replace('/', '--')}", "refs", revision)
+    if cached.is_file():
+        return cached.read_text().strip()
+    try:
+        commit = HfApi().model_info(model, revision=revision, timeout=10).sha
+    except (OSError, ValueError, httpx.HTTPError) as error:
+        raise OSError(
+            f"student.model={model!r} at student.revision={revision!r} is no local folder and the hub "
+            f"does not give it ({type(error).__name__}). Name a folder, log in if the model is gated "
+            "(`hf auth login`), or set student.revision to the 40 hex digits of a commit."
+        ) from error
+    if not commit:
+        raise OSError(f"the hub names no commit of {model!r} at revision {revision!r}")
+    return commit

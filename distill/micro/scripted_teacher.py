@@ -1,0 +1,95 @@
+"""The teacher of the embedded world: genuine search with trials, reflection and verification."""
+
+import random
+from collections.abc import Sequence
+
+from distill.micro.sign_puzzle import expression, parse_question, sign_patterns, total
+
+STEP = "\n\n"
+"""What parts two steps of a thought."""
+
+
+def write(question: str, rng: random.Random, slip: bool) -> tuple[str, str]:
+    r"""Write one long trace.
+
+    The teacher tries the sign patterns in order; each trial proposes, computes and checks, and all
+    but the first open with a reflection. A verification closes the thought.
+
+    Args:
+        question: a sign puzzle's wording.
+        rng: draws the reflections and the slip.
+        slip: make the last operation of one failing trial come out as the target, so that the final
+            answer is wrong and the thought agrees with it. The trial may come after a true hit,
+            which is then misread too; thus slipped traces are not shorter than right ones. Where no
+            trial can slip, the trace is the right one.
+
+    Returns:
+        thought: steps parted by a blank line.
+        solution: the final answer, `\boxed{6+1-1+3}.`
+
+    Raises:
+        ValueError: not a sign puzzle, or one that has no answer.
+    """
+    puzzle = parse_question(question)
+    numbers, target = puzzle.numbers, puzzle.target
+    patterns = sign_patterns(len(numbers))
+    totals = [total(numbers, signs) for signs in patterns]
+    if target not in totals:
+        raise ValueError(f"no signs between {numbers} make {target}")
+    failing = [i for i, made in enumerate(totals) if made not in (None, target)]
+    stop = rng.choice(failing) if slip and failing else totals.index(target)
+    steps = []
+    for trial in range(stop + 1):
+        shown = totals[trial]
+        if trial == stop:
+            shown = target
+        elif shown == target:
+            shown = _near(target, rng)
+        steps += _trial(numbers, patterns[trial], shown, target, trial == 0, rng)
+    work = _with_result(*computation(numbers, patterns[stop]), target)
+    steps.append(f"Let me verify: {work} Right.")
+    return STEP.join(steps), rf"\boxed{{{expression(numbers, patterns[stop])}}}."
+
+
+def computation(numbers: Sequence[int], signs: Sequence[str]) -> tuple[str, int | None]:
+    """Compute from left to right: ("6+1=7, 7-1=6.", 6); ("1-3 is negative.", None) stops early."""
+    running = numbers[0]
+    parts: list[str] = []
+    for number, sign in zip(numbers[1:], signs, strict=True):
+        if sign == "-" and number > running:
+            return ", ".join([*parts, f"{running}-{number} is negative."]), None
+        result = running + number if sign == "+" else running - number
+        parts.append(f"{running}{sign}{number}={result}")
+        running = result
+    return ", ".join(parts) + ".", running
+
+
+def _trial(
+    numbers: Sequence[int],
+    signs: Sequence[str],
+    shown: int | None,
+    target: int,
+    first: bool,
+    rng: random.Random,
+) -> list[str]:
+    """Propose, compute (with `shown` as the result) and check."""
+    lead = "First" if first else rng.choice(["Wait", "Alternatively"])
+    if shown is None:
+        verdict = f"So not {target}."
+    else:
+        verdict = f"{shown} is {target}. Yes." if shown == target else f"{shown} is not {target}."
+    return [
+        f"{lead}, let me try {expression(numbers, signs)}.",
+        _with_result(*computation(numbers, signs), shown),
+        verdict,
+    ]
+
+
+def _with_result(work: str, made: int | None, shown: int | None) -> str:
+    """The computation with its last result read as `shown`."""
+    return work if made == shown else f"{work.rsplit('=', 1)[0]}={shown}."
+
+
+def _near(target: int, rng: random.Random) -> int:
+    """A total close to the target, never the target and never negative."""
+    return rng.choice([target + d for d in (-2, -1, 1, 2) if target + d >= 0])

@@ -1,0 +1,140 @@
+"""The task of the embedded world: put + or - between numbers so that they make a target."""
+
+import functools
+import hashlib
+import itertools
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SPLITS = ("train", "validation", "test")
+LARGEST = 9
+"""Numbers are 1 to 9, so that each is one digit."""
+SIZE = 4
+"""Numbers in a problem: 8 sign patterns, of which about 15 % hit by chance."""
+
+_QUESTION = re.compile(r"Use \+ or - between ([1-9](?: [1-9])+) to make (0|[1-9][0-9]*)\.")
+_EXPRESSION = re.compile(r"[0-9]+(?: *[+-] *[0-9]+)*")
+
+
+@dataclass(frozen=True)
+class SignPuzzle:
+    """Numbers in a fixed order, and the total that signs between them shall make."""
+
+    numbers: tuple[int, ...]
+    target: int
+
+    @property
+    def question(self) -> str:
+        """The problem's only wording, without the prompt around it."""
+        return f"Use + or - between {' '.join(map(str, self.numbers))} to make {self.target}."
+
+    @property
+    def answer(self) -> str:
+        """The first right expression in the teacher's order. Others may be right too: `check`."""
+        for signs in sign_patterns(len(self.numbers)):
+            if total(self.numbers, signs) == self.target:
+                return expression(self.numbers, signs)
+        raise ValueError(f"no signs between {self.numbers} make {self.target}")
+
+
+def problems(split: str, count: int, seed: int) -> list[SignPuzzle]:
+    """Draw distinct problems of one split.
+
+    A target is reachable without a negative running total and is never the plain sum. With one
+    seed, a smaller count is a prefix of a larger one.
+
+    Raises:
+        ValueError: unknown split, or more problems asked for than the split has.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
+    drawn = list(_all_problems(split))
+    if not 0 <= count <= len(drawn):
+        sizes = ", ".join(f"{name} {len(_all_problems(name))}" for name in SPLITS)
+        raise ValueError(
+            f"count must be in 0..{len(drawn)} for split {split!r}, got {count}; sizes: {sizes}"
+        )
+    random.Random(f"{seed}:{split}").shuffle(drawn)
+    return drawn[:count]
+
+
+def available(split: str) -> int:
+    """How many distinct problems a split has."""
+    return len(_all_problems(split))
+
+
+def split_of(numbers: Sequence[int]) -> str:
+    """The split that owns a tuple of numbers, of any length: 5 % validation, 5 % test, else train.
+
+    A stable hash decides, so no list of tuples has to be kept and all targets of one tuple are on
+    the same side.
+    """
+    digest = hashlib.sha256(" ".join(map(str, numbers)).encode()).digest()
+    return {0: "validation", 1: "test"}.get(int.from_bytes(digest[:8]) % 20, "train")
+
+
+def parse_question(question: str) -> SignPuzzle:
+    """Read a question back. Raises ValueError if it is not exactly a sign puzzle's wording."""
+    match = _QUESTION.fullmatch(question)
+    if not match:
+        raise ValueError(
+            f"not a sign puzzle: {question!r}; expected like "
+            "'Use + or - between 6 1 1 3 to make 9.'"
+        )
+    return SignPuzzle(tuple(map(int, match[1].split())), int(match[2]))
+
+
+def check(question: str, answer_expression: str) -> tuple[bool, str]:
+    """Is the expression a right answer, and why not.
+
+    Right means: the question's numbers in the question's order, + or - between them, the target
+    as total, and no running total below zero. Blanks around signs are allowed, nothing else is.
+    """
+    puzzle = parse_question(question)
+    text = answer_expression.strip(" ")
+    if not _EXPRESSION.fullmatch(text):
+        return False, "not numbers with + or - between them"
+    wanted = [str(number) for number in puzzle.numbers]
+    if re.findall(r"[0-9]+", text) != wanted:  # as text: no leading zeros, no giant integers
+        return False, f"the numbers are not {' '.join(wanted)} in this order"
+    made = total(puzzle.numbers, re.findall(r"[+-]", text))
+    if made is None:
+        return False, "a running total is negative"
+    if made != puzzle.target:
+        return False, f"makes {made}, not {puzzle.target}"
+    return True, "right"
+
+
+def sign_patterns(size: int) -> list[tuple[str, ...]]:
+    """All sign patterns between `size` numbers in the teacher's order: +++, ++-, +-+, ..."""
+    return list(itertools.product("+-", repeat=size - 1))
+
+
+def total(numbers: Sequence[int], signs: Sequence[str]) -> int | None:
+    """The expression's total, or None if a running total is negative."""
+    running = numbers[0]
+    for number, sign in zip(numbers[1:], signs, strict=True):
+        running = running + number if sign == "+" else running - number
+        if running < 0:
+            return None
+    return running
+
+
+def expression(numbers: Sequence[int], signs: Sequence[str]) -> str:
+    """Numbers and signs as text, e.g. 6+1-1+3."""
+    return str(numbers[0]) + "".join(
+        f"{sign}{number}" for number, sign in zip(numbers[1:], signs, strict=True)
+    )
+
+
+@functools.cache
+def _all_problems(split: str) -> tuple[SignPuzzle, ...]:
+    found = []
+    for numbers in itertools.product(range(1, LARGEST + 1), repeat=SIZE):
+        if split_of(numbers) == split:
+            totals = {total(numbers, signs) for signs in sign_patterns(SIZE)}
+            reachable = {made for made in totals if made is not None} - {sum(numbers)}
+            found += [SignPuzzle(numbers, target) for target in sorted(reachable)]
+    return tuple(found)

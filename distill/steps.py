@@ -1,0 +1,108 @@
+"""A thought as steps: taken apart so that an unchanged thought is put together again byte for byte.
+
+The paper (arXiv:2502.07374, section 4.2) has Llama-3.3-70B part a thought where it backtracks,
+validates itself or reflects. Two rules stand for it here: `blank_line`, for traces that part their
+steps so, and `reflection`, which begins a step at each sentence that opens with a reflection
+keyword. A third, `model` (the paper's own, asked through an engine), would be a third entry of
+`_STARTS`.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from distill.keywords import keyword_sentences
+
+_LEADING_LINES = re.compile(r"\s*\n")
+_BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The N >= 0 steps of a thought and the white space between; the solution is never a step."""
+
+    lead: str
+    """White space before the first step; all of the text where there is no step."""
+
+    steps: tuple[str, ...]
+    """N texts, none of them empty, none ending in white space."""
+
+    separators: tuple[str, ...]
+    """N texts of white space; the k-th follows the k-th step, the last one ends the thought."""
+
+
+def split(thought: str, rule: str) -> Steps:
+    """Take a thought apart; `join(split(thought, rule)) == thought` for every text.
+
+    Args:
+        thought: any text.
+        rule: one of `config.STEP_RULES`.
+
+    Raises:
+        ValueError: unknown rule.
+    """
+    if rule not in _STARTS:
+        raise ValueError(f"unknown rule of steps {rule!r}; known: {', '.join(_STARTS)}")
+    return cut(thought, _STARTS[rule](thought))
+
+
+def join(parts: Steps) -> str:
+    """The text again: each step followed by its separator."""
+    texts = [parts.lead, *("",) * (2 * len(parts.steps))]
+    texts[1::2], texts[2::2] = parts.steps, parts.separators
+    return "".join(texts)
+
+
+def cut(text: str, starts: Sequence[int]) -> Steps:
+    """Take a text apart at the given places, ascending; a piece of more than blanks is a step."""
+    leading = _LEADING_LINES.match(text)
+    begin = leading.end() if leading else 0
+    places = [begin, *(start for start in starts if start > begin), len(text)]
+    lead, steps, separators = text[:begin], [], []
+    for start, end in pairwise(places):
+        piece = text[start:end]
+        step = piece.rstrip()
+        if step:
+            steps.append(step)
+            separators.append(piece[len(step) :])
+        elif steps:
+            separators[-1] += piece
+        else:
+            lead += piece
+    return Steps(lead, tuple(steps), tuple(separators))
+
+
+def keep(parts: Steps, places: Sequence[int]) -> Steps:
+    """Only the steps at the given places, ascending; no step left gives the empty text.
+
+    Where steps between two kept ones are dropped, the separator with the most line ends stays (the
+    last of several), so that paragraphs stay parted and no blank is doubled. The thought ends as it
+    did.
+    """
+    if not places:
+        return Steps("", (), ())
+    separators = [
+        parts.separators[a] if b == a + 1 else max(reversed(parts.separators[a:b]), key=_line_ends)
+        for a, b in pairwise(places)
+    ]
+    steps = tuple(parts.steps[place] for place in places)
+    return Steps(parts.lead, steps, (*separators, parts.separators[-1]))
+
+
+def _line_ends(separator: str) -> int:
+    return separator.count("\n")
+
+
+def _after_blank_lines(text: str) -> list[int]:
+    return [match.end() for match in _BLANK_LINES.finditer(text)]
+
+
+def _at_reflections(text: str) -> list[int]:
+    return [sentence.start for sentence in keyword_sentences(text) if sentence.opens]
+
+
+_STARTS: dict[str, Callable[[str], list[int]]] = {
+    "blank_line": _after_blank_lines,
+    "reflection": _at_reflections,
+}

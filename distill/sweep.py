@@ -1,0 +1,185 @@
+"""Hydra's sweeper for studies: a union of grids, checked before anything runs, reported at the end.
+
+A paper's table is seldom one product of axes. A study lists lines of overrides, each a grid of its own
+(`corruption=random_digits corruption.fraction=0.2,0.5`); axes on the command line multiply them all.
+"""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from distill.cells import Outcome, percent, reason
+from distill.config import Config
+
+GLOBAL_GROUPS = ("world", "study")
+"""Groups that pick options of others; every other group fills the field of its name and no more."""
+
+
+def expand(grids: Sequence[str], axes: Sequence[str]) -> list[list[str]]:
+    """Every cell of a sweep as its overrides.
+
+    Args:
+        grids: lines of overrides; each spans the product of its comma-parted values. None: one empty line.
+        axes: overrides that multiply every grid; one that a grid line sets too replaces it there.
+
+    Raises:
+        hydra.errors.HydraException: an override cannot be parsed, or its range is not discrete.
+    """
+    parser = OverridesParser.create()
+    outer = parser.parse_overrides(list(axes))
+    names = {override.get_key_element() for override in outer}
+    cells: list[list[str]] = []
+    for line in grids or [""]:
+        inner = parser.parse_overrides(shlex.split(line))
+        kept = [override for override in inner if override.get_key_element() not in names]
+        cells += BasicSweeper.split_arguments([*outer, *kept], None)[0]
+    return [cell for i, cell in enumerate(cells) if cell not in cells[:i]]
+
+
+class Composer:
+    """Composes cells a hundred times faster than Hydra does: each option of a group once."""
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        """Args: loader: Hydra's own, on `conf/`."""
+        self._loader = loader
+        self._groups = set(loader.list_groups(""))
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def config(self, overrides: Sequence[str]) -> Config:
+        """The checked config of one cell.
+
+        Raises:
+            ValueError: a value is out of range or of the wrong type; names overrides, rule and choices.
+        """
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        parsed = [o for o in parsed if not o.is_hydra_override()]
+        choices = {o.key_or_group: f"{o.key_or_group}={o.value()}" for o in parsed if o.key_or_group in self._groups}
+        world = tuple(text for group, text in choices.items() if group in GLOBAL_GROUPS)
+        config = self._compose(world).copy()
+        OmegaConf.set_struct(config, True)
+        for group, text in choices.items():
+            if group not in GLOBAL_GROUPS:
+                config[group] = self._compose((*world, text))[group]
+        try:
+            values = [o for o in parsed if o.key_or_group not in self._groups]
+            ConfigLoaderImpl._apply_overrides_to_config(values, config)
+            return build(config)
+        except (ValueError, OmegaConfBaseException) as error:
+            raise ValueError(f"{' '.join(overrides)}: {reason(error)}") from error
+
+    def _compose(self, overrides: tuple[str, ...]) -> DictConfig:
+        if overrides not in self._composed:
+            loaded = self._loader.load_configuration("config", list(overrides), RunMode.RUN)
+            del loaded["hydra"]
+            self._composed[overrides] = loaded
+        return self._composed[overrides]
+
+
+def build(config: DictConfig) -> Config:
+    """The dataclasses of a composed config, with every range checked."""
+    made = OmegaConf.to_object(config)
+    assert isinstance(made, Config)
+    return made
+
+
+class GridSweeper(BasicSweeper):
+    """Runs the cells of a study, goes on past those that fail, and ends with a table of all."""
+
+    def __init__(
+        self, max_batch_size: int | None, params: dict[str, str] | None, grids: list[str]
+    ) -> None:
+        """Args: grids: lines of overrides, see `expand`; params: axes, as for Hydra's basic sweeper."""
+        super().__init__(max_batch_size, params)
+        self.grids = grids
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Check every cell, then launch all; exits with 1 unless every cell is there."""
+        assert self.config and self.launcher and self.hydra_context
+        cells = expand(self.grids, [*self._parse_config(), *arguments])
+        composer = Composer(self.hydra_context.config_loader)
+        cells = _distinct(cells, composer)
+        Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
+        returns = self.launcher.launch(cells, initial_job_idx=0)
+        outcomes = [_outcome(r, cell) for r, cell in zip(returns, cells, strict=True)]
+        print_outcomes(outcomes)
+        if any(outcome.state == "failed" for outcome in outcomes):
+            sys.exit(1)
+
+
+def _distinct(cells: list[list[str]], composer: Composer) -> list[list[str]]:
+    """Without the cells that are the same run; exits if one is out of range, with all that are."""
+    kept: list[list[str]] = []
+    seen: list[Config] = []
+    errors = []
+    for cell in cells:
+        try:
+            config = composer.config(cell)
+        except ValueError as error:
+            errors.append(str(error))
+            continue
+        if config not in seen:
+            seen.append(config)
+            kept.append(cell)
+    if errors:
+        raise SystemExit("Nothing was run: " + "\n  ".join([f"{len(errors)} bad cell(s)", *errors]))
+    return kept
+
+
+def _outcome(result: JobReturn, cell: list[str]) -> Outcome:
+    if result.status is JobStatus.COMPLETED:
+        return result.return_value
+    return Outcome(" ".join(cell), "", "failed", {}, 0.0, reason(result._return_value))
+
+
+def print_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """What became of every cell, as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=None, header_style="bold")
+    for name in ("cell", "state", "score, 95 % interval", "seconds", "why it failed"):
+        table.add_column(name, overflow="fold", justify="right" if name == "seconds" else "left")
+    for outcome in outcomes:
+        lines = [f"{name} {percent(score)}" for name, score in outcome.scores.items()]
+        colour = {"failed": "red", "done": "green"}.get(outcome.state, "")
+        state = f"[{colour}]{outcome.state}[/]" if colour else outcome.state
+        label = outcome.label or "(defaults)"
+        table.add_row(label, state, "\n".join(lines), f"{outcome.seconds:.1f}", outcome.why)
+    Console().print(table)
+
+
+@dataclass
+class GridSweeperConf:
+    """`hydra/sweeper=grid`."""
+
+    _target_: str = "hydra_plugins.distill.GridSweeper"
+    max_batch_size: int | None = None
+    params: dict[str, Any] | None = None
+    grids: list[str] = field(default_factory=list)
+
+
+def register() -> None:
+    """Tell Hydra of the schema and of this sweeper.
+
+    Hydra takes sweepers from a package named `hydra_plugins` only (`Plugins.is_in_toplevel_plugins_module`);
+    the class is registered under such a name rather than spread over a second top-level package.
+    """
+    GridSweeper.__module__ = "hydra_plugins.distill"
+    Plugins.instance().register(GridSweeper)
+    store = ConfigStore.instance()
+    store.store(group="hydra/sweeper", name="grid", node=GridSweeperConf, provider="distill")
+    store.store(name="schema", node=Config, provider="distill")

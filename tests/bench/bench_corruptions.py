@@ -1,0 +1,111 @@
+"""Speed and memory of every operator on real traces: `python -m tests.bench.bench_corruptions`.
+
+The shared traces are repeated under other ids to at least 100 MB of UTF-8. Measured is the operator over
+traces in memory, without JSON, on one core; beside it a plain loop over characters that redraws digits.
+MB/s counts thought and solution. Memory is the peak of what Python and numpy allocate while an operator
+runs over all traces and its output is dropped, beyond the traces themselves; donors and the wrong traces
+that `matched` holds are part of it.
+"""
+
+import itertools
+import json
+import random
+import time
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from distill.config import CORRUPTION_CHOICES, CorruptionConfig
+from distill.corruptions import operator
+from distill.trace import Problem, Trace
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "traces"
+SOURCES = ("deepseek_r1_aime24", "r1distill_qwq_aime25", "qwq_r1distill_gsm8k_math500")
+MEGABYTES = 100
+TARGET = 50
+"""MB/s."""
+FRACTION = 0.5
+
+
+def main() -> None:
+    """Print a line for each operator and variant."""
+    if not REAL.is_dir():
+        print(f"skipped: {REAL} is not there")
+        return
+    corpus = list(_repeated(_read()))
+    size = sum(_bytes(trace) for trace in corpus) / 1e6
+    pool = [replace(trace, id=f"wrong {trace.id}", correct=False) for trace in corpus] + corpus
+    sample = corpus[: len(corpus) // 20]
+    plain = sum(map(_bytes, sample)) / 1e6 / _seconds(lambda: [_plain_loop(t) for t in sample])
+    print(f"{len(corpus)} traces, {size:.0f} MB; plain loop over characters {plain:.1f} MB/s")
+    for config in _configs():
+        rate = size / _seconds(lambda config=config: _run(corpus, config, pool))
+        peak = _peak(sample, config, pool[:2000] + sample)
+        verdict = "" if rate >= TARGET else f"  below {TARGET}"
+        choices = " ".join(filter(None, (config.unit, config.scope, config.mode, config.steps)))
+        name = f"{config.name} {choices}"
+        print(f"{name:48s}{rate:8.1f} MB/s{rate / plain:7.1f} x{peak:8.2f} MB peak{verdict}")
+
+
+def _configs() -> Iterator[CorruptionConfig]:
+    for name, choices in CORRUPTION_CHOICES.items():
+        for values in itertools.product(*choices.values()):
+            if name != "none":
+                yield CorruptionConfig(name, FRACTION, **dict(zip(choices, values, strict=True)))
+
+
+def _run(corpus: list[Trace], config: CorruptionConfig, pool: list[Trace]) -> None:
+    for _ in operator(config.name)(corpus, config, pool):
+        pass
+
+
+def _peak(corpus: list[Trace], config: CorruptionConfig, pool: list[Trace]) -> float:
+    tracemalloc.start()
+    _run(corpus, config, pool)
+    peak = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    return peak
+
+
+def _seconds(work: object) -> float:
+    begun = time.perf_counter()
+    work()  # type: ignore[operator]
+    return time.perf_counter() - begun
+
+
+def _plain_loop(trace: Trace) -> str:
+    rng = random.Random(trace.id)
+    return "".join(
+        str(rng.randrange(10)) if "0" <= character <= "9" and rng.random() < FRACTION else character
+        for character in trace.thought + trace.solution
+    )
+
+
+def _read() -> Iterator[Trace]:
+    for name in SOURCES:
+        with (REAL / f"{name}.jsonl").open(encoding="utf-8") as file:
+            for index, row in enumerate(map(json.loads, file)):
+                problem = Problem.of(row["question"], row["gold_answer"] or "", "math", name)
+                text = row["reasoning"] or "", row["solution"] or ""
+                yield Trace.of(problem, name, index, *text, correct=True)
+
+
+def _repeated(traces: Iterator[Trace]) -> Iterator[Trace]:
+    kept, size = list(traces), 0.0
+    for round_ in itertools.count():
+        for trace in kept:
+            if size >= MEGABYTES * 1e6:
+                return
+            size += _bytes(trace)
+            # New strings, as a file would give them: one shared string would stay in the caches.
+            thought = trace.thought + " " * bool(round_)
+            yield replace(trace, id=f"{trace.id}:{round_}", thought=thought)
+
+
+def _bytes(trace: Trace) -> int:
+    return len((trace.thought + trace.solution).encode("utf-8", "surrogatepass"))
+
+
+if __name__ == "__main__":
+    main()

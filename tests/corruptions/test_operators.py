@@ -1,0 +1,160 @@
+"""What holds for every operator in every variant."""
+
+import itertools
+import multiprocessing
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distill.config import CORRUPTION_CHOICES, CorruptionConfig
+from distill.corruptions import Damaged, draw_units, operator
+from distill.trace import Problem, Trace
+
+CONF = Path(__file__).parents[2] / "conf" / "corruption"
+STRUCTURE = ("delete_steps", "insert_steps", "shuffle_steps")
+
+
+def variants() -> list[dict[str, str]]:
+    """Every operator with every combination of the choices that it reads."""
+    found = []
+    for name, choices in CORRUPTION_CHOICES.items():
+        for values in itertools.product(*choices.values()):
+            found.append({"name": name, **dict(zip(choices, values, strict=True))})
+    return found
+
+
+VARIANTS = variants()
+LOCAL = [v for v in VARIANTS if v.get("mode") not in ("natural", "matched")]
+"""Variants in which a trace's damage depends on no other trace of the corpus."""
+
+
+def name_of(variant: dict[str, str]) -> str:
+    return "-".join(variant.values())
+
+
+def run(
+    variant: dict[str, str],
+    corpus: list[Trace],
+    pool: list[Trace],
+    fraction: float = 0.5,
+    seed: int = 0,
+) -> list[Damaged]:
+    config = CorruptionConfig(**variant, fraction=fraction, seed=seed)
+    return list(operator(config.name)(corpus, config, pool))
+
+
+@pytest.fixture(scope="session")
+def pool(corpus: list[Trace], micro_wrong: list[Trace]) -> list[Trace]:
+    more = [replace(trace, id=f"more{i}") for i, trace in enumerate(micro_wrong)]
+    return corpus + micro_wrong + more
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=name_of)
+@pytest.mark.parametrize("fraction", [0.33, 1.0])
+def test_count_problems_and_question_are_kept(variant, fraction, corpus, pool):
+    after = run(variant, corpus, pool, fraction)
+    assert len(after) == len(corpus)
+    if variant in LOCAL:
+        for before, item in zip(corpus, after, strict=True):
+            assert item.trace.id == before.id
+            assert item.trace.problem == before.problem
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=name_of)
+def test_what_is_not_damaged_is_the_same_and_counts_are_in_range(variant, corpus, pool):
+    for before, item in zip(corpus, run(variant, corpus, pool), strict=True):
+        assert 0 <= item.damaged <= item.units
+        if item.damaged == 0:
+            assert item.trace == before
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=name_of)
+def test_fraction_zero_changes_nothing(variant, corpus, pool):
+    items = run({"name": variant["name"]}, corpus, pool, fraction=0.0)
+    assert [item.trace for item in items] == corpus
+
+
+@pytest.mark.parametrize("variant", LOCAL, ids=name_of)
+def test_damage_depends_on_no_order_and_no_subset(variant, corpus, pool):
+    whole = {item.trace.id: item for item in run(variant, corpus, pool)}
+    part = run(variant, corpus[::-2], pool[::-1])
+    assert part == [whole[item.trace.id] for item in part]
+
+
+def test_damage_does_not_depend_on_workers(corpus, pool):
+    # One pool of workers for all variants: starting one costs more than the work.
+    jobs = [(variant, corpus[i::3], pool) for variant in LOCAL for i in range(3)]
+    with multiprocessing.get_context("spawn").Pool(2) as workers:
+        parts = workers.starmap(run, jobs)
+    for k, variant in enumerate(LOCAL):
+        whole = run(variant, corpus, pool)
+        assert [parts[3 * k + i] for i in range(3)] == [whole[i::3] for i in range(3)]
+
+
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v["name"] != "none"], ids=name_of)
+def test_another_seed_does_other_damage(variant, micro, pool):
+    first, second = (run(variant, micro, pool, seed=seed) for seed in (0, 1))
+    assert [a.trace for a in first] != [b.trace for b in second]
+
+
+@pytest.mark.parametrize("variant", [v for v in LOCAL if v["name"] in STRUCTURE], ids=name_of)
+def test_structure_operators_change_the_thought_alone(variant, corpus, pool):
+    for before, item in zip(corpus, run(variant, corpus, pool), strict=True):
+        assert replace(item.trace, thought=before.thought) == before
+
+
+@pytest.mark.parametrize("variant", LOCAL, ids=name_of)
+def test_real_traces_go_through(variant, real):
+    items = run(variant, real, real, fraction=0.67)
+    assert [item.trace.id for item in items] == [trace.id for trace in real]
+    if variant["name"] != "none":
+        assert sum(item.damaged for item in items) > 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(texts=st.lists(st.text(), min_size=2, max_size=2), fraction=st.floats(0.01, 1))
+def test_any_text_goes_through_every_variant(texts, fraction):
+    problem = Problem.of("q", "5", "math", "test")
+    trace = Trace.of(problem, "t", 0, *texts, correct=True)
+    donor = Trace.of(Problem.of("r", "5", "math", "test"), "t", 0, "a\n\nb", "c", correct=True)
+    for variant in LOCAL:
+        (item,) = run(variant, [trace], [donor], fraction)
+        assert item.damaged or item.trace == trace
+
+
+@given(total=st.integers(0, 300), low=st.floats(0, 1), high=st.floats(0, 1))
+def test_units_drawn_are_distinct_as_many_as_asked_for_and_nested(total, low, high):
+    low, high = sorted((low, high))
+    few = draw_units(random.Random(1), total, low)
+    many = draw_units(random.Random(1), total, high)
+    assert len(set(many)) == len(many) == round(high * total)
+    assert many[: len(few)] == few
+    assert set(many) <= set(range(total))
+
+
+def test_every_yaml_names_a_function_in_a_file_of_its_name_and_builds_a_config():
+    for path in sorted(CONF.glob("*.yaml")):
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = CorruptionConfig(**values)
+        assert operator(config.name).__name__ == config.name
+        assert config.name == path.stem or path.stem.startswith(config.name + "_")
+        defaults = CorruptionConfig(name=config.name, fraction=config.fraction)
+        for field in set(values) - {"name", "fraction"}:
+            assert values[field] != getattr(defaults, field), f"{path.name}: {field} is the default"
+
+
+def test_every_operator_has_a_yaml_of_its_own_name_and_a_file():
+    yamls = {path.stem for path in CONF.glob("*.yaml")}
+    files = {p.stem for p in (CONF.parents[1] / "distill" / "corruptions").glob("*.py")}
+    assert set(CORRUPTION_CHOICES) == files - {"__init__"}
+    assert set(CORRUPTION_CHOICES) <= yamls
+
+
+def test_unknown_operator_is_refused_with_the_choices():
+    with pytest.raises(ValueError, match="'shufle_steps'; known: delete_steps, .*shuffle_steps"):
+        operator("shufle_steps")

@@ -1,0 +1,129 @@
+"""wrong_answers: what comes in is wrong, and each variant keeps what it promises."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from distill.config import CorruptionConfig
+from distill.corruptions.wrong_answers import wrong_answers
+from distill.micro.sign_puzzle import check
+from distill.restate import restate
+from distill.trace import Problem, Trace
+
+
+def wrong(corpus, pool, fraction=1.0, **more):
+    return list(wrong_answers(corpus, CorruptionConfig("wrong_answers", fraction, **more), pool))
+
+
+def plain(thought, solution, answer, **more):
+    problem = Problem.of("q", answer, "math", "t")
+    return Trace.of(problem, "t", 0, thought, solution, correct=True, **more)
+
+
+@pytest.mark.parametrize("mode", ["natural", "matched"])
+def test_as_many_traces_each_graded_wrong_and_used_once(mode, micro, micro_wrong):
+    items = wrong(micro, micro + micro_wrong, mode=mode)
+    assert len(items) == len(micro)
+    assert all(item.trace in micro_wrong for item in items)
+    assert set(Counter(item.trace.id for item in items).values()) == {1}
+
+
+@pytest.mark.parametrize("mode", ["natural", "matched"])
+def test_a_share_is_replaced_and_the_rest_is_as_it_was(mode, micro, micro_wrong):
+    few, many = (wrong(micro, micro_wrong, f, mode=mode) for f in (0.33, 0.67))
+    assert 0 < sum(i.damaged for i in few) < sum(i.damaged for i in many) < len(micro)
+    for before, a, b in zip(micro, few, many, strict=True):
+        assert a.damaged <= b.damaged
+        assert (a.trace == before) == (a.damaged == 0)
+    ids = [{i.trace.id for i in items if i.damaged} for items in (few, many)]
+    assert ids[0] < ids[1]
+
+
+@pytest.mark.parametrize("mode", ["natural", "matched"])
+def test_one_shot_iterators_and_other_orders_give_the_same_set(mode, micro, micro_wrong):
+    first = wrong(iter(micro), iter(micro_wrong), 0.5, mode=mode)
+    second = wrong(micro[::-1], micro_wrong[::-1], 0.5, mode=mode)
+    assert {i.trace.id for i in first} == {i.trace.id for i in second}
+
+
+@pytest.mark.parametrize("mode", ["natural", "matched"])
+def test_too_few_wrong_traces_are_refused_with_both_numbers(mode, micro, micro_wrong):
+    with pytest.raises(ValueError, match="wants 60 traces graded wrong, but the pool has 10"):
+        wrong(micro, micro + micro_wrong[:10], mode=mode)
+
+
+def test_matched_takes_the_same_problem_where_it_can_and_else_the_length(micro, micro_wrong):
+    far = [
+        replace(t, id=f"far{i}", problem=Problem.of(f"far{i}", "1", "math", "t"), thought="long " * n)
+        for i, (t, n) in enumerate(zip(micro_wrong, range(1000, 1060), strict=True))
+    ]
+    items = wrong(micro, micro_wrong + far, mode="matched")
+    shared = {trace.problem.id for trace in micro_wrong}
+    for before, item in zip(micro, items, strict=True):
+        if before.problem.id in shared:
+            assert item.trace.problem == before.problem
+        assert not item.trace.id.startswith("far")
+
+
+def test_edited_sign_puzzles_are_wrong_of_the_same_numbers_and_agree_with_their_thought(micro):
+    for before, item in zip(micro, wrong(micro, (), mode="edited"), strict=True):
+        old, new = (t.solution.removeprefix(r"\boxed{")[:-2] for t in (before, item.trace))
+        right, why = check(before.problem.question, new)
+        assert not right
+        assert why.startswith("makes")  # the numbers, their order and the running totals are sound
+        assert old not in item.trace.thought
+        assert new in item.trace.thought
+        assert item.trace.correct is False
+        assert re.sub(r"[+-]", "#", before.thought) == re.sub(r"[+-]", "#", item.trace.thought)
+
+
+@pytest.mark.parametrize(
+    ("answer", "thought", "changed"),
+    [
+        ("204", "So 204. Not 1204, 204.5, 2,204 or 2043, but 204.", 2),
+        (r"60\%", r"60 of 100 is 60%", 2),
+        ("1,234.5", "is 1,234.5, not 1234.5", 1),
+        (r"\frac{1}{2}", r"\frac{1}{2}, \dfrac{1}{2} and \frac {1} {2}", 3),
+        ("-7", "it is -7, or 7", 2),
+        ("B", "A is out. Option (B) it is; the answer is B. B follows.", 2),
+    ],
+)
+def test_edited_answers_have_the_same_shape_and_are_replaced_wherever_they_stand(
+    answer, thought, changed
+):
+    for seed in range(20):
+        before = plain(thought, rf"So \boxed{{{answer}}}.", answer)
+        after = restate(before, Random(seed))
+        new = after.solution.removeprefix(r"So \boxed{")[:-2]
+        assert new != answer
+        shape = r"[0-9]" if answer != "B" else r"B|C|D|A(?! is)"
+        assert re.sub(shape, "0", new) == re.sub(shape, "0", answer)
+        assert re.sub(shape, "0", after.thought) == re.sub(shape, "0", thought)
+        old_words, new_words = thought.split(), after.thought.split()
+        differing = sum(a != b for a, b in zip(old_words, new_words, strict=True))
+        assert 1 <= differing <= changed
+
+
+def test_answers_of_real_traces_are_replaced_in_thought_and_solution(real):
+    right = [t for t in real if t.correct and rf"\boxed{{{t.problem.answer}}}" in t.solution]
+    assert len(right) > 50
+    for before, item in zip(right, wrong(right, (), mode="edited"), strict=True):
+        answer = before.problem.answer
+        standalone = rf"(?<![0-9])(?<![0-9][.,]){answer}(?![.,]?[0-9])"
+        assert item.damaged == 1
+        assert not re.search(standalone, item.trace.thought + item.trace.solution)
+        for old, new in (
+            (before.thought, item.trace.thought),
+            (before.solution, item.trace.solution),
+        ):
+            assert re.sub(r"[0-9]", "0", old) == re.sub(r"[0-9]", "0", new)
+
+
+def test_what_cannot_be_edited_is_left_and_counted(micro):
+    odd = [plain("x", r"\boxed{\text{even}}", "even"), plain("x", "no answer", "5")]
+    done = [replace(micro[0], correct=False)]
+    for before, item in zip(odd + done, wrong(odd + done, (), mode="edited"), strict=True):
+        assert (item.units, item.damaged, item.trace) == (0, 0, before)

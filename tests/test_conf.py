@@ -1,0 +1,136 @@
+"""Every option composes, names agree, and a wrong value is refused in words. Run: pytest tests/test_conf.py."""
+
+import ast
+import importlib
+from dataclasses import fields, is_dataclass
+
+import pytest
+import yaml
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from distill import config as config_module
+from distill.config import CORRUPTION_CHOICES, Config
+from distill.store import CHECKOUT
+from distill.sweep import build
+
+CONF = CHECKOUT / "conf"
+OPTIONS = sorted(
+    (path.parent.name, path.stem) for path in CONF.glob("*/*.yaml") if path.parent.name != "hydra"
+)
+CORRUPTIONS = sorted(option for group, option in OPTIONS if group == "corruption")
+STUDIES = sorted(option for group, option in OPTIONS if group == "study")
+NAMED_BY_FILE = (
+    "dataset",
+    "prompt",
+    "student",
+    "training",
+    "evaluation",
+    "engine",
+    "tracking",
+    "study",
+)
+ENOUGH_DATA = "dataset.problems=0"
+
+
+def read(group, option):
+    return yaml.safe_load((CONF / group / f"{option}.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_of_every_group_makes_a_checked_config(hydra_compose, group, option):
+    more = [ENOUGH_DATA] if group == "size" else []
+    made = build(hydra_compose(f"{group}={option}", *more))
+    if group in NAMED_BY_FILE:
+        assert getattr(made, group).name == option
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_says_what_it_is_and_how_to_run_it(group, option):
+    text = (CONF / group / f"{option}.yaml").read_text(encoding="utf-8")
+    comments = " ".join(line for line in text.splitlines() if line.startswith("#"))
+    assert "python -m distill" in comments
+    assert f"{group}={option}" in comments or "Look:" in comments
+
+
+def test_every_folder_of_conf_is_a_field_of_config_and_every_field_a_folder():
+    folders = {path.name for path in CONF.iterdir() if path.is_dir()}
+    groups = {field.name for field in fields(Config) if is_dataclass(field.type)}
+    assert folders - {"hydra", "world"} == groups
+
+
+def test_an_operator_has_one_name_in_config_conf_and_code():
+    files = {path.stem for path in (CHECKOUT / "distill" / "corruptions").glob("[!_]*.py")}
+    own = {option for option in CORRUPTIONS if read("corruption", option)["name"] == option}
+    assert set(CORRUPTION_CHOICES) == files == own
+    for name in files:
+        assert callable(getattr(importlib.import_module(f"distill.corruptions.{name}"), name))
+
+
+@pytest.mark.parametrize("option", CORRUPTIONS)
+def test_a_variant_of_a_corruption_begins_with_its_operators_name(option):
+    operator = read("corruption", option)["name"]
+    assert option == operator or option.startswith(f"{operator}_")
+
+
+@pytest.mark.parametrize("option", STUDIES)
+def test_a_study_states_its_hypothesis_and_is_named_as_its_file(option):
+    study = read("study", option)["study"]
+    assert study["name"] == option
+    assert len(study["hypothesis"].split()) >= 5
+
+
+def test_every_field_of_every_config_has_a_docstring_under_it():
+    tree = ast.parse((CHECKOUT / "distill" / "config.py").read_text(encoding="utf-8"))
+    bare = [
+        f"{node.name}.{ast.unparse(statement.target)}"
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for statement, after in zip(node.body, [*node.body[1:], None], strict=True)
+        if isinstance(statement, ast.AnnAssign) and not _is_text(after)
+    ]
+    groups = {field.name for field in fields(Config) if is_dataclass(field.type)}
+    assert set(bare) == {f"Config.{name}" for name in groups}  # their classes have one
+
+
+def _is_text(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def test_every_config_class_has_a_docstring():
+    classes = [value for value in vars(config_module).values() if is_dataclass(value)]
+    assert all(not made.__doc__.startswith(made.__name__) for made in classes)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["corruption.name=shufle_steps"], ["shufle_steps", "shuffle_steps", "corruption.name"]),
+        (
+            ["corruption=shuffle_steps", "corruption.fraction=1.5"],
+            ["corruption.fraction", "[0, 1]", "1.5"],
+        ),
+        (["corruption=shuffle_steps", "corruption.mode=random"], ["mode", "random", "steps"]),
+        (["corruption=delete_steps", "corruption.mode=suffix"], ["suffix", "random", "prefix"]),
+        (["size.traces=64000"], ["64000", "dataset.problems=2400"]),
+        (["size.traces=0"], ["size.traces", ">= 1", "0"]),
+        (["training.method=lora", "training.lora_rank=0"], ["training.lora_rank", ">= 1", "0"]),
+        (["training.learning_rate=0"], ["training.learning_rate", "> 0", "0"]),
+        (["training.method=dpo"], ["dpo", "sft", "lora", "none"]),
+        (["dataset.split=dev"], ["dataset.split", "dev", "validation"]),
+        (["prompt.user=Solve"], ["prompt.user", "{question}", "Solve"]),
+        (["evaluation.sampling.top_p=0"], ["sampling.top_p", "(0, 1]", "0"]),
+        (["teacher.slip_rate=2"], ["teacher.slip_rate", "[0, 1]", "2"]),
+        (["compute.device=tpu"], ["compute.device", "tpu", "cuda"]),
+        (["corruption=shufle_steps"], ["shufle_steps", "shuffle_steps", "delete_steps"]),
+        (["corruption.fracton=0.5"], ["fracton", "CorruptionConfig"]),
+        (["training.epochs=many"], ["many", "training.epochs", "Float"]),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_value_rule_and_choices(
+    hydra_compose, overrides, words
+):
+    with pytest.raises((ValueError, HydraException, OmegaConfBaseException)) as caught:
+        build(hydra_compose(*overrides))
+    text = f"{caught.value} {caught.value.__cause__ or ''}"
+    assert all(word in text for word in words), text

@@ -1,0 +1,49 @@
+"""A model is named by its content or its commit, without a network. Run: pytest tests/test_hub.py."""
+
+import pytest
+
+from distill import hub
+from distill.config import ComputeConfig, StudentConfig
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def student(model, **more):
+    return StudentConfig(name="x", model=model, **more)
+
+
+def test_a_folder_is_named_by_its_content(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    first = hub.resolve(student(str(tmp_path)))
+    assert hub.base_model(student(str(tmp_path))).revision is None
+    (tmp_path / "config.json").write_text("{ }")
+    assert hub.resolve(student(str(tmp_path))) != first
+
+
+def test_a_commit_stands_for_itself():
+    assert hub.resolve(student("org/model", revision=COMMIT)) == COMMIT
+
+
+def test_a_branch_is_looked_up_in_this_machines_cache(tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    refs = tmp_path / "models--org--cached" / "refs"
+    refs.mkdir(parents=True)
+    (refs / "main").write_text(COMMIT)
+    assert hub.resolve(student("org/cached")) == COMMIT
+    assert hub.base_model(student("org/cached")).source["revision"] == COMMIT
+
+
+def test_a_model_nobody_can_name_is_refused_with_its_name_and_what_to_do():
+    with pytest.raises(OSError, match=r"'org/absent'.*'v2'.*student\.revision"):
+        hub.resolve(student("org/absent", revision="v2"))
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert hub.set_up(ComputeConfig()) == "cpu"
+    with pytest.raises(ValueError, match=r"compute\.device=cuda"):
+        hub.set_up(ComputeConfig(device="cuda"))

@@ -1,0 +1,54 @@
+"""Reflection keywords: whole words in any case, wherever they stand."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distill.keywords import KEYWORDS, count_keywords, find_keywords, keyword_sentences, keywords
+
+PIECES = ["Wait", "wait", "BUT", "butter", "let me", " think again", " ", ",", ".\n", "é", "_", "x"]
+TEXTS = st.one_of(st.text(), st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+
+
+@given(text=TEXTS)
+def test_a_plain_search_finds_the_same_keywords(text):
+    any_case = (
+        "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in keyword) for keyword in keywords()
+    )
+    pattern = re.compile(rf"\b(?:{'|'.join(any_case)})\b")
+    assert find_keywords(text) == [match.span() for match in pattern.finditer(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("But wait, hmm.", 3),
+        ("It is 5, but no.", 1),
+        ("butter await rebut waiting", 0),
+        ("éwait waité wait", 1),
+        ("Let me think again. Let me check again.", 2),
+        ("LET ME VERIFY", 1),
+        ("", 0),
+    ],
+)
+def test_keywords_are_whole_words_in_any_case(text, count):
+    assert count_keywords(text) == count
+
+
+@given(text=TEXTS)
+def test_every_keyword_lies_in_exactly_one_sentence_and_sentences_do_not_overlap(text):
+    sentences = keyword_sentences(text)
+    assert [hit for sentence in sentences for hit in sentence.hits] == find_keywords(text)
+    done = 0
+    for start, end, hits, _ in sentences:
+        assert done <= start <= hits[0][0] < hits[-1][1] <= end
+        assert text[start:end] == text[start:end].strip()
+        assert "\n" not in text[start:end]
+        done = end
+
+
+def test_the_list_names_the_papers_keywords_and_its_sources():
+    assert {"wait", "let me think again", "but"} <= set(keywords())
+    assert "arXiv:2502.07374" in KEYWORDS.read_text(encoding="utf-8")
