@@ -1,0 +1,168 @@
+"""What enters an identity: every field of every config, at its stage and after it, and nothing else."""
+
+from copy import deepcopy
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill import pipeline
+from distill.config import (
+    BenchmarkConfig,
+    Config,
+    CorruptionConfig,
+    DatasetConfig,
+    EvaluationConfig,
+    Method,
+    Stage,
+    TrainingConfig,
+)
+from distill.store import Store
+
+FIRST_STAGE = {
+    "dataset": Stage.problems,
+    "teacher": Stage.traces,
+    "selection": Stage.select,
+    "size": Stage.select,
+    "corruption": Stage.corrupt,
+    "student": Stage.train,
+    "training": Stage.train,
+    "prompt": Stage.train,
+    "engine": Stage.evaluate,
+    "evaluation": Stage.evaluate,
+}
+"""Group -> the first stage whose artifact it decides."""
+
+NO_IDENTITY = {"compute", "tracking", "study", "until", "artifacts", "runs"}
+
+OTHER = {
+    "dataset.name": "another",
+    "dataset.split": "validation",
+    "corruption.name": "insert_steps",
+    "corruption.mode": "prefix",
+    "corruption.steps": "reflection",
+    "student.attention": "eager",
+    "training.method": Method.sft,
+    "training.union": [CorruptionConfig(name="insert_steps", fraction=0.5)],
+    "training.lora_targets": "q_proj",
+    "evaluation.benchmarks": {"b": BenchmarkConfig(DatasetConfig("sign_puzzle", problems=9))},
+    "engine.name": "vllm",
+    "prompt.user": "Q: {question}",
+}
+"""Another valid value, where adding to the value would not give one."""
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """A run in which every field means something: LoRA on deleted steps, from local folders."""
+    monkeypatch.setattr("distill.engines.pins", lambda engine: {})  # one engine has no other to be
+    config = Config()
+    for name in ("student", "student2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(name)
+    config.dataset.name, config.dataset.problems = "sign_puzzle", 4000
+    config.teacher.name, config.teacher.model = "scripted", None
+    config.prompt.thought_open, config.prompt.thought_close = "<", ">"
+    config.corruption = CorruptionConfig(name="delete_steps", fraction=0.5)
+    config.student.model = str(tmp_path / "student")
+    config.training = TrainingConfig(name="t", method=Method.lora)
+    benchmark = BenchmarkConfig(DatasetConfig(name="sign_puzzle", split="test", problems=8))
+    config.evaluation = EvaluationConfig(name="e", benchmarks={"a": benchmark})
+    return config
+
+
+def keys(config: Config, tmp_path: Path) -> dict[str, str]:
+    """Stage -> key of what it would make."""
+    made = pipeline.run(config, Store(tmp_path).artifact)
+    return {step.stage: step.artifact.key for step in made}
+
+
+def leaves(config: Any, path: str = "") -> list[tuple[str, bool]]:
+    """Every field below a config: (dotted name, whether it is only a label)."""
+    found = []
+    for f in fields(config):
+        name, value = f"{path}{f.name}", getattr(config, f.name)
+        if is_dataclass(value):
+            found += leaves(value, name + ".")
+        else:
+            found.append((name, bool(f.metadata.get("label"))))
+    return found
+
+
+def changed(config: Config, name: str, tmp_path: Path) -> Config:
+    """A copy in which one field has another valid value."""
+    copy = deepcopy(config)
+    owner: Any = copy
+    *path, last = name.split(".")
+    for part in path:
+        owner = getattr(owner, part)
+    value = getattr(owner, last)
+    setattr(owner, last, _another(name, value, tmp_path))
+    assert getattr(owner, last) != value
+    return copy
+
+
+def _another(name: str, value: Any, tmp_path: Path) -> Any:
+    if name in OTHER:
+        return OTHER[name]
+    if name in ("student.model", "teacher.model"):
+        return str(tmp_path / "student2")
+    if isinstance(value, Enum):
+        return next(member for member in type(value) if member is not value)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, float):
+        return value / 2 + 0.125
+    if isinstance(value, int):
+        return value + 1
+    return f"{value or ''} other"
+
+
+@pytest.mark.parametrize(("name", "label"), leaves(Config()))
+def test_a_field_changes_its_stage_and_those_after_it_and_none_before(base, tmp_path, name, label):
+    before, after = keys(base, tmp_path), keys(changed(base, name, tmp_path), tmp_path)
+    if name in ("until",):
+        before = {stage: key for stage, key in before.items() if stage in after}
+    order = list(Stage)
+    group = name.split(".")[0]
+    first = None if label or group in NO_IDENTITY else order.index(FIRST_STAGE[group])
+    for stage in after:
+        moved = before[stage] != after[stage]
+        assert moved == (first is not None and order.index(stage) >= first), (name, stage)
+
+
+def test_every_field_is_either_identity_or_declared_not_to_be():
+    groups = {f.name for f in fields(Config)}
+    assert groups == set(FIRST_STAGE) | NO_IDENTITY
+
+
+def test_content_of_the_students_folder_is_identity_and_its_place_is_not(base, tmp_path):
+    before = keys(base, tmp_path)
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "student" / "config.json").rename(tmp_path / "moved" / "config.json")
+    base.student.model = str(tmp_path / "moved")
+    assert keys(base, tmp_path) == before
+    (tmp_path / "moved" / "config.json").write_text("changed")
+    assert keys(base, tmp_path)[Stage.train] != before[Stage.train]
+
+
+@pytest.mark.parametrize("fraction", [0.0, 0.33, 1.0])
+def test_none_at_any_fraction_and_anything_at_fraction_0_are_one_identity(fraction):
+    none = CorruptionConfig(name="none")
+    assert CorruptionConfig(name="none", fraction=fraction, seed=3) == none
+    assert CorruptionConfig(name="shuffle_steps", fraction=0.0) == none
+
+
+def test_fields_that_mean_nothing_for_a_method_do_not_divide_identities():
+    sft = TrainingConfig(name="a", method=Method.sft)
+    assert TrainingConfig(name="a", method=Method.sft, lora_rank=8) == sft
+    untrained = TrainingConfig(name="a", method=Method.none, epochs=7)
+    assert untrained == TrainingConfig(name="b", method=Method.none)
+
+
+def test_stages_leave_the_config_as_it_was(base, tmp_path):
+    before = deepcopy(base)
+    keys(base, tmp_path)
+    assert base == before
