@@ -10,9 +10,9 @@ setup: .venv/.ready ## Make .venv with the pinned versions; once, and again when
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(sys.version_info < (3, 11) and \
 	  f"distill needs Python 3.11 or newer, $(PYTHON) is {v}; name another: make PYTHON=python3.12")'
-	@echo "Setting up .venv with the versions in constraints.txt (once, 2 to 5 minutes) ..."
+	@echo "Setting up .venv with the versions in constraints.txt (once, a few minutes) ..."
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,report]'
+	@.venv/bin/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,report]'
 	@touch $@
 
 demo: setup ## The paper's question in six cells on this machine, as a table; ARGS="field=value ..." changes it

@@ -1,1 +1,1 @@
-"""Questions about many runs: plan, status, table, show, explain. Reads what `distill` makes; never trains."""
+"""Questions about many runs: plan, status, table, show, explain. Never trains."""

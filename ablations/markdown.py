@@ -16,10 +16,11 @@ HEADER = (
 )
 
 NOTE = """\
-n: problems × samples a problem × runs (training and corruption seeds). Accuracy: per cent, Wilson's 95 %
-interval at the effective number of trials. Difference: points, paired by problem, 95 % bootstrap by problem.
-p: exact McNemar. Damaged: share of the units in the selected traces. Traces: trained on. Tokens: of a response.
-No interval here covers another training seed, teacher corpus or base student."""
+n: problems × samples a problem × runs (training and corruption seeds). Accuracy: per cent, Wilson's
+95 % interval at the effective number of trials. Difference: points, paired by problem, 95 %
+bootstrap by problem. p: exact McNemar. Damaged: share of the units in the selected traces. Traces:
+trained on. Tokens: of a response. No interval here covers another training seed, teacher corpus or
+base student."""
 """Below every table."""
 
 
@@ -69,6 +70,8 @@ def _grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [header, ["-" * width for width in widths], *rows]
     return "\n".join(
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
         for line in lines
     )

@@ -1,27 +1,20 @@
-"""What a study would make: the identity of every cell and of every artifact, and which exist."""
+"""What a study makes: the identity of every cell and of every artifact, without making them."""
 
-from collections import Counter
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
-
 from ablations.studies import Cell
 from distill import pipeline
 from distill.cells import FAILED, RUN, cell_folder, cell_key, reason
-from distill.config import Stage
 from distill.pipeline import Made
 from distill.store import Artifact, Store, canonical, canonical_json
+from distill.trace import digest
 
 UNRESOLVED = "unresolved"
 """Stands for a key that needs what this machine cannot reach, such as a hub model's commit."""
-
-MARKS = {"exists": ("✓", "green"), "made by an earlier cell": ("=", "cyan"), "to make": ("•", "yellow")}
-"""State of an artifact -> its sign and colour in the table."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +43,7 @@ class Planned:
 
     @property
     def state(self) -> str:
-        """`done`, `failed`, `partial`, `missing` or `unresolved`; looks at names, not at file contents."""
+        """`done`, `failed`, `partial`, `missing` or `unresolved`; by names, not by contents."""
         if self.key == UNRESOLVED:
             return UNRESOLVED
         last = [step.artifact for step in self.made if step.stage is self.made[-1].stage]
@@ -88,15 +81,21 @@ def unresolved(artifact: Artifact) -> bool:
     return artifact.key.startswith(UNRESOLVED)
 
 
-def table(planned: Sequence[Planned]) -> Group:
-    """The plan for a terminal: a row a cell, then a row a stage, then what stands in the way."""
-    legend = Text("   ".join(f"{sign} {state}" for state, (sign, _) in MARKS.items()), style="dim")
-    parts: list[Any] = [_cells_table(planned), legend, _stages_table(planned)]
-    states = Counter(one.state for one in planned)
-    parts.append(Text(f"{len(planned)} cells: " + ", ".join(f"{n} {state}" for state, n in states.items())))
-    for why in dict.fromkeys(why for one in planned for why in one.reasons):
-        parts.append(Text(f"{UNRESOLVED}: {why}", style="yellow"))
-    return Group(*parts)
+def labels(planned: Sequence[Planned]) -> tuple[str, list[str]]:
+    """What the overrides of all cells share, and what is left of each cell's label."""
+    texts = [
+        [text for text in one.cell.overrides if not text.startswith("study=")] for one in planned
+    ]
+    shared = [text for text in texts[0] if all(text in other for other in texts[1:])]
+    if len(texts) == 1:
+        shared = []
+    rest = [" ".join(text for text in cell if text not in shared) for cell in texts]
+    return " ".join(shared), [label or "(defaults)" for label in rest]
+
+
+def short(key: str) -> str:
+    """A key as people read it."""
+    return UNRESOLVED if key.startswith(UNRESOLVED) else key[:12]
 
 
 def _plan(cell: Cell) -> Planned:
@@ -129,44 +128,8 @@ def _plan(cell: Cell) -> Planned:
 
 def _placeholder(store: Store, stage: Callable[..., None], identity: Sequence[Any]) -> Artifact:
     """Differs where the configs differ, so that what is shared can still be counted."""
-    recipe = {"stage": stage.__name__, "arguments": [canonical(value) for value in identity]}
-    key = f"{UNRESOLVED} {canonical_json(recipe)}"
+    names = inspect.signature(stage).parameters
+    arguments = {name: canonical(value) for name, value in zip(names, identity, strict=False)}
+    recipe = {"stage": stage.__name__, "arguments": arguments}
+    key = f"{UNRESOLVED} {digest(canonical_json(recipe))}"
     return Artifact(stage.__name__, key, store.root / stage.__name__ / UNRESOLVED, recipe)
-
-
-def _cells_table(planned: Sequence[Planned]) -> Table:
-    table = Table(header_style="bold")
-    table.add_column("cell", overflow="fold")
-    table.add_column("identity")
-    for stage in Stage:
-        table.add_column(stage.value, justify="center")
-    seen: set[str] = set()
-    for one in planned:
-        marks = {stage: Text() for stage in Stage}
-        for step in one.made:
-            marks[step.stage].append(*MARKS[_state(step.artifact, seen)])
-        seen.update(artifact.key for artifact in one.artifacts)
-        table.add_row(one.cell.label or "(defaults)", one.key[:12], *marks.values())
-    return table
-
-
-def _stages_table(planned: Sequence[Planned]) -> Table:
-    table = Table(header_style="bold")
-    for name in ("stage", "distinct", "exist", "to make"):
-        table.add_column(name, justify="left" if name == "stage" else "right")
-    longest = max(planned, key=lambda one: len(one.artifacts))
-    by_stage: dict[str, dict[str, Artifact]] = {artifact.stage: {} for artifact in longest.artifacts}
-    for one in planned:
-        for artifact in one.artifacts:
-            by_stage.setdefault(artifact.stage, {})[artifact.key] = artifact
-    for stage, artifacts in by_stage.items():
-        exist = sum(artifact.exists for artifact in artifacts.values())
-        counts = (len(artifacts), exist, len(artifacts) - exist)
-        table.add_row(stage, *map(str, counts))
-    return table
-
-
-def _state(artifact: Artifact, seen: set[str]) -> str:
-    if artifact.exists:
-        return "exists"
-    return "made by an earlier cell" if artifact.key in seen else "to make"

@@ -13,7 +13,9 @@ def read(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text())
     except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}); delete it to have it made again") from error
+        raise ValueError(
+            f"{path} is not JSON ({error}); delete it to have it made again"
+        ) from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} holds a {type(value).__name__}, not an object; delete it")
     return value
@@ -30,3 +32,8 @@ def records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         raise FileNotFoundError(f"no folder {folder}; python -m distill study=NAME makes runs/NAME")
     for path in sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + RUN)):
         yield path, read(path)
+
+
+def launched_in(path: Path, record: dict[str, Any]) -> Path:
+    """The folder from which this `run.json` was launched: its relative paths start there."""
+    return path.absolute().parents[2 + len(Path(record["config"]["runs"]).parts)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ablations.records import records
+from ablations.records import launched_in, records
 from distill.config import Stage
 from distill.store import canonical_json
 from distill.trace import digest
@@ -43,18 +43,20 @@ COUNTS = {
     "rows": ("stages", "train", "summary", "rows"),
     "dropped": ("stages", "train", "summary", "dropped"),
 } | {f"seconds_{s}": ("stages", s.value, "seconds") for s in Stage if s is not Stage.evaluate}
-"""Column -> its place in `run.json`; empty for runs without that stage. `units` could be damaged, `damaged`
-were, in the traces selected; `rows` were trained on, `dropped` were too long in some arm."""
+"""Column -> its place in `run.json`; empty for runs without that stage. `units` could be damaged,
+`damaged` were, in the traces selected; `rows` were trained on, `dropped` were too long in some
+arm."""
 
 SCORES = (
-    "problems samples accuracy low high standard_error truncated unclosed undecided tokens keywords"
-).split()
-"""Columns of a benchmark's summary, see `distill.evaluate.scores`; what else is there are its diagnostics,
-each a column after these. `seconds_evaluate` is the last."""
+    *("problems", "samples", "accuracy", "low", "high", "standard_error"),
+    *("truncated", "unclosed", "undecided", "tokens", "keywords"),
+)
+"""Columns of a benchmark's summary, see `distill.evaluate.scores`; what else is there are its
+diagnostics, each a column after these. `seconds_evaluate` is the last."""
 
 SETTINGS = ("training_setting", "evaluation_setting")
-"""Hashes of what a run was trained and scored with, besides its arm and its seeds: arms are compared only
-where these are equal. The untrained student has no `training_setting`."""
+"""Hashes of what a run was trained and scored with, besides its arm and its seeds: arms are
+compared only where these are equal. The untrained student has no `training_setting`."""
 
 ARM = ("corruption", "fraction", "mode", "unit", "scope", "steps")
 """What an arm is."""
@@ -63,8 +65,8 @@ ARM = ("corruption", "fraction", "mode", "unit", "scope", "steps")
 def runs(folder: Path) -> pd.DataFrame:
     """The finished runs of a study (`runs/demo`) or of all (`runs`): one row per (run, benchmark).
 
-    Columns: `IDENTITY`, `SETTINGS`, `COUNTS`, `benchmark`, `SCORES`, diagnostics, `seconds_evaluate`. A run
-    that ended before `evaluate` is one row without benchmark and scores.
+    Columns: `IDENTITY`, `SETTINGS`, `COUNTS`, `benchmark`, `SCORES`, diagnostics,
+    `seconds_evaluate`. A run that ended before `evaluate` is one row without benchmark and scores.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -81,10 +83,10 @@ def planned_runs(planned: "Iterable[Planned]") -> pd.DataFrame:
 
 
 def samples(folder: Path) -> pd.DataFrame:
-    """The responses of the runs that `runs(folder)` lists: one row per (run, benchmark, problem, sample).
+    """The responses in `runs(folder)`: one row per (run, benchmark, problem, sample).
 
-    Columns: those of `samples.parquet` (see `distill.evaluate`), and of the run `cell`, `benchmark` and
-    all of `IDENTITY` and `SETTINGS` that tell arms and seeds apart.
+    Columns: those of `samples.parquet` (see `distill.evaluate`), and of the run `cell`, `benchmark`
+    and all of `IDENTITY` and `SETTINGS` that tell arms and seeds apart.
 
     Raises:
         ValueError: the rows are gone, or are not those that the record's score was computed from.
@@ -98,8 +100,8 @@ def samples(folder: Path) -> pd.DataFrame:
             right = int((rows["correct"] == True).sum())  # noqa: E712  undecided is null
             if right != round(summary["accuracy"] * len(rows)) or len(rows) != _asked(summary):
                 raise ValueError(
-                    f"{path}: {right} of {len(rows)} rows of {benchmark} in {stage['path']} are right, which is "
-                    f"not the recorded {summary['accuracy']:.4f} of {_asked(summary)}"
+                    f"{path}: {right} of {len(rows)} rows of {benchmark} in {stage['path']} are "
+                    f"right, not the recorded {summary['accuracy']:.4f} of {_asked(summary)}"
                 )
             settings = _settings(record, benchmark)
             frames.append(rows.assign(**identity, **settings, benchmark=benchmark))
@@ -114,7 +116,9 @@ def _rows(record: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
         if stage is not None:
             missing = [name for name in SCORES if name not in stage["summary"]]
             if missing:
-                raise ValueError(f"{path} has no {', '.join(missing)} in scores.{benchmark}.summary")
+                raise ValueError(
+                    f"{path} has no {', '.join(missing)} in scores.{benchmark}.summary"
+                )
             scores |= stage["summary"]
         settings = _settings(record, benchmark)
         seconds = {"seconds_evaluate": stage["seconds"] if stage else None}
@@ -125,7 +129,9 @@ def _identity(record: Mapping[str, Any], path: Path) -> dict[str, Any]:
     return {name: _at(record, place, path) for name, place in IDENTITY.items()}
 
 
-def _at(record: Mapping[str, Any], place: tuple[str, ...], path: Path, optional: bool = False) -> Any:
+def _at(
+    record: Mapping[str, Any], place: tuple[str, ...], path: Path, optional: bool = False
+) -> Any:
     value: Any = record
     for depth, name in enumerate(place):
         if optional and depth == 1 and name not in value:
@@ -150,13 +156,13 @@ def _settings(record: Mapping[str, Any], benchmark: str | None) -> dict[str, str
     return dict(zip(SETTINGS, (trained, digest(canonical_json([*scored, *student]))), strict=True))
 
 
-def _rows_file(path: Path, record: Mapping[str, Any], stage: Mapping[str, Any]) -> Path:
+def _rows_file(path: Path, record: dict[str, Any], stage: dict[str, Any]) -> Path:
     """Artifacts are recorded as seen from the folder that the run was launched in."""
-    depth = len(Path(record["config"]["runs"]).parts)
-    launched_in = path.absolute().parents[2 + depth]
-    file = launched_in / stage["path"] / "samples.parquet"
+    file = launched_in(path, record) / stage["path"] / "samples.parquet"
     if not file.is_file():
-        raise ValueError(f"{path} was scored on {file}, which is gone; run its study again to have it made")
+        raise ValueError(
+            f"{path} was scored on {file}, which is gone; run its study again to have it made"
+        )
     return file
 
 

@@ -1,9 +1,10 @@
 """Intervals of a score and of the difference between two arms, by problem.
 
-The unit is the problem: samples and training seeds of one problem are averaged first, since they share its
-difficulty. What these intervals say is how the score would move with other problems of the same kind. What
-they do not say is how it would move with another training seed, teacher corpus or base student: with
-several seeds given, their mean is what is judged, and how much single seeds scatter is not in the interval.
+The unit is the problem: samples and training seeds of one problem are averaged first, since they
+share its difficulty. What these intervals say is how the score would move with other problems of
+the same kind. What they do not say is how it would move with another training seed, teacher corpus
+or base student: with several seeds given, their mean is what is judged, and how much single seeds
+scatter is not in the interval.
 """
 
 import math
@@ -33,7 +34,7 @@ class Estimate:
 
 
 def by_problem(rows: pd.DataFrame) -> pd.Series:
-    """Share of right samples of each problem, over all samples and seeds; undecided ones are not right.
+    """Share of right samples of each problem, over all samples and seeds; undecided: not right.
 
     Args:
         rows: one row per (run, problem, sample) with `cell`, `problem_id`, `sample`, `correct`.
@@ -46,20 +47,23 @@ def by_problem(rows: pd.DataFrame) -> pd.Series:
     """
     counts = rows.groupby("problem_id").size()
     if counts.nunique() > 1:
-        few, many = counts.idxmin(), counts.idxmax()
         raise ValueError(
-            f"{counts[few]} samples of problem {few}, but {counts[many]} of {many}: runs of one arm must be "
-            "scored on the same problems"
+            f"{counts.min()} samples of problem {counts.idxmin()}, but {counts.max()} of "
+            f"{counts.idxmax()}: runs of one arm must be scored on the same problems"
         )
-    return rows.assign(right=rows["correct"].eq(True).astype(float)).groupby("problem_id")["right"].mean()
+    return (
+        rows.assign(right=rows["correct"].eq(True).astype(float))
+        .groupby("problem_id")["right"]
+        .mean()
+    )
 
 
 def accuracy(shares: pd.Series) -> Estimate:
     """Mean over problems with Wilson's interval at the effective number of trials.
 
-    That number is what an independent trial each would need for the same standard error; with one sample of
-    each problem it is their count, and the interval is Wilson's own. It stays honest at 0 and 100 %, where a
-    bootstrap has no width.
+    That number is what an independent trial each would need for the same standard error; with one
+    sample of each problem it is their count, and the interval is Wilson's own. It stays honest at 0
+    and 100 %, where a bootstrap has no width.
 
     Args:
         shares: of right samples by problem, n >= 1 values in [0, 1].
@@ -69,14 +73,18 @@ def accuracy(shares: pd.Series) -> Estimate:
     if shares.nunique() > 1:
         trials = n * mean * (1 - mean) / float(np.mean((shares - mean) ** 2))
     middle = (mean + Z * Z / (2 * trials)) / (1 + Z * Z / trials)
-    half = Z / (1 + Z * Z / trials) * math.sqrt(mean * (1 - mean) / trials + (Z / (2 * trials)) ** 2)
+    half = (
+        Z / (1 + Z * Z / trials) * math.sqrt(mean * (1 - mean) / trials + (Z / (2 * trials)) ** 2)
+    )
     return Estimate(mean, max(0.0, middle - half), min(1.0, middle + half), n)
 
 
 def difference(arm: pd.Series, reference: pd.Series) -> Estimate:
     """Mean of arm minus reference on the same problems, with a bootstrap by problem.
 
-    The draws are of problems with both their scores, so what a problem's difficulty adds to both cancels.
+    The draws are of problems with both their scores, so what a problem's difficulty adds to both
+    cancels. Where the difference is the same on every problem the bootstrap has no width; then the
+    interval is what n problems could have missed, `1 - 0.025 ** (1 / n)` to both sides.
 
     Args:
         arm: share of right samples by problem; n >= 1 problems.
@@ -88,6 +96,10 @@ def difference(arm: pd.Series, reference: pd.Series) -> Estimate:
     delta = _paired(arm, reference)
     n = len(delta)
     values, counts = np.unique(delta, return_counts=True)
+    if len(values) == 1:
+        missed = 1 - 0.025 ** (1 / n)
+        low, high = max(-1.0, values[0] - missed), min(1.0, values[0] + missed)
+        return Estimate(float(values[0]), float(low), float(high), n)
     drawn = np.random.default_rng(SEED).multinomial(n, counts / n, size=DRAWS)
     low, high = np.quantile(drawn @ values / n, [0.025, 0.975])
     return Estimate(float(delta.mean()), float(low), float(high), n)
@@ -96,7 +108,8 @@ def difference(arm: pd.Series, reference: pd.Series) -> Estimate:
 def mcnemar(arm: pd.Series, reference: pd.Series) -> float:
     """Exact two-sided p that neither of two runs, one sample of each problem, is the better.
 
-    The problems that one solves and the other does not are fair coin flips if so (McNemar 1947, exact form).
+    The problems that one solves and the other does not are fair coin flips if so (McNemar 1947,
+    exact form).
 
     Args:
         arm: 0 or 1 by problem.
@@ -107,7 +120,9 @@ def mcnemar(arm: pd.Series, reference: pd.Series) -> float:
     """
     delta = _paired(arm, reference)
     if not (arm.isin([0, 1]).all() and reference.isin([0, 1]).all()):
-        raise ValueError("McNemar's test takes one sample of each problem; average several with `difference`")
+        raise ValueError(
+            "McNemar's test takes one sample of each problem; average several with `difference`"
+        )
     better, worse = int((delta > 0).sum()), int((delta < 0).sum())
     flips = better + worse
     tail = sum(math.comb(flips, k) for k in range(min(better, worse) + 1))
@@ -118,7 +133,7 @@ def _paired(arm: pd.Series, reference: pd.Series) -> np.ndarray:
     if not arm.index.sort_values().equals(reference.index.sort_values()):
         shared = len(arm.index.intersection(reference.index))
         raise ValueError(
-            f"an arm was scored on {len(arm)} problems and its reference on {len(reference)}, {shared} of them "
-            "shared; a paired difference needs the same problems"
+            f"an arm was scored on {len(arm)} problems and its reference on {len(reference)}, "
+            f"{shared} of them shared; a paired difference needs the same problems"
         )
     return (arm - reference.reindex(arm.index)).to_numpy()

@@ -9,19 +9,26 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ablations.plan import Planned
+from ablations.plan import UNRESOLVED, Planned, labels, short
+from ablations.plan_table import unresolved_reasons
 from ablations.records import read
 from distill.cells import FAILED, RUN, percent, scores
 
-COLOURS = {"done": "green", "failed": "red", "partial": "yellow", "missing": "dim"}
+COLOURS = {
+    "done": "green",
+    "failed": "red",
+    "partial": "yellow",
+    "missing": "dim",
+    UNRESOLVED: "magenta",
+}
 
 
 def status(planned: Sequence[Planned]) -> tuple[Group, bool]:
     """The state of a study for a terminal, and whether all of it is done.
 
-    `done`: recorded, and the last artifacts exist; `failed`: the last attempt raised; `partial`: begun,
-    and either running or killed; `missing`: no stage of its own was begun. Runs below the study's folder
-    that are no cells of it come last, apart.
+    `done`: recorded, and the last artifacts exist; `failed`: the last attempt raised; `partial`:
+    begun, and either running or killed; `missing`: no stage of its own was begun. Runs below the
+    study's folder that are no cells of it come last, apart.
 
     Raises:
         ValueError: a record is not JSON; names the file.
@@ -29,18 +36,24 @@ def status(planned: Sequence[Planned]) -> tuple[Group, bool]:
     table = Table(header_style="bold")
     for name in ("cell", "identity", "state", "score, 95 % interval", "why it failed"):
         table.add_column(name, overflow="fold")
-    for one in planned:
+    shared, names = labels(planned)
+    table.title = Text(shared) if shared else None
+    for one, label in zip(planned, names, strict=True):
         state = one.state
         found = _scores(one.folder) if state == "done" else ""
-        why = read(one.folder / FAILED)["why"] if state == "failed" else "; ".join(one.reasons)
-        label = one.cell.label or "(defaults)"
-        table.add_row(label, one.key[:12], Text(state, COLOURS.get(state, "")), found, why)
+        why = read(one.folder / FAILED)["why"] if state == "failed" else ""
+        sign = Text(state, COLOURS.get(state, ""))
+        table.add_row(Text(label), short(one.key), sign, found, Text(why))
     states = Counter(one.state for one in planned)
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
     parts: list[Any] = [table, Text(f"{len(planned)} cells: {counts}")]
+    parts += unresolved_reasons(planned)
     others = strangers(planned)
     if others:
-        parts += [Text("\nRuns of this name that are no cells of the study as it is now:"), _others(others)]
+        parts += [
+            Text("\nRuns of this name that are no cells of the study as it is now:"),
+            _others(others),
+        ]
     return Group(*parts), states["done"] == len(planned)
 
 
@@ -63,5 +76,6 @@ def _others(folders: Sequence[Path]) -> Table:
     for folder in folders:
         done = (folder / RUN).is_file()
         label = read(folder / (RUN if done else FAILED))["label"]
-        table.add_row(folder.as_posix(), label or "(defaults)", _scores(folder) if done else "failed")
+        found = _scores(folder) if done else Text("failed", COLOURS["failed"])
+        table.add_row(folder.as_posix(), Text(label or "(defaults)"), found)
     return table

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
@@ -40,9 +40,7 @@ class Studies:
     def __init__(self) -> None:
         """Registers the schema and the sweeper as `python -m distill` does."""
         register()
-        GlobalHydra.instance().clear()
-        initialize_config_dir(str(CHECKOUT / "conf"), version_base=None)
-        self._loader = GlobalHydra.instance().config_loader()
+        self._loader = ConfigLoaderImpl(create_config_search_path(str(CHECKOUT / "conf")))
         self._composer = Composer(self._loader)
 
     def names(self) -> list[str]:
@@ -50,14 +48,14 @@ class Studies:
         return [*self._loader.get_group_options("study", ObjectType.CONFIG), SINGLE]
 
     def cells(self, study: str, overrides: Sequence[str] = ()) -> list[Cell]:
-        """The distinct cells of `python -m distill study=STUDY OVERRIDES`, in the order it runs them.
+        """The distinct cells of `python -m distill study=STUDY OVERRIDES`, in its order.
 
         Args:
             study: a file in `conf/study/`, or `single` for the overrides alone.
             overrides: as on the command line; those with several values multiply the study's grids.
 
         Raises:
-            ValueError: no such study, or out-of-range cells; names the choices, or all that is wrong.
+            ValueError: no such study, or bad cells; names the choices, or what is wrong.
             hydra.errors.HydraException: an override cannot be parsed, or names nothing.
         """
         if study not in self.names():
@@ -82,20 +80,24 @@ class Studies:
         return cells
 
     def one(self, overrides: Sequence[str]) -> Cell:
-        """The one run that the overrides describe; `study=` among them sets the study's fixed fields only.
+        """The one run that the overrides describe; of a `study=` only its fixed fields count.
 
         Raises:
             ValueError: an override has several values, or a value is out of range.
         """
         cells = expand([], list(overrides))
         if len(cells) > 1:
-            raise ValueError(f"{' '.join(overrides)} is {len(cells)} runs; give each field one value")
+            raise ValueError(
+                f"{' '.join(overrides)} is {len(cells)} runs; give each field one value"
+            )
         return Cell(" ".join(overrides), tuple(overrides), self._composer.config(cells[0]))
 
     def _sweep(self, overrides: list[str]) -> tuple[list[str], list[str]]:
         """The grids and axes of the study as Hydra's sweeper is given them."""
         sweeper = self._loader.load_configuration("config", overrides, RunMode.RUN).hydra.sweeper
-        return list(sweeper.grids), [f"{name}={value}" for name, value in (sweeper.params or {}).items()]
+        return list(sweeper.grids), [
+            f"{name}={value}" for name, value in (sweeper.params or {}).items()
+        ]
 
 
 def _fixed(overrides: Sequence[str]) -> list[str]:

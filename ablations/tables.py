@@ -18,7 +18,8 @@ NAMES = {
     "delete_steps": "steps deleted",
     "insert_steps": "steps inserted",
 }
-"""Operator -> its name in a table, in the order of Table 2 of arXiv:2502.07374. Others follow by their own."""
+"""Operator -> its name in a table, in the order of Table 2 of arXiv:2502.07374. Others follow by
+their own."""
 
 KINDS = {
     "wrong_answers": "content",
@@ -43,17 +44,19 @@ COLUMNS = (
 """Of `table`; see there."""
 
 
-def table(runs: pd.DataFrame, samples: pd.DataFrame, planned: pd.DataFrame | None = None) -> pd.DataFrame:
-    """One row per arm and section: the base, the correct traces, then the damaged ones in the paper's order.
+def table(
+    runs: pd.DataFrame, samples: pd.DataFrame, planned: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """One row per arm and section: base, correct, then the damaged ones in the paper's order.
 
-    A section is what is trained and scored alike; runs that differ in nothing but seeds are one arm. The
-    base (`training=none`) stands in every section whose students were scored as it was.
+    A section is what is trained and scored alike; runs that differ in nothing but seeds are one
+    arm. The base (`training=none`) stands in every section whose students were scored as it was.
 
     Args:
         runs: one row per (run, benchmark), see `ablations.runs.runs`.
         samples: one row per (run, benchmark, problem, sample) of the same runs.
-        planned: in the columns of `runs`, the cells that the study asks for; arms without a run are rows
-            with `state` "not run".
+        planned: in the columns of `runs`, the cells that the study asks for; arms without a run
+            are rows with `state` "not run".
 
     Returns:
         `SECTION`, `ARM`, and:
@@ -61,7 +64,8 @@ def table(runs: pd.DataFrame, samples: pd.DataFrame, planned: pd.DataFrame | Non
         arm, kind, state: its name; base, correct, content or structure; "done" or "not run".
         problems, samples, runs: n, responses a problem and run, and runs averaged (their seeds).
         accuracy, low, high: `stats.accuracy`.
-        difference, difference_low, difference_high: `stats.difference` to `correct` of the same section.
+        difference, difference_low, difference_high: `stats.difference` to `correct` of the same
+            section.
         p: `stats.mcnemar` to `correct`; only where both are one run with one sample a problem.
         truncated: share of responses cut at the token limit.
         damaged_share: of the units in the selected traces.
@@ -74,6 +78,12 @@ def table(runs: pd.DataFrame, samples: pd.DataFrame, planned: pd.DataFrame | Non
     sections = pd.concat([sections, _lonely_bases(asked, sections)])
     rows = [row for _, section in sections.iterrows() for row in _section(section, asked, samples)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def arm_shares(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.Series:
+    """Share of right samples by problem, over all runs of one arm on one benchmark."""
+    chosen = samples["cell"].isin(runs["cell"]) & samples["benchmark"].isin(runs["benchmark"])
+    return stats.by_problem(samples[chosen])
 
 
 def arm_name(run: Any) -> str:
@@ -94,7 +104,9 @@ def _lonely_bases(asked: pd.DataFrame, sections: pd.DataFrame) -> pd.DataFrame:
     return bases[~bases["evaluation_setting"].isin(sections["evaluation_setting"])]
 
 
-def _section(section: pd.Series, asked: pd.DataFrame, samples: pd.DataFrame) -> list[dict[str, Any]]:
+def _section(
+    section: pd.Series, asked: pd.DataFrame, samples: pd.DataFrame
+) -> list[dict[str, Any]]:
     """The rows of one section."""
     alike = asked[
         (asked["benchmark"] == section["benchmark"])
@@ -103,7 +115,11 @@ def _section(section: pd.Series, asked: pd.DataFrame, samples: pd.DataFrame) -> 
     ]
     alike = alike.assign(arm=[arm_name(run) for _, run in alike.iterrows()])
     arms = sorted((part for _, part in alike.groupby("arm")), key=lambda part: _place(part.iloc[0]))
-    shares = {part["arm"].iloc[0]: _shares(part, samples) for part in arms}
+    done = [part[part["accuracy"].notna()] for part in arms]
+    shares = {
+        part["arm"].iloc[0]: None if run.empty else arm_shares(run, samples)
+        for part, run in zip(arms, done, strict=True)
+    }
     shared = {name: section[name] for name in SECTION}
     return [shared | _arm(part, shares) for part in arms]
 
@@ -116,15 +132,6 @@ def _place(run: pd.Series) -> tuple[Any, ...]:
     return run["method"] != "none", known, run["corruption"], variant, run["fraction"]
 
 
-def _shares(part: pd.DataFrame, samples: pd.DataFrame) -> pd.Series | None:
-    """Share of right samples by problem, over the arm's runs; None if it has none."""
-    done = part[part["accuracy"].notna()]
-    if done.empty:
-        return None
-    chosen = samples["cell"].isin(done["cell"]) & (samples["benchmark"] == done["benchmark"].iloc[0])
-    return stats.by_problem(samples[chosen])
-
-
 def _arm(part: pd.DataFrame, shares: dict[str, pd.Series | None]) -> dict[str, Any]:
     first, done = part.iloc[0], part[part["accuracy"].notna()]
     neutral = "base" if first["method"] == "none" else "correct"
@@ -133,13 +140,19 @@ def _arm(part: pd.DataFrame, shares: dict[str, pd.Series | None]) -> dict[str, A
     mine, correct = shares[first["arm"]], shares.get(NAMES["none"])
     if mine is None:
         return row
-    counts = {"samples": int(done["samples"].iloc[0]), "runs": done["cell"].nunique(), "state": "done"}
+    counts = {
+        "samples": int(done["samples"].iloc[0]),
+        "runs": done["cell"].nunique(),
+        "state": "done",
+    }
     row |= counts | _estimate("accuracy", "", stats.accuracy(mine)) | {"problems": len(mine)}
     if correct is not None and first["arm"] != NAMES["none"]:
         row |= _estimate("difference", "difference_", stats.difference(mine, correct))
         if mine.isin([0, 1]).all() and correct.isin([0, 1]).all():
             row["p"] = stats.mcnemar(mine, correct)
-    return row | {name: done[name].mean() for name in ("truncated", "damaged_share", "rows", "tokens")}
+    return row | {
+        name: done[name].mean() for name in ("truncated", "damaged_share", "rows", "tokens")
+    }
 
 
 def _estimate(name: str, prefix: str, estimate: Estimate) -> dict[str, float]:

@@ -19,7 +19,7 @@ from distill.trace import Problem, digest, read_problems
 VERSION = 1
 
 DIAGNOSTICS: dict[str, Callable[[str, str], dict[str, float | None]]] = {"sign_puzzle": diagnose}
-"""Kind of problem -> measures of (question, response) that explain a score; None where undefined."""
+"""Kind of problem -> measures of (question, response) that explain a score, or None."""
 
 Z = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
@@ -57,8 +57,8 @@ def evaluate_student(
     """Sample responses, grade them, and summarise.
 
     Reads `problems.jsonl`. Writes `samples.parquet`, a row a (problem, sample) in their order, and
-    `scores.json`, which is also the stage's `summary.json`. Meanwhile rows are kept in `rows.jsonl`,
-    from which a killed evaluation continues to the same bytes.
+    `scores.json`, which is also the stage's `summary.json`. Meanwhile rows are kept in
+    `rows.jsonl`, from which a killed evaluation continues to the same bytes.
 
     Args:
         sampling: how responses are drawn.
@@ -111,11 +111,12 @@ def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Summary of the rows of one benchmark, each problem with as many samples.
 
     Returns:
-        `problems`, `samples` a problem; `accuracy`: mean over problems of the share of right samples
-        (undecided ones count as not right); its `standard_error`, clustered by problem (None for
-        one problem), and its 95 % interval `low`, `high`: Wilson's for one sample, else normal and
-        clustered; shares `truncated`, `unclosed` (thoughts never closed), `undecided`; means
-        `tokens`, `keywords`; and means of the diagnostics over the rows that have them.
+        `problems`, `samples` a problem; `accuracy`: mean over problems of the share of right
+        samples (undecided ones count as not right); its `standard_error`, clustered by problem
+        (None for one problem), and its 95 % interval `low`, `high`: Wilson's for one sample, else
+        normal and clustered; shares `truncated`, `unclosed` (thoughts never closed) and
+        `undecided`; means `tokens` and `keywords`; and means of the diagnostics over the rows that
+        have them.
     """
     by_problem: dict[str, list[bool]] = {}
     for row in rows:
@@ -223,7 +224,7 @@ def _wilson(share: float, n: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share of n independent trials."""
     middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def _mean(values: Any) -> float | None:

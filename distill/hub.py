@@ -62,7 +62,7 @@ def resolve(student: StudentConfig) -> str:
     once downloaded keeps its identity offline.
 
     Raises:
-        OSError: the hub does not tell, for want of a network, of the model or of the right to see it.
+        OSError: the hub does not tell: no network, no such model, or no right to see it.
     """
     folder = local_path(student.model)
     if folder:
@@ -80,7 +80,10 @@ def load_tokenizer(model: Model) -> "PreTrainedTokenizerBase":
 
 
 def set_up(compute: ComputeConfig) -> str:
-    """Apply thread count, silence what a user cannot act on, and return the device: `cpu` or `cuda`.
+    """Apply the thread count, silence what a user cannot act on, and name the device.
+
+    Returns:
+        `cpu` or `cuda`.
 
     Raises:
         ValueError: `cuda` is asked for and there is none.
@@ -111,9 +114,9 @@ def _commit(model: str, revision: str) -> str:
         commit = HfApi().model_info(model, revision=revision, timeout=10).sha
     except (OSError, ValueError, httpx.HTTPError) as error:
         raise OSError(
-            f"student.model={model!r} at student.revision={revision!r} is no local folder and the hub "
-            f"does not give it ({type(error).__name__}). Name a folder, log in if the model is gated "
-            "(`hf auth login`), or set student.revision to the 40 hex digits of a commit."
+            f"student.model={model!r} at student.revision={revision!r} is no local folder and the "
+            f"hub does not give it ({type(error).__name__}). Name a folder, log in if the model is "
+            "gated (`hf auth login`), or set student.revision to the 40 hex digits of a commit."
         ) from error
     if not commit:
         raise OSError(f"the hub names no commit of {model!r} at revision {revision!r}")

@@ -1,4 +1,4 @@
-"""LEAF. The text around question, thought and solution: written for training, read back at evaluation."""
+"""LEAF. The text around question, thought and solution: written to train, read back to score."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ class Parsed:
 
 
 def messages(prompt: PromptConfig, question: str) -> list[dict[str, str]]:
-    """The conversation that ends with the question: system message, if there is one, and user message."""
+    """The conversation up to the answer: system message, if there is one, and user message."""
     user = {"role": "user", "content": prompt.user.replace("{question}", question)}
     return [{"role": "system", "content": prompt.system}, user] if prompt.system else [user]
 
@@ -52,13 +52,7 @@ def prompt_ids(
 
 def response(prompt: PromptConfig, thought: str, solution: str) -> str:
     """What the student is trained to write."""
-    return (
-        prompt.thought_open
-        + thought
-        + prompt.thought_close
-        + solution
-        + prompt.solution_close
-    )
+    return prompt.thought_open + thought + prompt.thought_close + solution + prompt.solution_close
 
 
 def parse(prompt: PromptConfig, text: str) -> Parsed:

@@ -63,7 +63,7 @@ def _change(answer: str, rng: Random) -> Change | None:
         stated = re.compile(_CHOICE_STATED.format(letter=choice[1]))
         return stated, re.compile(choice[1]), [letter]
     if _SIGNED_SUM.fullmatch(answer) and (signs := _other_signs(answer, rng)):
-        return _occurrence(answer, r"(?<!\d[+*/-])", r"(?![+*/-]\d)"), _SIGNS, signs
+        return _occurrence(answer, "+*/-"), _SIGNS, signs
     if number := _NUMBER.fullmatch(_UNIT.sub("", answer)):
         answer = number[1]
     runs = _DIGITS.findall(answer)
@@ -74,11 +74,18 @@ def _change(answer: str, rng: Random) -> Change | None:
     return _occurrence(answer), _DIGITS, runs
 
 
-def _occurrence(answer: str, before: str = "", after: str = "") -> re.Pattern[str]:
-    """Matches the answer with any blanks between its tokens, not as part of a longer number."""
+def _occurrence(answer: str, operators: str = "") -> re.Pattern[str]:
+    """Matches the answer with any blanks between its tokens, not as part of a longer number or sum.
+
+    The pattern begins with the answer's first character and looks back from there: a pattern that
+    begins with a literal is searched for several times faster.
+    """
     tokens = [r"\\[dt]?frac" if t in _FRACTIONS else re.escape(t) for t in _TOKEN.findall(answer)]
     inner = r"\s*".join(tokens)
-    return re.compile(rf"(?<!\d)(?<!\d[.,]){before}{inner}(?![.,]?\d){after}")
+    first = re.escape(answer[0])
+    back = rf"(?<!\d{first})(?<!\d[.,{operators}]{first})"
+    ahead = rf"(?![.,{operators}]?\d)"
+    return re.compile(first + back + inner[len(first) :] + ahead)
 
 
 def _other_digits(run: str, rng: Random) -> str:

@@ -1,12 +1,11 @@
-"""LEAF. Traces -> token rows with labels: which are too long, and in what order they are trained on."""
+"""LEAF. Traces -> token rows with labels; what is too long in any arm is dropped in all."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from random import Random
 from typing import TYPE_CHECKING, Any
 
-from distill.config import Batching, PromptConfig
+from distill.config import PromptConfig
 from distill.prompt import prompt_ids, response
 from distill.trace import Trace, read_traces
 
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
 
 IGNORED = -100
 """Label of a token that is not trained on."""
-
-WINDOW = 8
-"""Batches among which traces are sorted by length: little padding, and still a random order."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +70,8 @@ def build_rows(
     before, after = _read(selected), _read(corrupted)
     if len(before) != len(after):
         raise ValueError(
-            f"{selected} has {len(before)} traces and {corrupted} has {len(after)}; a corruption keeps "
-            "their number, since the i-th of one is what the i-th of the other was"
+            f"{selected} has {len(before)} traces and {corrupted} has {len(after)}; a corruption "
+            "keeps their number, since the i-th of one is what the i-th of the other was"
         )
     lengths = [len(row.input_ids) for row in _encode(tokenizer, prompt, before)]
     undamaged = {trace.id: length for trace, length in zip(before, lengths, strict=True)}
@@ -107,37 +103,6 @@ def build_rows(
     ids = [name for names in dropped.values() for name in names]
     counts = {f"dropped_{reason}": len(names) for reason, names in dropped.items()}
     return rows, counts | {"rows": len(rows), "dropped": len(ids), "dropped_ids": ids}
-
-
-def epoch_order(
-    lengths: Sequence[int], batch: int, batching: Batching, seed: int, epoch: int
-) -> list[int]:
-    """The order of one pass over the rows; consecutive `batch` rows make an optimiser step.
-
-    It depends on nothing but the arguments. With undamaged lengths every arm sees the same problems
-    in the same steps.
-
-    Args:
-        lengths: of the rows, tokens; read by `grouped` only.
-        batch: rows a step.
-        batching: `grouped` sorts within windows of 8 batches and shuffles the batches. The rest that
-            fills no batch comes last, at random, so that steps never straddle batches.
-        seed: of the order.
-        epoch: pass, from 0; each has its own order.
-    """
-    rng = Random(f"{seed}:{epoch}")
-    order = list(range(len(lengths)))
-    rng.shuffle(order)
-    if batching is not Batching.grouped:
-        return order
-    whole = len(order) - len(order) % batch
-    batches = []
-    for start in range(0, whole, WINDOW * batch):
-        window = order[start : min(start + WINDOW * batch, whole)]
-        window.sort(key=lambda i: lengths[i])
-        batches += [window[i : i + batch] for i in range(0, len(window), batch)]
-    rng.shuffle(batches)
-    return [i for rows in batches for i in rows] + order[whole:]
 
 
 def _read(artifact: Path) -> list[Trace]:

@@ -99,7 +99,7 @@ def _after_blank_lines(text: str) -> list[int]:
 
 
 def _at_reflections(text: str) -> list[int]:
-    return [sentence.start for sentence in keyword_sentences(text) if sentence.opens]
+    return [sentence.start for sentence in keyword_sentences(text) if sentence.opens(text)]
 
 
 _STARTS: dict[str, Callable[[str], list[int]]] = {

@@ -3,14 +3,11 @@
 import copy
 import math
 import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from distill import hub
+from distill import checkpoint, hub
 from distill.config import (
     Batching,
     ComputeConfig,
@@ -20,7 +17,8 @@ from distill.config import (
     StudentConfig,
     TrainingConfig,
 )
-from distill.rows import Row, build_rows, epoch_order
+from distill.plan import Order, Plan, make_plan
+from distill.rows import Row, build_rows
 from distill.store import version, write_json
 from distill.trace import write_rows
 
@@ -31,19 +29,6 @@ SCHEDULES = {
     Schedule.cosine: "cosine",
     Schedule.constant: "constant_with_warmup",
 }
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.model",
-    "chat_template.jinja",
-)
-COMPLETE = "complete"
-"""Written last into a checkpoint: transformers writes it in place, so a killed one can be torn."""
-
 Log = Callable[[dict[str, Any]], None]
 
 
@@ -69,9 +54,9 @@ def train_student(
     """Fine-tune the student on the responses of an arm's traces.
 
     Reads `traces.jsonl` of `corrupted`; `selected` gives undamaged lengths and `union` further arms
-    (see `distill.rows.build_rows`). Writes `model/` with its tokenizer, in the base's number format,
-    or a PEFT `adapter/`; `curve.jsonl`, a row an optimiser step; and `summary.json`. A killed
-    training continues from its last complete checkpoint, to the same bytes.
+    (see `distill.rows.build_rows`). Writes `model/` with its tokenizer, in the base's number
+    format, or a PEFT `adapter/`; `curve.jsonl`, a row an optimiser step; and `summary.json`. A
+    killed training continues from its last complete checkpoint, to the same bytes.
 
     Args:
         student: the base model.
@@ -85,29 +70,30 @@ def train_student(
         out: folder to write to.
 
     Raises:
-        ValueError: no trace fits, a row's labels do not give its response back, or
-            `compute.batch_per_device` does not divide the batch.
+        ValueError: no trace fits, a row's labels do not give its response back,
+            `compute.batch_per_device` does not divide the batch, or a launcher started several
+            processes, of which each would train on a whole batch.
         FloatingPointError: the loss is no number any more.
     """
     device = hub.set_up(compute)
     base = hub.base_model(student)
     tokenizer = hub.load_tokenizer(base)
     rows, counts = build_rows(tokenizer, prompt, selected, corrupted, union, training.max_tokens)
-    dataset, plan = _plan(rows, training)
+    dataset, plan = _dataset(rows, training)
     checkpoints = out / "checkpoints"
     arguments = _arguments(training, plan, compute, device, checkpoints)
     model = _load(base, training.dtype)
     original = copy.deepcopy((model.config, model.generation_config))
     trainer = _trainer(model, tokenizer, dataset, plan, training, arguments)
     trainer.add_callback(_recorder(plan, log, compute.progress))
-    trainer.train(resume_from_checkpoint=_last_complete(checkpoints))
+    trainer.train(resume_from_checkpoint=checkpoint.last_complete(checkpoints))
     curve = [_curve_row(entry, plan) for entry in trainer.state.log_history if "loss" in entry]
     write_rows(out / "curve.jsonl", curve)
     if training.method is Method.lora:
-        _save_adapter(trainer.model, student.model, _emptied(out / "adapter"))
+        checkpoint.save_adapter(trainer.model, student.model, checkpoint.emptied(out / "adapter"))
     else:
         trainer.model.config, trainer.model.generation_config = original
-        _save_model(trainer.model, base, _emptied(out / "model"))
+        checkpoint.save_model(trainer.model, base, checkpoint.emptied(out / "model"))
     last = [row["loss"] for row in curve[-plan.steps_per_epoch :]]
     trained_on = {
         "steps": plan.steps,
@@ -118,43 +104,10 @@ def train_student(
         "trainable_parameters": trainer.model.num_parameters(only_trainable=True),
     }
     write_json(out / "summary.json", counts | trained_on)
-    _discard(checkpoints)
+    checkpoint.discard(checkpoints)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """Which rows of the data set are in which optimiser step."""
-
-    orders: list[list[int]]
-    """Of each pass."""
-
-    batch: int
-    """Rows of the data set a step: traces, or packs of them."""
-
-    steps: int
-    steps_per_epoch: int
-    tokens: list[int]
-    """Tokens seen, prompts included, after each step."""
-
-
-class _Order:
-    """Sampler of the plan's orders; the trainer says which pass it is."""
-
-    def __init__(self, orders: list[list[int]]) -> None:
-        self.orders = orders
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.orders[0])
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.orders[self.epoch])
-
-
-def _plan(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, _Plan]:
+def _dataset(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, Plan]:
     """The data set and the plan of its steps.
 
     Packed, a data set row is a pack, and a step takes as many packs as hold `training.batch` traces
@@ -168,32 +121,24 @@ def _plan(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, _Plan]:
         {"input_ids": [r.input_ids for r in rows], "labels": [r.labels for r in rows]}
     )
     lengths = [len(row.input_ids) for row in rows]
-    batch, undamaged, total = training.batch, [row.undamaged for row in rows], sum(lengths)
-    if training.batching is Batching.packed:
-        dataset = pack_dataset(dataset, training.max_tokens, "bfd")
-        lengths = [len(ids) for ids in dataset["input_ids"]]
-        batch, undamaged = max(1, round(batch * len(lengths) / len(rows))), lengths
-        if sum(lengths) != total:
-            raise RuntimeError(f"packing made {sum(lengths)} tokens of {total}")
-    per_epoch = math.ceil(len(lengths) / batch)
-    steps = math.ceil(per_epoch * training.epochs)
-    orders = [
-        epoch_order(undamaged, batch, training.batching, training.seed, epoch)
-        for epoch in range(math.ceil(training.epochs))
-    ]
-    sizes = [
-        sum(lengths[row] for row in order[start : start + batch])
-        for order in orders
-        for start in range(0, len(order), batch)
-    ]
-    return dataset, _Plan(orders, batch, steps, per_epoch, list(accumulate(sizes[:steps])))
+    if training.batching is not Batching.packed:
+        undamaged = [row.undamaged for row in rows]
+        return dataset, make_plan(lengths, undamaged, training.batch, training)
+    dataset = pack_dataset(dataset, training.max_tokens, "bfd")
+    packs = [len(ids) for ids in dataset["input_ids"]]
+    if sum(packs) != sum(lengths):
+        raise RuntimeError(f"packing made {sum(packs)} tokens of {sum(lengths)}")
+    batch = max(1, round(training.batch * len(packs) / len(rows)))
+    return dataset, make_plan(packs, packs, batch, training)
 
 
 def _arguments(
-    training: TrainingConfig, plan: _Plan, compute: ComputeConfig, device: str, folder: Path
+    training: TrainingConfig, plan: Plan, compute: ComputeConfig, device: str, folder: Path
 ) -> Any:
     from trl import SFTConfig
 
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError(f"training runs in one process, got WORLD_SIZE={os.environ['WORLD_SIZE']}")
     at_once = min(compute.batch_per_device or plan.batch, plan.batch)
     if plan.batch % at_once:
         raise ValueError(
@@ -241,7 +186,7 @@ def _load(base: hub.Model, dtype: str) -> Any:
 
 
 def _trainer(
-    model: Any, tokenizer: Any, dataset: Any, plan: _Plan, training: TrainingConfig, arguments: Any
+    model: Any, tokenizer: Any, dataset: Any, plan: Plan, training: TrainingConfig, arguments: Any
 ) -> Any:
     from transformers import PrinterCallback
     from trl import SFTTrainer
@@ -250,7 +195,7 @@ def _trainer(
         """In the plan's order, and without a model card in every checkpoint."""
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            return _Order(plan.orders)
+            return Order(plan)
 
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             pass
@@ -279,7 +224,7 @@ def _lora(training: TrainingConfig) -> Any:
     )
 
 
-def _recorder(plan: _Plan, log: Log | None, progress: bool) -> Any:
+def _recorder(plan: Plan, log: Log | None, progress: bool) -> Any:
     from tqdm import tqdm
     from transformers import TrainerCallback
 
@@ -312,10 +257,10 @@ def _recorder(plan: _Plan, log: Log | None, progress: bool) -> Any:
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             os.sync()
             newest = Path(args.output_dir, f"checkpoint-{state.global_step}")
-            (newest / COMPLETE).touch()
+            (newest / checkpoint.COMPLETE).touch()
             for folder in newest.parent.glob("checkpoint-*"):
                 if folder != newest:
-                    _discard(folder)
+                    checkpoint.discard(folder)
 
         def on_train_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             self.bar.close()
@@ -323,53 +268,7 @@ def _recorder(plan: _Plan, log: Log | None, progress: bool) -> Any:
     return Recorder()
 
 
-def _curve_row(entry: dict[str, Any], plan: _Plan) -> dict[str, Any]:
-    """Step, loss (mean over the step's response tokens), rate, norm before clipping, tokens so far."""
+def _curve_row(entry: dict[str, Any], plan: Plan) -> dict[str, Any]:
+    """Step, mean loss of a response token, rate, norm before clipping, tokens so far."""
     row = {name: entry[name] for name in ("step", "loss", "learning_rate", "grad_norm")}
     return row | {"tokens": plan.tokens[entry["step"] - 1]}
-
-
-def _last_complete(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end; others are removed."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    complete = [path for path in found if (path / COMPLETE).exists()]
-    for path in found:
-        if path not in complete:
-            shutil.rmtree(path)
-    return str(complete[-1]) if complete else None
-
-
-def _discard(folder: Path) -> None:
-    """Remove checkpoints, their marks first: a half removed one must not look complete."""
-    for mark in folder.rglob(COMPLETE):
-        mark.unlink()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _emptied(folder: Path) -> Path:
-    """The folder, without what a killed attempt left in it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder
-
-
-def _save_model(model: Any, base: hub.Model, folder: Path) -> None:
-    """Weights in the base's number format, with the base's own tokenizer files."""
-    for parameter in model.parameters():
-        parameter.data = parameter.data.to(model.config.dtype)
-    model.save_pretrained(folder)
-    if base.revision:
-        hub.load_tokenizer(base).save_pretrained(folder)
-        return
-    for name in TOKENIZER_FILES:
-        if Path(base.name, name).exists():
-            shutil.copyfile(Path(base.name, name), folder / name)
-
-
-def _save_adapter(model: Any, base: str, folder: Path) -> None:
-    """A PEFT folder that names its base as the config does, not by this machine's path."""
-    config = model.peft_config["default"]
-    config.base_model_name_or_path = base
-    config.target_modules = sorted(config.target_modules)  # a set: its order differs by process
-    model.save_pretrained(folder, save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)

@@ -36,7 +36,7 @@ def _imported(node: ast.AST) -> list[str]:
 
 
 def loaded_by_import(tree: ast.AST) -> Iterator[str]:
-    """Packages that importing the module imports: all but those in functions and for type checkers."""
+    """What importing the module imports: all but imports in functions and for type checkers."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue

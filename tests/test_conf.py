@@ -1,4 +1,4 @@
-"""Every option composes, names agree, and a wrong value is refused in words. Run: pytest tests/test_conf.py."""
+"""Options compose, names agree, bad values are refused in words. Run: pytest tests/test_conf.py."""
 
 import ast
 import importlib

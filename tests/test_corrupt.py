@@ -33,9 +33,7 @@ def folders(tmp_path):
 
 def run(folders, *config):
     corruption = CorruptionConfig(*config)
-    corrupt_traces(
-        corruption, folders / "selected", folders / "verified", out=folders / "out"
-    )
+    corrupt_traces(corruption, folders / "selected", folders / "verified", out=folders / "out")
     return json.loads((folders / "out" / "summary.json").read_text())
 
 

@@ -1,4 +1,7 @@
-"""The transformers engine says what the model says, whatever is side by side. Run: pytest tests/test_engines.py."""
+"""The transformers engine says what the model says, whatever is side by side.
+
+Run: pytest tests/test_engines.py
+"""
 
 import math
 from collections import Counter
@@ -177,8 +180,10 @@ def test_weights_are_loaded_once_and_anew_when_the_folder_changes(llama, tmp_pat
 
 
 def test_an_engine_that_does_not_exist_is_refused_with_the_choices(llama):
-    with pytest.raises(ValueError, match="one of .*transformers.*got 'vlllm'"):
-        engines.generate(EngineConfig(name="vlllm"), llama, [], [], SamplingConfig(), compute=COMPUTE)
+    with pytest.raises(ValueError, match=r"one of .*transformers.*got 'vlllm'"):
+        engines.generate(
+            EngineConfig(name="vlllm"), llama, [], [], SamplingConfig(), compute=COMPUTE
+        )
 
 
 def test_pins_name_the_versions_that_are_installed():

@@ -1,4 +1,7 @@
-"""A model is named by its content or its commit, without a network. Run: pytest tests/test_hub.py."""
+"""A model is named by its content or its commit, without a network.
+
+Run: pytest tests/test_hub.py
+"""
 
 import pytest
 

@@ -15,7 +15,8 @@ TEXTS = st.one_of(st.text(), st.lists(st.sampled_from(PIECES), max_size=30).map(
 @given(text=TEXTS)
 def test_a_plain_search_finds_the_same_keywords(text):
     any_case = (
-        "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in keyword) for keyword in keywords()
+        "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in keyword)
+        for keyword in keywords()
     )
     pattern = re.compile(rf"\b(?:{'|'.join(any_case)})\b")
     assert find_keywords(text) == [match.span() for match in pattern.finditer(text)]
@@ -42,7 +43,7 @@ def test_every_keyword_lies_in_exactly_one_sentence_and_sentences_do_not_overlap
     sentences = keyword_sentences(text)
     assert [hit for sentence in sentences for hit in sentence.hits] == find_keywords(text)
     done = 0
-    for start, end, hits, _ in sentences:
+    for start, end, hits in sentences:
         assert done <= start <= hits[0][0] < hits[-1][1] <= end
         assert text[start:end] == text[start:end].strip()
         assert "\n" not in text[start:end]

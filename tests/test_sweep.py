@@ -1,4 +1,4 @@
-"""Studies: which cells, checked before anything runs, going on past failures. Run: pytest tests/test_sweep.py."""
+"""Studies: which cells, checked first, going on past failures. Run: pytest tests/test_sweep.py."""
 
 import json
 import subprocess

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import accumulate, count
+from itertools import count
 
 from distill.config import CorruptionConfig
 from distill.corruptions import Damaged, draw_units, stream
 from distill.keywords import Sentence, find_keywords, keyword_sentences
-from distill.steps import Steps, cut, join, keep
 from distill.trace import Trace
 
 _BLANKS = re.compile(r"\s*")
@@ -66,34 +65,49 @@ def _remove(trace: Trace, config: CorruptionConfig) -> Damaged:
 
 def _strike_sentences(thought: str, sentences: list[Sentence], places: set[int]) -> str:
     """The thought without the sentences at these places."""
-    gone = {sentence.start for place, sentence in enumerate(sentences) if place in places}
-    parts, starts = _around(thought, sentences)
-    return join(keep(parts, [i for i, start in enumerate(starts) if start not in gone]))
+    return _put(thought, [(s.start, s.end, "") for i, s in enumerate(sentences) if i in places])
 
 
 def _strike_keywords(thought: str, sentences: list[Sentence], places: set[int]) -> str:
     """The thought without the keywords at these places; a sentence that was nothing else goes."""
     place = count()
-    new = {}
+    edits = []
     for sentence in sentences:
         hits = [hit for hit in sentence.hits if next(place) in places]
         if hits:
-            new[sentence.start] = _without(thought, sentence, hits)
-    parts, starts = _around(thought, sentences)
-    steps = tuple(new.get(start, step) for start, step in zip(starts, parts.steps, strict=True))
-    parts = Steps(parts.lead, steps, parts.separators)
-    return join(keep(parts, [i for i, step in enumerate(steps) if step]))
+            edits.append((sentence.start, sentence.end, _without(thought, sentence, hits)))
+    return _put(thought, edits)
 
 
-def _around(thought: str, sentences: list[Sentence]) -> tuple[Steps, list[int]]:
-    """The thought cut before and after each sentence, and where each piece starts."""
-    bounds = []
-    for sentence in sentences:
-        after = _BLANKS.match(thought, sentence.end)
-        bounds += [sentence.start, after.end() if after else sentence.end]
-    parts = cut(thought, bounds)
-    lengths = (len(s) + len(b) for s, b in zip(parts.steps, parts.separators, strict=True))
-    return parts, list(accumulate(lengths, initial=len(parts.lead)))[:-1]
+def _put(text: str, edits: list[tuple[int, int, str]]) -> str:
+    """The text with new sentences at (start, end), ascending; an empty one is dropped.
+
+    Where sentences are dropped, the blanks with the most line ends among those around them stay, so
+    that paragraphs stay parted and no blank is doubled. The text ends as it did.
+    """
+    out: list[str] = []
+    blanks, at = "", 0
+    for start, end, new in edits:
+        before = text[at:start]
+        kept = before.rstrip()
+        if kept:
+            out += blanks, kept
+            blanks = ""
+        blanks += before[len(kept) :]
+        after = _BLANKS.match(text, end)
+        at = after.end() if after else end
+        if new:
+            out += blanks, new
+            blanks = text[end:at]
+        elif out:
+            blanks = max(text[end:at], blanks, key=_line_ends)
+    if at < len(text):
+        return "".join((*out, blanks, text[at:]))
+    return "".join((*out, text[len(text.rstrip()) :])) if out else ""
+
+
+def _line_ends(blanks: str) -> int:
+    return blanks.count("\n")
 
 
 def _without(thought: str, sentence: Sentence, hits: list[tuple[int, int]]) -> str:

@@ -36,8 +36,8 @@ def generate(
 ) -> Iterator[tuple[int, Completion]]:
     """See `distill.engines.generate`.
 
-    Prompts are generated in fixed chunks of `engine.batch`, in their order, because the batch around
-    a row can move its last bit. A chunk with a prompt that is owed is generated whole.
+    Prompts are generated in fixed chunks of `engine.batch`, in their order, because the batch
+    around a row can move its last bit. A chunk with a prompt that is owed is generated whole.
     """
     from tqdm import tqdm
 
@@ -61,8 +61,7 @@ def generate(
                 stopped = ids[-1] in ends
                 kept_ids = ids[:-1] if stopped else ids
                 text = tokenizer.decode(kept_ids, clean_up_tokenization_spaces=False)
-                reason = "stop" if stopped else "length"
-                yield i, Completion(kept_ids, text, reason, len(ids))
+                yield i, Completion(kept_ids, text, "stop" if stopped else "length", len(ids))
             bar.update(len(chunk))
 
 
@@ -186,10 +185,10 @@ def _sampler(seeds: Sequence[int], sampling: SamplingConfig) -> Any:
 
 
 def _new_cache(config: Any, limit: int) -> Any:
-    """A cache of keys and values that writes in place, in memory that doubles up to `limit` positions.
+    """A cache of keys and values, written in place, whose memory doubles up to `limit` positions.
 
-    The cache of transformers copies everything at every token; this one does so a few times a batch.
-    Windowed layers keep all positions too: the attention mask leaves out what is beyond their window.
+    That of transformers copies everything at every token; this one does so a few times a batch.
+    Windowed layers keep all positions too: the attention mask leaves out what is too far back.
     """
     from transformers import Cache
 

@@ -16,7 +16,7 @@ class Recipe:
     noise: float = 0.2
     """Share of documents with digit noise, in [0, 1]; 0 is the control."""
     mix: Mix = field(default_factory=Mix)
-    steps: int = 2200
+    steps: int = 1600
     batch: int = 32
     """Rows a step."""
     length: int = 256

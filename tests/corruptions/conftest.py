@@ -57,7 +57,7 @@ def awkward() -> list[Trace]:
 
 @pytest.fixture(scope="session")
 def real() -> list[Trace]:
-    """Two hundred whole traces of DeepSeek-R1, QwQ and its students."""
+    """A hundred whole traces of DeepSeek-R1, QwQ and its students."""
     if not REAL.is_dir():
         pytest.skip("shared/data/traces is not beside this checkout")
     traces = []
@@ -67,7 +67,7 @@ def real() -> list[Trace]:
                 problem = Problem.of(row["question"], row["gold_answer"], "math", name)
                 text = row["reasoning"] or "", row["solution"] or ""
                 traces.append(Trace.of(problem, name, index, *text, correct=bool(row["correct"])))
-    return traces[:200]
+    return traces[:100]
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """delete_steps: what is left is what was there, in order."""
 
+from itertools import pairwise
+
 from distill.config import CorruptionConfig
 from distill.corruptions.delete_steps import delete_steps
 from distill.steps import split
@@ -36,7 +38,7 @@ def test_deletion_is_nested_over_fractions(micro, real):
         arms = [delete(micro + real[:50], f, mode=mode) for f in (0.2, 0.33, 0.67, 0.9)]
         for items in zip(*arms, strict=True):
             steps = [split(item.trace.thought, "blank_line").steps for item in items]
-            for many, few in zip(steps, steps[1:], strict=False):
+            for many, few in pairwise(steps):
                 assert is_subsequence(few, many)
 
 

@@ -156,5 +156,5 @@ def test_every_operator_has_a_yaml_of_its_own_name_and_a_file():
 
 
 def test_unknown_operator_is_refused_with_the_choices():
-    with pytest.raises(ValueError, match="'shufle_steps'; known: delete_steps, .*shuffle_steps"):
+    with pytest.raises(ValueError, match=r"'shufle_steps'; known: delete_steps, .*shuffle_steps"):
         operator("shufle_steps")

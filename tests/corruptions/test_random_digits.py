@@ -3,14 +3,17 @@
 import math
 import re
 from collections import defaultdict
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from distill.config import CorruptionConfig
 from distill.corruptions.random_digits import random_digits
 from distill.trace import Problem, Trace
 
-NUMBER = re.compile(r"\b\d+(\.\d+)?\b")  # as in the released code
+NUMBER = re.compile(r"\b[0-9]+(\.[0-9]+)?\b")  # as in the released code
 DIGIT = re.compile(r"[0-9]")
 
 
@@ -65,7 +68,7 @@ def test_new_digits_are_uniform():
 def test_redrawn_digits_are_nested_and_keep_their_value_over_fractions(real):
     arms = [damage(real[:40], fraction) for fraction in (0.2, 0.5, 0.7, 1.0)]
     for before, *items in zip(real[:40], *arms, strict=True):
-        for small, large in zip(items, items[1:], strict=False):
+        for small, large in pairwise(items):
             for old, a, b in zip(
                 before.thought, small.trace.thought, large.trace.thought, strict=True
             ):
@@ -106,10 +109,20 @@ def test_numbers_are_the_released_codes(real, awkward):
         assert all(number in map(str, range(11)) for number in new)
 
 
+@given(text=st.text(alphabet="1230.,ax_ é½٣😀\n", max_size=40), fraction=st.floats(0.1, 1))
+def test_any_text_has_the_numbers_that_the_released_pattern_finds(text, fraction):
+    (item,) = damage([one(text)], fraction, unit="number")
+    assert item.units == len(NUMBER.findall(text))
+    changed = re.escape(NUMBER.sub("#", text)).replace(r"\#", NUMBER.pattern)
+    assert re.fullmatch(changed, item.trace.thought)
+
+
 def test_part_of_a_word_is_no_number():
-    (item,) = damage([one("2x x2 a_3 4th 5. 6.75 1,024")], 1.0, unit="number")
-    assert item.units == 4
-    assert re.fullmatch(r"2x x2 a_3 4th \d+\. \d+ \d+,\d+", item.trace.thought)
+    (item,) = damage([one("2x x2 a_3 4th é1 5. 6.75 1,024 1.2.3 x1.5 1.5x ½7")], 1.0, unit="number")
+    assert item.units == 8
+    assert re.fullmatch(
+        r"2x x2 a_3 4th é1 \d+\. \d+ \d+,\d+ \d+\.\d+ x1\.\d+ \d+\.5x ½7", item.trace.thought
+    )
 
 
 def test_no_digits_is_counted_as_nothing_to_damage():

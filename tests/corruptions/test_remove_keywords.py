@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -91,7 +92,7 @@ def test_removal_is_nested_and_of_the_stated_share(unit, micro, real):
             round(f * items[0].units) for f in (0.2, 0.5, 0.8, 1.0)
         ]
         words = [re.findall(r"\w+", item.trace.thought.lower()) for item in items]
-        for many, few in zip(words, words[1:], strict=False):
+        for many, few in pairwise(words):
             rest = iter(many)
             assert all(word in rest for word in few)
 
@@ -102,5 +103,7 @@ def test_mode_traces_treats_a_share_of_the_traces_fully_and_nested(micro):
     treated = sum(item.damaged for item in half)
     assert abs(treated - 600) < 90  # 5 standard errors of 1,200 draws
     for before, a, b in zip(traces, half, most, strict=True):
-        assert count_keywords(a.trace.thought) == (0 if a.damaged else count_keywords(before.thought))
+        assert count_keywords(a.trace.thought) == (
+            0 if a.damaged else count_keywords(before.thought)
+        )
         assert a.damaged <= b.damaged

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_moved_places_are_nested_over_fractions():
             assert item.damaged == round(fraction * 40)
             assert len(moved[-1]) <= item.damaged
         # A place drawn may get its own step back, so only places never drawn are sure to be still.
-        assert all(len(big) > len(small) for small, big in zip(moved, moved[1:], strict=False))
+        assert all(len(big) > len(small) for small, big in pairwise(moved))
 
 
 def test_every_order_of_three_steps_is_as_likely():

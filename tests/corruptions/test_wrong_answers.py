@@ -57,7 +57,9 @@ def test_too_few_wrong_traces_are_refused_with_both_numbers(mode, micro, micro_w
 
 def test_matched_takes_the_same_problem_where_it_can_and_else_the_length(micro, micro_wrong):
     far = [
-        replace(t, id=f"far{i}", problem=Problem.of(f"far{i}", "1", "math", "t"), thought="long " * n)
+        replace(
+            t, id=f"far{i}", problem=Problem.of(f"far{i}", "1", "math", "t"), thought="long " * n
+        )
         for i, (t, n) in enumerate(zip(micro_wrong, range(1000, 1060), strict=True))
     ]
     items = wrong(micro, micro_wrong + far, mode="matched")
@@ -109,7 +111,7 @@ def test_edited_answers_have_the_same_shape_and_are_replaced_wherever_they_stand
 
 def test_answers_of_real_traces_are_replaced_in_thought_and_solution(real):
     right = [t for t in real if t.correct and rf"\boxed{{{t.problem.answer}}}" in t.solution]
-    assert len(right) > 50
+    assert len(right) > 20
     for before, item in zip(right, wrong(right, (), mode="edited"), strict=True):
         answer = before.problem.answer
         standalone = rf"(?<![0-9])(?<![0-9][.,]){answer}(?![.,]?[0-9])"

@@ -1,0 +1,163 @@
+"""Tokens a second of stage 6 beside a bare PyTorch loop over the same batches.
+
+Run: python tests/bench/bench_training.py [--traces 1000] [--epochs 1] [--threads 2]
+"""
+
+import argparse
+import random
+import tempfile
+import time
+from pathlib import Path
+
+from distill import hub
+from distill.config import (
+    ComputeConfig,
+    Dtype,
+    PromptConfig,
+    Schedule,
+    StudentConfig,
+    TrainingConfig,
+)
+from distill.micro import pretrain, scripted_teacher, sign_puzzle
+from distill.plan import make_plan
+from distill.rows import build_rows
+from distill.student import train_student
+from distill.trace import Problem, Trace, write_records
+
+PROMPT = PromptConfig(
+    name="micro",
+    user="Problem: {question}",
+    thought_open="Thought:\n",
+    thought_close="\nSolution: ",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--traces", type=int, default=1000)
+    parser.add_argument("--epochs", type=float, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    wanted = parser.parse_args()
+    training = TrainingConfig(
+        name="micro_sft",
+        epochs=wanted.epochs,
+        batch=16,
+        learning_rate=6e-4,
+        schedule=Schedule.cosine,
+        warmup=0.05,
+        adam_beta2=0.98,
+        max_tokens=1024,
+        dtype=Dtype.float32,
+    )
+    compute = ComputeConfig(threads=wanted.threads, progress=False, checkpoint_every=100)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pretrain.save(pretrain.build_model(pretrain.Recipe()), folder / "base")
+        student = StudentConfig(name="micro", model=str(folder / "base"))
+        corpus = write_corpus(folder / "corpus", wanted.traces)
+        before = bare(student, training, corpus, compute)
+        ours, seconds = through_trl(student, training, corpus, compute, folder / "out")
+        after = bare(student, training, corpus, compute)
+    print(f"bare loop   {before:8,.0f} and {after:,.0f} tokens/s")
+    print(f"stage 6     {ours:8,.0f} tokens/s; {seconds:.1f} s in all, from files to files")
+    print(f"ratio       {ours / max(before, after):8.2f} of the faster bare loop")
+
+
+def write_corpus(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    traces = []
+    for puzzle in sign_puzzle.problems("train", count, 0):
+        problem = Problem.of(puzzle.question, puzzle.answer, "sign_puzzle", "train")
+        written = scripted_teacher.write(puzzle.question, random.Random(problem.id), False)
+        traces.append(Trace.of(problem, "scripted", 0, *written))
+    write_records(folder / "traces.jsonl", traces)
+    return folder
+
+
+def through_trl(
+    student: StudentConfig,
+    training: TrainingConfig,
+    corpus: Path,
+    compute: ComputeConfig,
+    out: Path,
+) -> tuple[float, float]:
+    """Tokens a second after step 1, and seconds of the whole stage."""
+    out.mkdir()
+    seen: list[tuple[float, int]] = []
+    begun = time.perf_counter()
+    train_student(
+        student,
+        training,
+        PROMPT,
+        corpus,
+        corpus,
+        [],
+        compute=compute,
+        log=lambda row: seen.append((time.perf_counter(), row["tokens"])),
+        out=out,
+    )
+    whole = time.perf_counter() - begun
+    return (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0]), whole
+
+
+def bare(
+    student: StudentConfig, training: TrainingConfig, corpus: Path, compute: ComputeConfig
+) -> float:
+    """The same rows and batches with nothing around PyTorch; tokens a second after step 1."""
+    import torch
+    from transformers import AutoModelForCausalLM, get_cosine_schedule_with_warmup
+
+    hub.set_up(compute)
+    model_source = hub.base_model(student)
+    tokenizer = hub.load_tokenizer(model_source)
+    rows, _ = build_rows(tokenizer, PROMPT, corpus, corpus, [], training.max_tokens)
+    lengths = [len(row.input_ids) for row in rows]
+    plan = make_plan(lengths, [row.undamaged for row in rows], training.batch, training)
+    model = AutoModelForCausalLM.from_pretrained(**model_source.source, dtype=torch.float32).train()
+    optimizer = torch.optim.AdamW(
+        model.parameters(),
+        lr=training.learning_rate,
+        betas=(training.adam_beta1, training.adam_beta2),
+        weight_decay=0,
+        fused=True,
+    )
+    scheduler = get_cosine_schedule_with_warmup(
+        optimizer, round(training.warmup * plan.steps), plan.steps
+    )
+    batches = [
+        order[start : start + plan.batch]
+        for order in plan.orders
+        for start in range(0, len(order), plan.batch)
+    ][: plan.steps]
+    begun = 0.0
+    for step, batch in enumerate(batches):
+        if step == 1:
+            begun = time.perf_counter()
+        ids, labels = (
+            padded([rows[i].input_ids for i in batch], tokenizer.pad_token_id),
+            padded([rows[i].labels for i in batch], -100),
+        )
+        mask = torch.arange(ids.shape[1]) < torch.tensor([[lengths[i]] for i in batch])
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+        loss = torch.nn.functional.cross_entropy(
+            logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100
+        )
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), training.max_grad_norm)
+        optimizer.step()
+        scheduler.step()
+        optimizer.zero_grad(set_to_none=True)
+    return (plan.tokens[-1] - plan.tokens[0]) / (time.perf_counter() - begun)
+
+
+def padded(rows, fill):
+    """Lists of numbers as one tensor, filled up on the right."""
+    import torch
+
+    tensors = [torch.tensor(row) for row in rows]
+    return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=fill)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Scores are what the responses deserve, and a killed evaluation ends the same.
+
+Run: pytest tests/test_evaluate.py
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from distill import engines, grading
+from distill import evaluate as stage
+from distill.config import ComputeConfig, EngineConfig, PromptConfig, SamplingConfig, StudentConfig
+from distill.engines import Completion
+from distill.evaluate import evaluate_student, scores
+from distill.keywords import count_keywords
+from distill.micro import pretrain, sign_puzzle
+from distill.micro import tokenizer as micro_tokenizer
+from distill.store import content_hash
+from distill.trace import Problem, write_records
+
+PROMPT = PromptConfig(
+    name="micro",
+    user="Problem: {question}",
+    thought_open="Thought:\n",
+    thought_close="\nSolution: ",
+)
+COMPUTE = ComputeConfig(threads=1, progress=False)
+ENGINE = EngineConfig(dtype="float32", batch=4)
+GREEDY = SamplingConfig(max_new_tokens=12)
+DRAWN = replace(GREEDY, temperature=1.0)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("base")
+    recipe = pretrain.Recipe(width=32, layers=2, heads=2, feed_forward=64)
+    pretrain.save(pretrain.build_model(recipe), folder)
+    return StudentConfig(name="tiny", model=str(folder))
+
+
+@pytest.fixture(scope="module")
+def problems(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("problems")
+    puzzles = sign_puzzle.problems("test", 7, 0)
+    write_records(
+        folder / "problems.jsonl",
+        [Problem.of(p.question, p.answer, "sign_puzzle", "test") for p in puzzles],
+    )
+    return folder
+
+
+def evaluate(base, problems, out, *, sampling=GREEDY, samples=1):
+    out.mkdir(exist_ok=True)
+    how = (sampling, samples, ENGINE, PROMPT, base, None, problems)
+    evaluate_student(*how, compute=COMPUTE, out=out)
+    return out
+
+
+def table(out):
+    import pandas
+
+    return pandas.read_parquet(out / "samples.parquet")
+
+
+def says(monkeypatch, answers):
+    """Stand in for the engine: the i-th prompt gets the i-th text and finish reason."""
+
+    def generate(engine, model, prompts, seeds, sampling, *, done, compute):
+        for i, (text, reason) in enumerate(answers):
+            yield i, Completion([], text, reason, len(text))
+
+    monkeypatch.setattr(engines, "generate", generate)
+
+
+def test_every_response_is_graded_by_its_solution_alone(base, problems, tmp_path, monkeypatch):
+    asked = [json.loads(line) for line in (problems / "problems.jsonl").open()]
+    right = [rf"\boxed{{{problem['answer']}}}." for problem in asked]
+    says(
+        monkeypatch,
+        [
+            (f"Thought:\nWait, no.\nSolution: {right[0]}", "stop"),
+            (f"Thought:\nSo {right[1]}", "length"),  # right, but still thinking
+            (f"Thought:\n{right[2]}\nSolution: \\boxed{{1+1}}.", "stop"),
+            (f"Solution: {right[3]}", "stop"),  # no thought at all
+            ("Thought:\nx\nSolution: none", "length"),
+            (right[6], "stop"),  # of another problem
+            (f"Thought:\n\nSolution: {right[6]}", "stop"),
+        ],
+    )
+    rows = table(evaluate(base, problems, tmp_path))
+    assert list(rows["problem_id"]) == [problem["id"] for problem in asked]
+    assert list(rows["correct"]) == [True, False, False, True, False, False, True]
+    assert list(rows["thought_closed"]) == [True, False, True, True, True, True, True]
+    assert list(rows["truncated"]) == [False, True, False, False, True, False, False]
+    assert rows["extracted"][0] == asked[0]["answer"] and rows["extracted"].isna()[1]
+    assert rows["keywords"][0] == count_keywords(rows["response"][0]) == 1
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary == json.loads((tmp_path / "scores.json").read_text())
+    assert summary["accuracy"] == pytest.approx(3 / 7)
+    assert (summary["truncated"], summary["unclosed"]) == (2 / 7, 1 / 7)
+    assert (summary["problems"], summary["samples"], summary["undecided"]) == (7, 1, 0)
+    assert summary["tokens"] == rows["tokens"].mean()
+    measured = set(stage.DIAGNOSTICS["sign_puzzle"](asked[0]["question"], ""))
+    assert measured and measured <= set(rows.columns) and measured <= set(summary)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "samples.parquet",
+        "scores.json",
+        "summary.json",
+    }
+
+
+def test_each_sample_of_a_problem_has_a_row_and_draws_of_its_own(base, problems, tmp_path):
+    rows = table(evaluate(base, problems, tmp_path / "a", sampling=DRAWN, samples=3))
+    assert list(rows["sample"]) == [0, 1, 2] * 7
+    assert rows.groupby("problem_id")["response"].nunique().min() == 3
+    again = evaluate(base, problems, tmp_path / "b", sampling=DRAWN, samples=3)
+    assert content_hash(again) == content_hash(tmp_path / "a")
+    other = evaluate(base, problems, tmp_path / "c", sampling=replace(DRAWN, seed=1), samples=3)
+    assert not table(other)["response"].equals(rows["response"])
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(("rows", "left"), [(0, 0), (3, 20), (4, 0), (5, 1), (7, 0), (13, 300)])
+def test_a_killed_evaluation_continues_to_the_same_bytes(
+    base, problems, tmp_path, monkeypatch, rows, left
+):
+    whole = evaluate(base, problems, tmp_path / "whole", sampling=DRAWN, samples=2)
+    made = []
+    original = stage._row
+
+    def row(*args):
+        if len(made) == rows:
+            raise Killed
+        made.append(args[:2])
+        return original(*args)
+
+    torn = tmp_path / "torn"
+    monkeypatch.setattr(stage, "_row", row)
+    with pytest.raises(Killed):
+        evaluate(base, problems, torn, sampling=DRAWN, samples=2)
+    monkeypatch.setattr(stage, "_row", lambda *args: made.append(args[:2]) or original(*args))
+    with (torn / "rows.jsonl").open("ab") as file:
+        file.write(b'{"problem_id": "\xc3' + b"x" * left if left else b"")
+    evaluate(base, problems, torn, sampling=DRAWN, samples=2)
+    assert content_hash(torn) == content_hash(whole)
+    assert len(made) == 14  # nothing is graded twice
+
+
+def test_an_evaluation_killed_at_its_end_generates_nothing_again(
+    base, problems, tmp_path, monkeypatch
+):
+    whole = evaluate(base, problems, tmp_path / "whole")
+
+    def killed(*args):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "write_json", killed)
+        with pytest.raises(Killed):
+            evaluate(base, problems, tmp_path / "torn")
+    monkeypatch.setattr(engines, "generate", killed)
+    assert content_hash(evaluate(base, problems, tmp_path / "torn")) == content_hash(whole)
+
+
+def rows_of(*problems):
+    base = {"thought_closed": True, "truncated": False, "tokens": 10, "keywords": 1}
+    return [
+        base | {"problem_id": str(i), "sample": k, "correct": right}
+        for i, samples in enumerate(problems)
+        for k, right in enumerate(samples)
+    ]
+
+
+def test_one_sample_a_problem_gives_wilsons_interval():
+    from scipy.stats import binomtest
+
+    for right, n in [(0, 20), (7, 20), (20, 20), (1, 1)]:
+        made = scores(rows_of(*[[i < right] for i in range(n)]))
+        interval = binomtest(right, n).proportion_ci(method="wilson")
+        assert (made["low"], made["high"]) == pytest.approx((interval.low, interval.high))
+
+
+def test_samples_of_a_problem_are_no_independent_evidence():
+    once = scores(rows_of(*[[i < 30] for i in range(100)]))
+    copied = scores(rows_of(*[[i < 30] * 16 for i in range(100)]))
+    assert copied["accuracy"] == once["accuracy"] == 0.3
+    assert copied["standard_error"] == pytest.approx(once["standard_error"])
+    half = 1.959964 * copied["standard_error"]
+    assert (copied["low"], copied["high"]) == pytest.approx((0.3 - half, 0.3 + half))
+
+
+def test_an_undecided_response_is_counted_and_not_right():
+    made = scores(rows_of([True, None], [None, None]))
+    assert (made["accuracy"], made["undecided"]) == (0.25, 0.75)
+
+
+def test_a_single_problem_has_no_standard_error():
+    assert scores(rows_of([True, False]))["standard_error"] is None
+
+
+def test_measures_that_some_rows_lack_are_means_over_the_others():
+    made = rows_of([True], [True], [True])
+    made[0]["x"], made[1]["x"] = 0.5, None
+    assert scores(made)["x"] == 0.5
+
+
+def test_a_problem_that_is_there_twice_is_refused(base, problems, tmp_path):
+    line = (problems / "problems.jsonl").read_text().splitlines()[0]
+    (tmp_path / "problems.jsonl").write_text(f"{line}\n{line}\n")
+    with pytest.raises(ValueError, match=r"each of them once"):
+        evaluate(base, tmp_path, tmp_path / "out")
+
+
+def test_responses_are_those_of_the_prompt_that_was_trained_on(
+    base, problems, tmp_path, monkeypatch
+):
+    seen = []
+    original = engines.generate
+    monkeypatch.setattr(
+        engines, "generate", lambda *args, **how: seen.extend(args[2]) or original(*args, **how)
+    )
+    evaluate(base, problems, tmp_path)
+    question = json.loads((problems / "problems.jsonl").open().readline())["question"]
+    assert micro_tokenizer.build().decode(seen[0]) == f"Problem: {question}\n"
+
+
+def test_pins_name_model_engine_grader_and_keywords(base):
+    pins = stage.pins(GREEDY, 1, ENGINE, PROMPT, base, None, None)
+    assert pins["model"] == content_hash(Path(base.model))
+    assert pins["grading"] == grading.VERSION
+    assert pins["engine"]["transformers"] and len(pins["keywords"]) == 64

@@ -1,0 +1,132 @@
+"""Whole runs, really trained on a tiny student: made, repeated, killed, and made side by side."""
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distill.store import CHECKOUT
+
+DRIVER = """
+import json, os, signal, sys, time
+from distill import sweep
+import torch, transformers, trl, peft  # once, before the forks
+sweep.register()
+from hydra import compose, initialize_config_dir
+from distill.__main__ import run_cell
+job = json.load(sys.stdin)
+with initialize_config_dir(job["conf"], version_base=None):
+    config = sweep.build(compose("config", job["overrides"]))
+
+def child():
+    pid = os.fork()
+    if pid:
+        return pid
+    outcome = run_cell(config, "cell")
+    os._exit(0)
+
+for moment in job["kill_after"]:
+    pid = child()
+    time.sleep(moment)
+    os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    print("killed" if os.WIFSIGNALED(status) else "ended", flush=True)
+for pid in [child() for _ in range(job["at_once"])]:
+    _, status = os.waitpid(pid, 0)
+    assert status == 0, status
+"""
+
+
+def drive(folder: Path, overrides: list[str], kill_after: list[float], at_once: int = 1) -> str:
+    """Start the run in `folder`, kill it (SIGKILL) after each of these seconds, then let it end."""
+    folder.mkdir()
+    job = {
+        "conf": str(CHECKOUT / "conf"),
+        "overrides": overrides,
+        "kill_after": kill_after,
+        "at_once": at_once,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER],
+        input=json.dumps(job),
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file of every artifact but the recipes, which hold times: path -> SHA-256."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((folder / "artifacts").rglob("*"))
+        if path.is_file() and path.name != "recipe.json" and path.suffix != ".lock"
+    }
+
+
+def record(folder: Path) -> dict[str, Any]:
+    """The only run.json below a folder."""
+    (path,) = folder.glob("runs/*/*/run.json")
+    return json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory, tiny_run) -> Path:
+    """A run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("runs") / "unbroken"
+    drive(folder, tiny_run, [])
+    return folder
+
+
+def test_a_run_leaves_its_scores_with_n_and_interval_and_the_key_of_every_stage(unbroken):
+    made = record(unbroken)
+    score = made["scores"]["sign_puzzle"]["summary"]
+    assert (score["problems"], score["samples"]) == (12, 1)
+    assert 0 <= score["low"] <= score["accuracy"] <= score["high"] <= 1
+    assert list(made["stages"]) == sorted(
+        ["problems", "traces", "verify", "select", "corrupt", "train"]
+    )
+    assert made["stages"]["train"]["how"]["compute"]["threads"] == 1
+    assert made["config"]["training"]["method"] == "sft"
+
+
+def test_the_same_config_and_seed_give_the_same_bytes(unbroken, tiny_run, tmp_path):
+    drive(tmp_path / "again", tiny_run, [])
+    assert contents(tmp_path / "again") == contents(unbroken)
+
+
+def test_killed_at_random_moments_a_run_ends_with_the_same_bytes(unbroken, tiny_run, tmp_path):
+    rng = random.Random(0)
+    moments = [rng.uniform(0.02, 3.0) for _ in range(12)]
+    said = drive(tmp_path / "killed", tiny_run, sorted(moments))
+    assert contents(tmp_path / "killed") == contents(unbroken)
+    assert said.count("killed") >= 4, said
+    repeated = Counter(line.split()[1] for line in said.splitlines() if " making " in line)
+    assert max(repeated.values()) == 1, "a stage is begun anew once, and then only continued"
+    assert not list((tmp_path / "killed").rglob("*.partial"))
+
+
+def test_two_processes_of_one_run_make_each_stage_once(unbroken, tiny_run, tmp_path):
+    said = drive(tmp_path / "pair", tiny_run, [], at_once=2)
+    made = [line.strip() for line in said.splitlines() if line.startswith("  making")]
+    assert len(made) == len(set(made)) == 8  # seven stages, and the benchmark's problems
+    assert contents(tmp_path / "pair") == contents(unbroken)
+
+
+def test_a_run_of_the_base_alone_trains_nothing(tiny_run, tmp_path):
+    drive(tmp_path / "base", [*tiny_run, "training=none"], [])
+    made = record(tmp_path / "base")
+    assert made["stages"] == {}
+    assert made["scores"]["sign_puzzle"]["summary"]["problems"] == 12
