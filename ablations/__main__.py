@@ -112,8 +112,7 @@ def explain_command(asked: argparse.Namespace) -> int:
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The parsed command line; overrides may also follow an option, which argparse alone
-    forbids."""
+    """The command line; overrides may also follow an option, which argparse alone forbids."""
     parser = _parser()
     asked, more = parser.parse_known_args(arguments)
     if more and ("overrides" not in asked or any(text.startswith("-") for text in more)):

@@ -62,7 +62,9 @@ def read_record(folder: Path, planned: Sequence[Made]) -> dict[str, Any] | None:
     try:
         record = json.loads((folder / RUN).read_text())
     except json.JSONDecodeError as error:
-        raise ValueError(f"{folder / RUN} is not JSON ({error}); delete it to have it made again") from error
+        raise ValueError(
+            f"{folder / RUN} is not JSON ({error}); delete it to have it made again"
+        ) from error
     last = [step.artifact for step in planned if step.stage is planned[-1].stage]
     if not all(artifact.exists for artifact in last):
         return None
@@ -115,8 +117,12 @@ def commit() -> str | None:
     """Commit of the checkout, with `+changes` if it was not clean; None outside a checkout."""
     git = ["git", "-C", str(CHECKOUT)]
     try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        changes = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, check=True)
+        head = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+        changes = subprocess.run(
+            [*git, "status", "--porcelain", "-uno"], capture_output=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return head.stdout.strip() + ("+changes" if changes.stdout.strip() else "")
@@ -125,7 +131,8 @@ def commit() -> str | None:
 def percent(score: dict[str, Any]) -> str:
     """A score as text, never without its interval and its n."""
     low, high = 100 * score["low"], 100 * score["high"]
-    return f"{100 * score['accuracy']:.1f} % [{low:.1f}, {high:.1f}] n={score['problems']}×{score['samples']}"
+    n = f"{score['problems']}×{score['samples']}"
+    return f"{100 * score['accuracy']:.1f} % [{low:.1f}, {high:.1f}] n={n}"
 
 
 def _stage_record(artifact: Artifact) -> dict[str, Any]:

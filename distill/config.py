@@ -1,8 +1,9 @@
 """Every config of a run, in the order of `conf/`; defaults live here, YAML holds differences only.
 
-Plain dataclasses, because Hydra composes by assignment (a frozen one cannot be composed: Hydra #724);
-they are read-only by rule. Types are checked by Hydra, ranges by `__post_init__`, and fields that mean
-nothing for a choice are set to one value, so that two configs that make the same thing are equal.
+Plain dataclasses, because Hydra composes by assignment (a frozen one cannot be composed: Hydra
+#724); they are read-only by rule. Types are checked by Hydra, ranges by `__post_init__`, and
+fields that mean nothing for a choice are set to one value, so that two configs that make the
+same thing are equal.
 """
 
 from dataclasses import dataclass, field, fields
@@ -28,8 +29,8 @@ CORRUPTION_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "insert_steps": {"mode": ("replace", "add"), "steps": STEP_RULES},
     "shuffle_steps": {"steps": STEP_RULES},
 }
-"""Operator -> the fields that it reads -> their choices, the default first. A new operator is a line here,
-a file in `distill/corruptions/` and a YAML in `conf/corruption/`."""
+"""Operator -> the fields that it reads -> their choices, the default first. A new operator is a
+line here, a file in `distill/corruptions/` and a YAML in `conf/corruption/`."""
 
 
 class Stage(StrEnum):
@@ -97,7 +98,8 @@ class SamplingConfig:
     """Tokens after which a response is cut and counted as truncated, >= 1."""
 
     seed: int = 0
-    """Base seed of the draws; each (problem, sample) has a stream of its own where the engine allows."""
+    """Base seed of the draws; each (problem, sample) has a stream of its own where the engine
+    allows."""
 
     def __post_init__(self) -> None:
         _at_least("sampling.temperature", self.temperature, 0)
@@ -126,10 +128,12 @@ class TeacherConfig:
     """Traces a problem, >= 1."""
 
     slip_rate: float = 0.0
-    """Scripted teacher only: share of traces with a slip of arithmetic that ends in a wrong answer."""
+    """Scripted teacher only: share of traces with a slip of arithmetic that ends in a wrong
+    answer."""
 
     seed: int = 0
-    """Base seed; each trace draws from its own stream, derived from this, the problem and the sample."""
+    """Base seed; each trace draws from its own stream, derived from this, the problem and the
+    sample."""
 
     def __post_init__(self) -> None:
         _at_least("teacher.samples", self.samples, 1)
@@ -176,7 +180,7 @@ class SizeConfig:
 
 @dataclass
 class PromptConfig:
-    """The text around question, thought and solution, at training and at evaluation. See `conf/prompt/`."""
+    """The text around question, thought and solution, in training and evaluation alike."""
 
     name: str = field(default=MISSING, metadata=LABEL)
     """The YAML's file name."""
@@ -212,7 +216,8 @@ class SelectionConfig:
     """Traces taken of one problem at most, >= 1, lowest sample index first."""
 
     seed: int = 0
-    """Order of the problems, hence which are in a smaller set: a smaller size is a prefix of a larger."""
+    """Order of the problems, hence which are in a smaller set: a smaller size is a prefix of a
+    larger."""
 
     def __post_init__(self) -> None:
         _at_least("selection.per_problem", self.per_problem, 1)
@@ -226,13 +231,15 @@ class CorruptionConfig:
     """A function in `distill/corruptions/`; also the YAML's file name, or its beginning."""
 
     fraction: float = 0.0
-    """Share of units damaged, in [0, 1]; the operator says what its unit is. 0 is the same as `none`."""
+    """Share of units damaged, in [0, 1]; the operator says what its unit is. 0 is the same as
+    `none`."""
 
     seed: int = 0
     """Base seed; each trace draws from its own stream, derived from this and its id."""
 
     mode: str | None = None
-    """Which definition of the damage; choices by operator in `CORRUPTION_CHOICES`, None is the first."""
+    """Which definition of the damage; choices by operator in `CORRUPTION_CHOICES`, None is the
+    first."""
 
     unit: str | None = None
     """What is damaged as one piece; choices by operator."""
@@ -241,7 +248,8 @@ class CorruptionConfig:
     """Where: the whole `response` or the `thought` alone; choices by operator."""
 
     steps: str | None = None
-    """How a thought falls into steps: at blank lines, or where a reflection keyword opens a paragraph."""
+    """How a thought falls into steps: at blank lines, or where a reflection keyword opens a
+    paragraph."""
 
     def __post_init__(self) -> None:
         _one_of("corruption.name", self.name, tuple(CORRUPTION_CHOICES))
@@ -270,8 +278,8 @@ class StudentConfig:
     """The YAML's file name."""
 
     model: str = field(default=MISSING, metadata={"content": True})
-    """Hub id, or a local folder (seen from the working directory or the checkout); a folder counts by
-    its content."""
+    """Hub id, or a local folder (seen from the working directory or the checkout); a folder
+    counts by its content."""
 
     revision: str = "main"
     """Branch, tag or commit of a hub model; its commit is part of the identity."""
@@ -324,11 +332,12 @@ class TrainingConfig:
     """Longest prompt and response, in tokens. Longer traces are dropped and counted, never cut."""
 
     union: list[CorruptionConfig] = field(default_factory=list)
-    """Arms of the study that can lengthen a trace: what is over-length in one of them, damaged or not, is
-    dropped in all, so that every arm trains on the same problems."""
+    """Arms of the study that can lengthen a trace: what is over-length in one of them, damaged
+    or not, is dropped in all, so that every arm trains on the same problems."""
 
     batching: Batching = Batching.grouped
-    """`grouped` by undamaged length, `plain` random order, or `packed` into rows of `max_tokens`."""
+    """`grouped` by undamaged length, `plain` random order, or `packed` into rows of
+    `max_tokens`."""
 
     dtype: Dtype = Dtype.bfloat16
     """Number format of the weights while they are trained."""
@@ -390,7 +399,8 @@ class EvaluationConfig:
     """The YAML's file name."""
 
     benchmarks: dict[str, BenchmarkConfig] = field(default_factory=dict)
-    """Benchmark name -> its problems. Each is an artifact of its own: adding one repeats no other."""
+    """Benchmark name -> its problems. Each is an artifact of its own: adding one repeats no
+    other."""
 
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     """How responses are drawn; the same for every arm."""
@@ -407,7 +417,8 @@ class EngineConfig:
     """Number format of weights and activations while generating."""
 
     batch: int = 256
-    """Prompts generated side by side, >= 1. Identity: the padding of a batch can move a last bit."""
+    """Prompts generated side by side, >= 1. Identity: the padding of a batch can move a last
+    bit."""
 
     def __post_init__(self) -> None:
         _at_least("engine.batch", self.batch, 1)
@@ -421,7 +432,8 @@ class ComputeConfig:
     """`auto` takes a GPU if there is one; else `cpu` or `cuda`."""
 
     threads: int = 0
-    """CPU threads of a process, >= 0; 0 leaves it to torch. Recorded: other counts can move a last bit."""
+    """CPU threads of a process, >= 0; 0 leaves it to torch. Recorded: other counts can move a last
+    bit."""
 
     batch_per_device: int = 0
     """Traces a forward pass in training, >= 0; 0: the whole batch, no accumulation."""
@@ -506,7 +518,8 @@ class Config:
             raise ValueError(
                 f"size.traces={self.size.traces} is more than the data can give: "
                 f"dataset.problems={self.dataset.problems} with "
-                f"{min(self.selection.per_problem, self.teacher.samples)} trace(s) of each is {available}"
+                f"{min(self.selection.per_problem, self.teacher.samples)} trace(s) of each "
+                f"is {available}"
             )
 
 
@@ -528,7 +541,7 @@ def _at_least(name: str, value: float, least: float) -> None:
 def _reset(
     config: TrainingConfig, *, names: tuple[str, ...] = (), keep: tuple[str, ...] = ()
 ) -> None:
-    """Set fields that mean nothing for this method to their defaults, so that identity ignores them."""
+    """Set fields that mean nothing for this method to their defaults, which no identity sees."""
     blank = TrainingConfig(name=config.name, method=Method.lora)
     for f in fields(config):
         if f.name in names or (keep and f.name not in keep):

@@ -33,7 +33,9 @@ def grade(problem: Problem, solution: str) -> Verdict:
         ValueError: no grader for this kind of problem.
     """
     if problem.kind not in GRADERS:
-        raise ValueError(f"no grader for kind {problem.kind!r}; known: {', '.join(sorted(GRADERS))}")
+        raise ValueError(
+            f"no grader for kind {problem.kind!r}; known: {', '.join(sorted(GRADERS))}"
+        )
     return GRADERS[problem.kind](problem, solution)
 
 

@@ -37,7 +37,8 @@ def run(config: Config, make: Make, log: Log | None = None) -> list[Made]:
         log: told each row of the training curve while it is made.
 
     Returns:
-        What was made, in order; the untrained student (`training=none`) has no stages before `evaluate`.
+        What was made, in order; the untrained student (`training=none`) has no stages before
+        `evaluate`.
     """
     made = []
     for step in _steps(config, make, log):
@@ -61,14 +62,15 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
         yield Made(Stage.select, selected)
         corrupted = make(corrupt_traces, config.corruption, selected, verified)
         yield Made(Stage.corrupt, corrupted)
-        union = [make(corrupt_traces, arm, selected, verified) for arm in config.training.union]
-        recipe = (config.student, config.training, config.prompt)
-        student = make(train_student, *recipe, selected, corrupted, union, compute=how, log=log)
+        union = [make(corrupt_traces, c, selected, verified) for c in config.training.union]
+        arm = (selected, corrupted, union)
+        trainee = (config.student, config.training, config.prompt)
+        student = make(train_student, *trainee, *arm, compute=how, log=log)
         yield Made(Stage.train, student)
     if config.until is not Stage.evaluate:
         return
     for name, benchmark in sorted(config.evaluation.benchmarks.items()):
         problems = make(select_problems, benchmark.dataset)
-        model = (config.engine, config.prompt, config.student, student)
-        recipe = (config.evaluation.sampling, benchmark.samples, *model, problems)
-        yield Made(Stage.evaluate, make(evaluate_student, *recipe, compute=how), name)
+        drawn = (config.evaluation.sampling, benchmark.samples, config.engine, config.prompt)
+        scored = (config.student, student, problems)
+        yield Made(Stage.evaluate, make(evaluate_student, *drawn, *scored, compute=how), name)

@@ -15,7 +15,8 @@ def select_problems(dataset: DatasetConfig, *, out: Path) -> None:
     """Write the data set's problems to `out/problems.jsonl`, each once.
 
     Raises:
-        ValueError: no such source, more problems asked for than it has, or a problem that comes twice.
+        ValueError: no such source, more problems asked for than it has, or a problem that comes
+        twice.
     """
     if dataset.name not in SOURCES:
         raise ValueError(f"unknown dataset {dataset.name!r}; known: {', '.join(sorted(SOURCES))}")

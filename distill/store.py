@@ -1,10 +1,10 @@
 """Make a stage's artifact once: identity, lock, atomic completion.
 
-`artifacts/<stage>/<key>/` holds what the stage wrote and `recipe.json`. It is made in `<key>.partial/`
-under a file lock and renamed when complete, so it exists whole or not at all. The key is the SHA-256 of
-canonical JSON of the stage's name and VERSION, its positional arguments (config fields with their defaults,
-keys of input artifacts) and its pins (what from outside changes the output). Keyword arguments say how a
-stage is run and enter no key.
+`artifacts/<stage>/<key>/` holds what the stage wrote and `recipe.json`. It is made in
+`<key>.partial/` under a file lock and renamed when complete, so it exists whole or not at all.
+The key is the SHA-256 of canonical JSON of the stage's name and VERSION, its positional
+arguments (config fields with their defaults, keys of input artifacts) and its pins (what from
+outside changes the output). Keyword arguments say how a stage is run and enter no key.
 """
 
 import hashlib
@@ -70,7 +70,7 @@ class Store:
     """The artifacts below one folder."""
 
     def __init__(self, root: Path, say: Callable[[str], None] = lambda line: None) -> None:
-        """Args: root: folder of the artifacts. say: told when a stage is made, served or waited for."""
+        """A store below `root`; `say` is told what is made, continued or waited for."""
         self.root = root
         self.say = say
 
@@ -88,8 +88,9 @@ class Store:
     def produce(self, stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
         """Serve the stage's artifact, making it first if it does not exist.
 
-        A second process that wants the same artifact waits until the first is done. Whatever a killed
-        attempt left in `<key>.partial/` is handed to the stage again, which continues or overwrites it.
+        A second process that wants the same artifact waits until the first is done. Whatever a
+        killed attempt left in `<key>.partial/` is handed to the stage again, which continues or
+        overwrites it.
 
         Raises:
             RuntimeError: a file of a complete artifact is missing or was changed after it was made.
@@ -124,7 +125,7 @@ class Store:
         begun = time.time()
         inputs = [_as_paths(value) for value in identity]
         stage(*inputs, **how, out=partial)
-        record = {
+        record: dict[str, Any] = {
             "identity": artifact.recipe,
             "key": artifact.key,
             "how": {name: canonical(value, name) for name, value in how.items() if _stable(value)},
@@ -146,7 +147,9 @@ def identify(stage: Callable[..., None], *identity: Any) -> dict[str, Any]:
     module = sys.modules[stage.__module__]
     pins = getattr(module, "pins", None)
     names = inspect.signature(stage).bind(*identity, out=None, **_keywords(stage)).arguments
-    positional = [p.name for p in inspect.signature(stage).parameters.values() if p.kind != p.KEYWORD_ONLY]
+    positional = [
+        p.name for p in inspect.signature(stage).parameters.values() if p.kind != p.KEYWORD_ONLY
+    ]
     return {
         "stage": stage.__name__,
         "version": module.VERSION,
@@ -158,9 +161,9 @@ def identify(stage: Callable[..., None], *identity: Any) -> dict[str, Any]:
 def canonical(value: Any, name: str = "value") -> Any:
     """The value as plain JSON, the same on every machine.
 
-    Dataclasses become objects of all their fields; fields marked `content` that name a local file or folder
-    become its hash, so that a path never enters an identity; fields marked `label` are left out; artifacts
-    become their keys.
+    Dataclasses become objects of all their fields; fields marked `content` that name a local
+    file or folder become its hash, so that a path never enters an identity; fields marked
+    `label` are left out; artifacts become their keys.
 
     Raises:
         TypeError: the value has no stable form; never falls back to `str(value)`.
@@ -190,11 +193,13 @@ def canonical(value: Any, name: str = "value") -> Any:
 
 def canonical_json(value: Any) -> str:
     """The one JSON text of a canonical value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
 
 
 def local_path(name: str) -> Path | None:
-    """The file or folder of this name, seen from the working directory or the checkout; None if neither."""
+    """The file or folder of this name, below the working directory or the checkout, or None."""
     for path in (Path(name), CHECKOUT / name):
         if path.exists():
             return path
@@ -202,7 +207,7 @@ def local_path(name: str) -> Path | None:
 
 
 def content_hash(path: Path) -> str:
-    """SHA-256 of a file, or of the relative names and hashes of all files below a folder."""
+    """SHA-256 of a file, or of the names and hashes of all files below a folder."""
     if path.is_file():
         return _file_hash(path)["sha256"]
     names = _files(path)
@@ -286,7 +291,10 @@ def _files(folder: Path) -> list[str]:
 
 def _file_hash(path: Path) -> dict[str, Any]:
     stat = path.stat()
-    return {"bytes": stat.st_size, "sha256": _sha256(path, stat.st_size, stat.st_mtime_ns, stat.st_ino)}
+    return {
+        "bytes": stat.st_size,
+        "sha256": _sha256(path, stat.st_size, stat.st_mtime_ns, stat.st_ino),
+    }
 
 
 @lru_cache(maxsize=65_536)

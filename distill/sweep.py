@@ -1,7 +1,8 @@
 """Hydra's sweeper for studies: a union of grids, checked before anything runs, reported at the end.
 
-A paper's table is seldom one product of axes. A study lists lines of overrides, each a grid of its own
-(`corruption=random_digits corruption.fraction=0.2,0.5`); axes on the command line multiply them all.
+A paper's table is seldom one product of axes. A study lists lines of overrides, each a grid of
+its own (`corruption=random_digits corruption.fraction=0.2,0.5`); axes on the command line
+multiply them all.
 """
 
 import shlex
@@ -18,8 +19,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, RunMode, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from distill.cells import Outcome, percent, reason
@@ -33,7 +35,7 @@ def expand(grids: Sequence[str], axes: Sequence[str]) -> list[list[str]]:
     """Every cell of a sweep as its overrides.
 
     Args:
-        grids: lines of overrides; each spans the product of its comma-parted values. None: one empty line.
+        grids: lines of overrides; each spans the product of its comma-parted values.
         axes: overrides that multiply every grid; one that a grid line sets too replaces it there.
 
     Raises:
@@ -63,11 +65,16 @@ class Composer:
         """The checked config of one cell.
 
         Raises:
-            ValueError: a value is out of range or of the wrong type; names overrides, rule and choices.
+            ValueError: a value is out of range or of the wrong type; names overrides, rule and
+            choices.
         """
         parsed = OverridesParser.create().parse_overrides(list(overrides))
         parsed = [o for o in parsed if not o.is_hydra_override()]
-        choices = {o.key_or_group: f"{o.key_or_group}={o.value()}" for o in parsed if o.key_or_group in self._groups}
+        choices = {
+            o.key_or_group: f"{o.key_or_group}={o.value()}"
+            for o in parsed
+            if o.key_or_group in self._groups
+        }
         world = tuple(text for group, text in choices.items() if group in GLOBAL_GROUPS)
         config = self._compose(world).copy()
         OmegaConf.set_struct(config, True)
@@ -84,7 +91,8 @@ class Composer:
     def _compose(self, overrides: tuple[str, ...]) -> DictConfig:
         if overrides not in self._composed:
             loaded = self._loader.load_configuration("config", list(overrides), RunMode.RUN)
-            del loaded["hydra"]
+            with open_dict(loaded):
+                del loaded["hydra"]
             self._composed[overrides] = loaded
         return self._composed[overrides]
 
@@ -96,20 +104,28 @@ def build(config: DictConfig) -> Config:
     return made
 
 
-class GridSweeper(BasicSweeper):
+class GridSweeper(Sweeper):
     """Runs the cells of a study, goes on past those that fail, and ends with a table of all."""
 
-    def __init__(
-        self, max_batch_size: int | None, params: dict[str, str] | None, grids: list[str]
-    ) -> None:
-        """Args: grids: lines of overrides, see `expand`; params: axes, as for Hydra's basic sweeper."""
-        super().__init__(max_batch_size, params)
+    def __init__(self, params: dict[str, str] | None, grids: list[str]) -> None:
+        """`params`: axes, as for Hydra's basic sweeper; `grids`: lines of overrides."""
+        self.axes = [f"{name}={values}" for name, values in (params or {}).items()]
         self.grids = grids
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Hydra's call before `sweep`."""
+        self.config = config
+        self.hydra_context = hydra_context
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
 
     def sweep(self, arguments: list[str]) -> None:
         """Check every cell, then launch all; exits with 1 unless every cell is there."""
         assert self.config and self.launcher and self.hydra_context
-        cells = expand(self.grids, [*self._parse_config(), *arguments])
+        cells = expand(self.grids, [*self.axes, *arguments])
         composer = Composer(self.hydra_context.config_loader)
         cells = _distinct(cells, composer)
         Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
@@ -167,7 +183,6 @@ class GridSweeperConf:
     """`hydra/sweeper=grid`."""
 
     _target_: str = "hydra_plugins.distill.GridSweeper"
-    max_batch_size: int | None = None
     params: dict[str, Any] | None = None
     grids: list[str] = field(default_factory=list)
 
@@ -175,9 +190,11 @@ class GridSweeperConf:
 def register() -> None:
     """Tell Hydra of the schema and of this sweeper.
 
-    Hydra takes sweepers from a package named `hydra_plugins` only (`Plugins.is_in_toplevel_plugins_module`);
-    the class is registered under such a name rather than spread over a second top-level package.
+    Hydra takes sweepers from a package named `hydra_plugins` only
+    (`Plugins.is_in_toplevel_plugins_module`); the class is registered under such a name rather
+    than spread over a second top-level package.
     """
+    sys.modules["hydra_plugins.distill"] = sys.modules[__name__]
     GridSweeper.__module__ = "hydra_plugins.distill"
     Plugins.instance().register(GridSweeper)
     store = ConfigStore.instance()

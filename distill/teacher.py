@@ -13,7 +13,7 @@ VERSION = 1
 
 
 def sample_traces(teacher: TeacherConfig, problems: Path, *, out: Path) -> None:
-    """Write `teacher.samples` traces of every problem to `out/traces.jsonl`, in the problems' order.
+    """Write `teacher.samples` traces of every problem, in the problems' order.
 
     Raises:
         ValueError: no such teacher.

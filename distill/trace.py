@@ -13,7 +13,8 @@ class Problem:
     """A question with a checkable answer."""
 
     id: str
-    """Hash of kind, question and answer: the same problem has the same id wherever it comes from."""
+    """Hash of kind, question and answer: the same problem has the same id wherever it comes
+    from."""
 
     question: str
     answer: str
@@ -91,7 +92,7 @@ def write_records(path: Path, records: Iterable[Problem | Trace]) -> int:
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Objects of a JSON lines file. Raises ValueError naming file and line on a line that is not JSON."""
+    """Objects of a JSON lines file. Raises ValueError naming a line that is not JSON."""
     with path.open(encoding="utf-8", errors="surrogatepass", newline="\n") as file:
         for number, line in enumerate(file, 1):
             try:

@@ -40,7 +40,7 @@ class Tracker:
 
 @contextmanager
 def track(config: Config, key: str, label: str, folder: Path) -> Iterator[Tracker]:
-    """The cell's W&B run: its id is the cell's key, its group the study; always finished, never reused."""
+    """The cell's W&B run: id = cell key, group = study; always finished, whatever happens."""
     if config.tracking.name == "none":
         yield Tracker(None)
         return

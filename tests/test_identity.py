@@ -1,4 +1,4 @@
-"""What enters an identity: every field of every config, at its stage and after it, and nothing else."""
+"""What enters an identity: every field of every config, at its stage and after it, no more."""
 
 from copy import deepcopy
 from dataclasses import fields, is_dataclass

@@ -45,12 +45,12 @@ def test_problems_are_distinct_and_as_many_as_asked_for(made):
 
 
 def test_an_unknown_source_names_the_choices(tmp_path):
-    with pytest.raises(ValueError, match="unknown dataset 'numina'; known: .*sign_puzzle"):
+    with pytest.raises(ValueError, match=r"unknown dataset 'numina'; known: .*sign_puzzle"):
         select_problems(DatasetConfig(name="numina"), out=tmp_path)
 
 
 def test_an_unknown_teacher_names_the_choices(made, tmp_path):
-    with pytest.raises(ValueError, match="unknown teacher 'r1'; known: .*scripted"):
+    with pytest.raises(ValueError, match=r"unknown teacher 'r1'; known: .*scripted"):
         sample_traces(TeacherConfig(name="r1"), made / "problems", out=tmp_path)
 
 

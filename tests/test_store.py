@@ -90,7 +90,7 @@ def test_an_input_artifact_counts_by_its_key_and_reaches_the_stage_as_its_folder
 
 
 def test_keys_do_not_depend_on_process_or_order_of_keys():
-    code = "from distill.store import canonical_json; print(canonical_json({'b': [1.5, None], 'a': 'é'}))"
+    code = "from distill.store import *; print(canonical_json({'b': [1.5, None], 'a': 'é'}))"
     shown = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -189,7 +189,8 @@ SLOW = textwrap.dedent(
             file.write("end\\n")
 
     print("started", flush=True)
-    made = Store(Path(sys.argv[1]) / "artifacts", say=lambda s: print(s, flush=True)).produce(slow_stage, 60)
+    store = Store(Path(sys.argv[1]) / "artifacts", say=lambda s: print(s, flush=True))
+    made = store.produce(slow_stage, 60)
     print("done", made.path, flush=True)
     """
 )

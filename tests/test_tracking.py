@@ -69,7 +69,7 @@ def history(folder: Path) -> tuple[list[dict], dict, int | None]:
 
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory) -> Path:
-    """A cell with a served student, and one that failed, tracked in a process with a key in its env."""
+    """A cell with a served student and one that failed, with an API key in the environment."""
     folder = tmp_path_factory.mktemp("tracked")
     (folder / "student").mkdir()
     curve = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}]

@@ -81,7 +81,7 @@ def test_a_model_that_nobody_can_name_leaves_a_plan_with_unresolved_keys(cells, 
 
 
 def test_a_cell_that_has_nothing_to_make_is_named(cells):
-    with pytest.raises(ValueError, match="training=none.* has no stage corrupt"):
+    with pytest.raises(ValueError, match=r"training=none.* has no stage corrupt"):
         plan(cells("until=corrupt"))
 
 

@@ -1,4 +1,4 @@
-"""A study's cells are those that `python -m distill` runs. Run: pytest tests/ablations/test_studies.py."""
+"""A study's cells are what `python -m distill` runs. Run: pytest tests/ablations/test_studies.py."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_a_label_is_that_of_the_run_record(studies):
 
 
 def test_an_unknown_study_is_an_error_that_names_the_choices(studies):
-    with pytest.raises(ValueError, match="unknown study 'tabel2'; known: .*table2.*single"):
+    with pytest.raises(ValueError, match=r"unknown study 'tabel2'; known: .*table2.*single"):
         studies.cells("tabel2")
 
 

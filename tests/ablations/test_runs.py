@@ -1,0 +1,125 @@
+"""Records and sample rows as frames. Run: pytest tests/ablations/test_runs.py."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from ablations.plan import plan
+from ablations.runs import ARM, COUNTS, IDENTITY, SCORES, SETTINGS, planned_runs, runs, samples
+
+
+def rewrite(path, change):
+    """Change a record in place."""
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+
+
+def test_a_run_is_a_row_with_the_documented_columns(make_run, tmp_path):
+    overrides = ["corruption=random_digits", "corruption.fraction=0.5", "training.seed=3"]
+    make_run(overrides, [True, False, True])
+    frame = runs(tmp_path / "runs" / "smoke")
+    documented = [*IDENTITY, *SETTINGS, *COUNTS, "benchmark", *SCORES, "seconds_evaluate"]
+    assert list(frame.columns) == documented
+    (row,) = frame.to_dict("records")
+    expected = {"corruption": "random_digits", "fraction": 0.5, "unit": "digit", "training_seed": 3}
+    expected |= {"benchmark": "sign_puzzle", "accuracy": 2 / 3, "damaged_share": 0.7, "rows": 60}
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_what_a_run_has_not_is_empty_and_not_zero(make_run, tmp_path):
+    make_run(["training=none"], [True])
+    (row,) = runs(tmp_path / "runs").to_dict("records")
+    assert row["method"] == "none"
+    assert all(pd.isna(row[name]) for name in COUNTS)
+
+
+def test_a_run_that_was_not_scored_is_still_a_row(make_run, tmp_path):
+    path = make_run([], [True])
+    rewrite(path, lambda record: record.update(scores={}))
+    (row,) = runs(tmp_path / "runs").to_dict("records")
+    assert row["benchmark"] is None and row["rows"] == 60
+
+
+def test_what_a_benchmark_measures_besides_is_a_column(make_run, tmp_path):
+    path = make_run([], [True])
+    rewrite(path, lambda r: r["scores"]["sign_puzzle"]["summary"].update(true_equations=0.9))
+    assert runs(tmp_path / "runs")["true_equations"].item() == 0.9
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda path: path.write_text('{"cell": '), "is not JSON"),
+        (lambda path: path.write_text("[]"), "holds a list"),
+        (lambda path: rewrite(path, lambda r: r.pop("label")), "has no label"),
+        (lambda path: rewrite(path, lambda r: r["config"].pop("corruption")), "corruption.name"),
+        (
+            lambda path: rewrite(path, lambda r: r["scores"]["sign_puzzle"]["summary"].pop("low")),
+            "has no low in scores.sign_puzzle",
+        ),
+    ],
+)
+def test_a_broken_record_is_an_error_that_names_it_never_an_absent_row(
+    change, told, make_run, tmp_path
+):
+    make_run([], [True], "good")
+    change(make_run(["training.seed=1"], [True], "bad"))
+    with pytest.raises(ValueError, match=told) as raised:
+        runs(tmp_path / "runs" / "smoke")
+    assert "bad/run.json" in str(raised.value)
+
+
+def test_no_folder_is_an_error_not_no_runs(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing_here"):
+        runs(tmp_path / "nothing_here")
+
+
+def test_every_sample_is_a_row_that_says_which_run_it_is_of(make_run, tmp_path, monkeypatch):
+    make_run(["corruption=shuffle_steps"], [True, False], "a")
+    make_run(["training.seed=1"], [None, True], "b")
+    monkeypatch.chdir(tmp_path.parent)
+    frame = samples(tmp_path / "runs" / "smoke")
+    assert len(frame) == 4
+    told = frame.set_index(["cell", "problem_id"])
+    assert told.loc[("a".rjust(64, "0"), "p1"), "corruption"] == "shuffle_steps"
+    assert told.loc[("b".rjust(64, "0"), "p1"), "training_seed"] == 1
+    assert set(runs(tmp_path / "runs")["cell"]) == set(frame["cell"])
+
+
+def test_rows_that_are_not_those_of_the_score_are_an_error(make_run, tmp_path):
+    path = make_run([], [True, False])
+    rewrite(path, lambda r: r["scores"]["sign_puzzle"]["summary"].update(accuracy=1.0))
+    with pytest.raises(ValueError, match=r"1 of 2 rows .* not the recorded 1\.0000 of 2"):
+        samples(tmp_path / "runs")
+
+
+def test_rows_that_are_gone_are_an_error_that_names_the_run(make_run, tmp_path):
+    path = make_run([], [True])
+    next((tmp_path / "artifacts").rglob("samples.parquet")).unlink()
+    with pytest.raises(ValueError, match="which is gone") as raised:
+        samples(tmp_path / "runs")
+    assert str(path) in str(raised.value)
+
+
+def test_seeds_and_arms_share_a_setting_and_nothing_else_does(make_run, tmp_path):
+    make_run([], [True], "0")
+    make_run(["training.seed=1", "corruption=delete_steps"], [True], "1")
+    make_run(["training.epochs=2"], [True], "2")
+    make_run(["evaluation.sampling.temperature=0.5"], [True], "3")
+    frame = runs(tmp_path / "runs")
+    trained, scored = frame["training_setting"].tolist(), frame["evaluation_setting"].tolist()
+    assert trained[0] == trained[1] == trained[3] != trained[2]
+    assert scored[0] == scored[1] == scored[2] != scored[3]
+
+
+def test_planned_cells_have_the_arms_and_settings_that_their_runs_will_have(
+    studies, make_run, tmp_path
+):
+    make_run(["corruption=delete_steps", "training.seed=1"], [True])
+    cell = studies.one(["study=smoke", "corruption=delete_steps", "training.seed=1"])
+    names = ["benchmark", "training_seed", *ARM, *SETTINGS]
+    ran, planned = runs(tmp_path / "runs"), planned_runs(plan([cell]))
+    assert ran[names].to_dict("records") == planned[names].to_dict("records")
+    assert planned["accuracy"].isna().all()
