@@ -97,7 +97,7 @@ def samples(folder: Path) -> pd.DataFrame:
         for benchmark, stage in record["scores"].items():
             rows = pd.read_parquet(_rows_file(path, record, stage))
             summary = stage["summary"]
-            right = int((rows["correct"] == True).sum())  # noqa: E712  undecided is null
+            right = int(rows["correct"].eq(True).sum())
             if right != round(summary["accuracy"] * len(rows)) or len(rows) != _asked(summary):
                 raise ValueError(
                     f"{path}: {right} of {len(rows)} rows of {benchmark} in {stage['path']} are "

@@ -51,11 +51,8 @@ def by_problem(rows: pd.DataFrame) -> pd.Series:
             f"{counts.min()} samples of problem {counts.idxmin()}, but {counts.max()} of "
             f"{counts.idxmax()}: runs of one arm must be scored on the same problems"
         )
-    return (
-        rows.assign(right=rows["correct"].eq(True).astype(float))
-        .groupby("problem_id")["right"]
-        .mean()
-    )
+    right = rows["correct"].eq(True).fillna(False).astype(float)
+    return right.groupby(rows["problem_id"]).mean()
 
 
 def accuracy(shares: pd.Series) -> Estimate:

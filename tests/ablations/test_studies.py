@@ -1,4 +1,4 @@
-"""A study's cells are what `python -m distill` runs. Run: pytest tests/ablations/test_studies.py."""
+"""A study's cells are what `python -m distill` runs. Run: pytest tests/ablations."""
 
 import pytest
 

@@ -71,14 +71,14 @@ def test_what_is_trained_otherwise_is_a_section_of_its_own_with_the_base_in_each
     make_run, tmp_path
 ):
     make_run(["training=none"], [True, False], "base")
-    for name, more in (("a", []), ("b", ["size=1k", "dataset.problems=2000"])):
+    for name, more in (("a", []), ("b", ["size.traces=100"])):
         make_run(["corruption=none", *more], [True, True], name)
     arms = table(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
     assert arms[["size", "arm"]].to_numpy().tolist() == [
-        [64, "base"], [64, "correct"], [1000, "base"], [1000, "correct"],
+        [64, "base"], [64, "correct"], [100, "base"], [100, "correct"],
     ]  # fmt: skip
     text = markdown(arms)
-    assert "size 64" in text and "size 1000" in text
+    assert "size 64" in text and "size 100" in text
 
 
 def test_sections_that_differ_in_no_column_are_told_apart_by_their_settings(make_run, tmp_path):
