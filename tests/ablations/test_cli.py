@@ -1,4 +1,4 @@
-"""The command line: answers, errors, and nothing heavy loaded. Run: pytest tests/ablations/test_cli.py."""
+"""The command line: answers, errors, nothing heavy. Run: pytest tests/ablations/test_cli.py."""
 
 import re
 import subprocess
@@ -32,7 +32,8 @@ def test_no_command_loads_what_trains(command, make_run, tmp_path):
     assert not HEAVY & {name.partition(".")[0] for name in loaded}
 
 
-def test_help_names_every_command_with_one_line_and_gives_examples(capsys):
+def test_help_names_every_command_with_one_line_and_gives_examples(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     text = capsys.readouterr().out
