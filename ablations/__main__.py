@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def plan_command(asked: argparse.Namespace) -> int:
-    """Every cell of a study, its identity, and which stages exist, are shared, are to be made."""
+    """What a study would make, cell by cell, and what of it exists."""
     from rich.console import Console
 
     from ablations.plan_table import plan_table
@@ -47,7 +47,7 @@ def plan_command(asked: argparse.Namespace) -> int:
 
 
 def status_command(asked: argparse.Namespace) -> int:
-    """What became of every cell of a study; exit code 0 only if all are done."""
+    """What became of every cell; exit code 0 only if all are done."""
     from rich.console import Console
 
     from ablations.status import status
@@ -58,7 +58,7 @@ def status_command(asked: argparse.Namespace) -> int:
 
 
 def table_command(asked: argparse.Namespace) -> int:
-    """The scores of a study's arms with n, intervals and differences to the correct traces."""
+    """Scores by arm: n, intervals, differences to correct traces."""
     from ablations.markdown import markdown
     from ablations.runs import planned_runs, runs, samples
     from ablations.tables import table

@@ -8,7 +8,7 @@ from typing import Any
 
 from ablations.studies import Cell
 from distill import pipeline
-from distill.cells import FAILED, RUN, cell_folder, cell_key, reason
+from distill.cells import FAILED, RUN, cell_folder, cell_key, reason, short_labels
 from distill.pipeline import Made
 from distill.store import Artifact, Store, canonical, canonical_json
 from distill.trace import digest
@@ -83,14 +83,7 @@ def unresolved(artifact: Artifact) -> bool:
 
 def labels(planned: Sequence[Planned]) -> tuple[str, list[str]]:
     """What the overrides of all cells share, and what is left of each cell's label."""
-    texts = [
-        [text for text in one.cell.overrides if not text.startswith("study=")] for one in planned
-    ]
-    shared = [text for text in texts[0] if all(text in other for other in texts[1:])]
-    if len(texts) == 1:
-        shared = []
-    rest = [" ".join(text for text in cell if text not in shared) for cell in texts]
-    return " ".join(shared), [label or "(defaults)" for label in rest]
+    return short_labels([one.cell.label for one in planned])
 
 
 def short(key: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import traceback
 from collections.abc import Sequence
@@ -38,6 +39,25 @@ class Outcome:
 
     why: str = ""
     """Of a failure: the error."""
+
+
+def short_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
+    """Cells as people read them.
+
+    Args:
+        labels: overrides of every cell, parted by blanks.
+
+    Returns:
+        shared: overrides that all cells have, if there are several cells.
+        short: of every cell the others; a field goes by its own name, without its group's.
+    """
+    cells = [label.split(" ") for label in labels]
+    shared = [text for text in cells[0] if all(text in other for other in cells)]
+    if len(cells) == 1:
+        shared = []
+    rest = [[text for text in cell if text not in shared] for cell in cells]
+    short = [" ".join(re.sub(r"^[\w.]*\.(?=\w+=)", "", text) for text in cell) for cell in rest]
+    return " ".join(shared), [label or "(defaults)" for label in short]
 
 
 def cell_key(made: Sequence[Made]) -> str:

@@ -24,7 +24,7 @@ from hydra.types import HydraContext, RunMode, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from distill.cells import Outcome, percent, reason
+from distill.cells import Outcome, percent, reason, short_labels
 from distill.config import Config
 
 GLOBAL_GROUPS = ("world", "study")
@@ -166,14 +166,14 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=None, header_style="bold")
+    shared, names = short_labels([outcome.label for outcome in outcomes])
+    table = Table(title=shared or None, header_style="bold")
     for name in ("cell", "state", "score, 95 % interval", "seconds", "why it failed"):
         table.add_column(name, overflow="fold", justify="right" if name == "seconds" else "left")
-    for outcome in outcomes:
+    for outcome, label in zip(outcomes, names, strict=True):
         lines = [f"{name} {percent(score)}" for name, score in outcome.scores.items()]
         colour = {"failed": "red", "done": "green"}.get(outcome.state, "")
         state = f"[{colour}]{outcome.state}[/]" if colour else outcome.state
-        label = outcome.label or "(defaults)"
         table.add_row(label, state, "\n".join(lines), f"{outcome.seconds:.1f}", outcome.why)
     Console().print(table)
 

@@ -97,4 +97,4 @@ def test_a_cell_without_an_identity_is_named(cells, monkeypatch):
 def test_what_all_cells_share_is_said_once(studies):
     shared, rest = labels(plan(studies.cells("single", ["training.batch=8", "training.seed=0,1"])))
     assert shared == "training.batch=8"
-    assert rest == ["training.seed=0", "training.seed=1"]
+    assert rest == ["seed=0", "seed=1"]

@@ -1,0 +1,42 @@
+"""Cells: how they are named, recorded, and taken up again."""
+
+import json
+
+import pytest
+
+from distill.cells import FAILED, RUN, percent, read_record, reason, short_labels, write_failure
+
+
+def test_labels_leave_out_what_all_cells_share_and_the_groups_of_fields():
+    shared, short = short_labels(
+        ["study=x corruption=none a.b=1", "study=x corruption=shuffle_steps corruption.fraction=.5"]
+    )
+    assert shared == "study=x"
+    assert short == ["corruption=none b=1", "corruption=shuffle_steps fraction=.5"]
+
+
+def test_the_label_of_one_cell_is_whole_and_that_of_none_says_so():
+    assert short_labels(["corruption=none"]) == ("", ["corruption=none"])
+    assert short_labels([""]) == ("", ["(defaults)"])
+
+
+def test_a_score_is_never_without_interval_and_n():
+    score = {"accuracy": 0.5, "low": 0.25, "high": 0.75, "problems": 4, "samples": 2}
+    assert percent(score) == "50.0 % [25.0, 75.0] n=4×2"
+
+
+def test_a_failure_is_kept_with_its_reason_in_one_line(tmp_path):
+    try:
+        raise OSError("no\n  space")
+    except OSError as error:
+        write_failure(tmp_path / "cell", "label", error)
+    kept = json.loads((tmp_path / "cell" / FAILED).read_text())
+    assert kept["why"] == "OSError: no space"
+    assert "test_cells.py" in kept["traceback"]
+    assert reason(ValueError()) == "ValueError"
+
+
+def test_a_record_that_is_not_json_is_named_and_never_taken_for_no_record(tmp_path):
+    (tmp_path / RUN).write_text('{"cell": ')
+    with pytest.raises(ValueError, match=r"run\.json is not JSON"):
+        read_record(tmp_path, [])
