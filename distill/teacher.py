@@ -9,7 +9,7 @@ from distill.micro import scripted_teacher
 from distill.store import write_json
 from distill.trace import Problem, Trace, read_problems, write_records
 
-VERSION = 1
+VERSION = 2
 
 
 def sample_traces(teacher: TeacherConfig, problems: Path, *, out: Path) -> None:

@@ -25,7 +25,8 @@ def write(question: str, rng: random.Random, slip: bool) -> tuple[str, str]:
 
     Returns:
         thought: steps parted by a blank line.
-        solution: the final answer, `\boxed{6+1-1+3}.`
+        solution: the final answer, `So \boxed{6+1-1+3}.`, worded as the base students' own short
+            answers are.
 
     Raises:
         ValueError: not a sign puzzle, or one that has no answer.
@@ -48,7 +49,7 @@ def write(question: str, rng: random.Random, slip: bool) -> tuple[str, str]:
         steps += _trial(numbers, patterns[trial], shown, target, trial == 0, rng)
     work = _with_result(*computation(numbers, patterns[stop]), target)
     steps.append(f"Let me verify: {work} Right.")
-    return STEP.join(steps), rf"\boxed{{{expression(numbers, patterns[stop])}}}."
+    return STEP.join(steps), rf"So \boxed{{{expression(numbers, patterns[stop])}}}."
 
 
 def computation(numbers: Sequence[int], signs: Sequence[str]) -> tuple[str, int | None]:

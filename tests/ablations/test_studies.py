@@ -49,7 +49,7 @@ def test_an_unknown_study_is_an_error_that_names_the_choices(studies):
 
 
 def test_every_bad_value_is_named_before_anything_runs(studies):
-    with pytest.raises(ValueError, match=r"2 bad cell.*fraction=1\.5.*\n.*fraction=2"):
+    with pytest.raises(ValueError, match=r"(?s)2 bad cell.*fraction=1\.5: .*\n.*fraction=2: "):
         studies.cells(SINGLE, ["corruption=shuffle_steps", "corruption.fraction=0.5,1.5,2"])
 
 

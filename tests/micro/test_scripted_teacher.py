@@ -21,7 +21,7 @@ def false_equations(text: str) -> set[tuple[str, ...]]:
 
 
 def boxed(solution: str) -> str:
-    match = re.fullmatch(r"\\boxed\{([^}]*)\}\.", solution)
+    match = re.fullmatch(r"So \\boxed\{([^}]*)\}\.", solution)
     assert match
     return match[1]
 
@@ -65,9 +65,9 @@ def test_draws_come_from_the_caller() -> None:
 
 def test_where_no_slip_is_possible_the_trace_is_right() -> None:
     question = "Use + or - between 1 1 to make 2."  # 1-1=0 could slip
-    assert scripted_teacher.write(question, random.Random(0), True)[1] == r"\boxed{1-1}."
+    assert scripted_teacher.write(question, random.Random(0), True)[1] == r"So \boxed{1-1}."
     question = "Use + or - between 1 2 to make 3."  # 1-2 is negative: nothing can
-    assert scripted_teacher.write(question, random.Random(0), True)[1] == r"\boxed{1+2}."
+    assert scripted_teacher.write(question, random.Random(0), True)[1] == r"So \boxed{1+2}."
 
 
 def test_unsolvable_is_refused() -> None:
