@@ -110,7 +110,10 @@ def differences(a: Any, b: Any, name: str = "") -> Iterator[tuple[str, Any, Any]
 def _lines(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
     """Differences of two recipes; an input that differs is explained where it is made."""
     for name, left, right in differences(a, b):
-        if name.endswith(".artifact"):
+        is_input = any(
+            isinstance(value, Mapping) and "artifact" in value for value in (left, right)
+        )
+        if is_input or name.endswith(".artifact"):
             yield f"input {name.removeprefix('arguments.').removesuffix('.artifact')} differs"
         else:
             yield _line(name.removeprefix("arguments."), left, right)

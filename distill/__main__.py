@@ -1,6 +1,5 @@
 """One run, or a sweep of runs: `python -m distill [-m] [overrides]`."""
 
-import logging
 import sys
 import time
 from pathlib import Path
@@ -60,8 +59,10 @@ def _say_what_next(config: Config, outcome: Outcome) -> None:
     folder = cell_folder(config, outcome.key)
     for name, score in outcome.scores.items():
         print(f"{name}: {percent(score)}, truncated {100 * score['truncated']:.1f} %")
-    print(f"{outcome.state} in {outcome.seconds:.1f} s; record {folder / 'run.json'}")
-    print(f"next: python -m ablations table {config.study.name}")
+    print(f"{outcome.state} in {outcome.seconds:.1f} s")
+    print(f"record: {folder / 'run.json'}; artifacts: {config.artifacts}/<stage>/<key>/")
+    look = f"table {config.study.name}" if outcome.scores else f"show {outcome.label}"
+    print(f"next: python -m ablations {look}")
 
 
 @hydra.main(version_base=None, config_path="../conf", config_name="config")
@@ -73,10 +74,12 @@ def main(composed: DictConfig) -> Outcome | None:
     begun = time.perf_counter()
     try:
         config = sweep.build(composed)
+    except ValueError as error:  # in a sweep every cell was built before the first one ran
+        sys.exit(f"Nothing was run: {error}")
+    try:
         outcome = run_cell(config, label)
     except Exception as error:
         if not sweeping:
-            logging.getLogger(__name__).debug("failed", exc_info=True)
             raise
         print(f"failed: {reason(error)}", file=sys.stderr, flush=True)
         return Outcome(label, "", "failed", {}, time.perf_counter() - begun, reason(error))

@@ -57,7 +57,9 @@ def test_a_field_that_decides_nothing_is_still_told(planned):
 
 
 def test_a_stage_that_only_one_has_is_told(planned):
-    assert rows(told(planned(), planned("training=none")))["train"] == "only A has this stage"
+    found = rows(told(planned(), planned("training=none")))
+    assert found["train"] == "only A has this stage"
+    assert found["evaluate sign_puzzle"] == "input trained differs"
 
 
 def test_a_pin_that_differs_is_told(planned, monkeypatch):
