@@ -69,7 +69,10 @@ def resolve(student: StudentConfig) -> str:
         return content_hash(folder)
     if re.fullmatch(r"[0-9a-f]{40}", student.revision):
         return student.revision
-    return _commit(student.model, student.revision)
+    commit = _commit(student.model, student.revision)
+    if isinstance(commit, OSError):
+        raise commit
+    return commit
 
 
 def load_tokenizer(model: Model) -> "PreTrainedTokenizerBase":
@@ -103,7 +106,8 @@ def set_up(compute: ComputeConfig) -> str:
 
 
 @lru_cache(maxsize=256)
-def _commit(model: str, revision: str) -> str:
+def _commit(model: str, revision: str) -> str | OSError:
+    """The commit, or why there is none: a plan of many cells asks an unreachable hub once."""
     import httpx
     from huggingface_hub import HfApi, constants
 
@@ -113,11 +117,9 @@ def _commit(model: str, revision: str) -> str:
     try:
         commit = HfApi().model_info(model, revision=revision, timeout=10).sha
     except (OSError, ValueError, httpx.HTTPError) as error:
-        raise OSError(
+        return OSError(
             f"student.model={model!r} at student.revision={revision!r} is no local folder and the "
             f"hub does not give it ({type(error).__name__}). Name a folder, log in if the model is "
             "gated (`hf auth login`), or set student.revision to the 40 hex digits of a commit."
-        ) from error
-    if not commit:
-        raise OSError(f"the hub names no commit of {model!r} at revision {revision!r}")
-    return commit
+        )
+    return commit or OSError(f"the hub names no commit of {model!r} at revision {revision!r}")

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -200,10 +200,8 @@ def canonical_json(value: Any) -> str:
 
 def local_path(name: str) -> Path | None:
     """The file or folder of this name, below the working directory or the checkout, or None."""
-    for path in (Path(name), CHECKOUT / name):
-        if path.exists():
-            return path
-    return None
+    candidates = (Path(name), CHECKOUT / name) if name else ()
+    return next((path for path in candidates if path.exists()), None)
 
 
 def content_hash(path: Path) -> str:
@@ -218,6 +216,7 @@ def content_hash(path: Path) -> str:
     ).hexdigest()
 
 
+@cache
 def version(package: str) -> str | None:
     """Installed version of a package, without importing it; None if it is not there."""
     try:

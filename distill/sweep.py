@@ -165,6 +165,7 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
     """What became of every cell, as a table."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     shared, names = short_labels([outcome.label for outcome in outcomes])
     table = Table(title=shared or None, header_style="bold")
@@ -173,8 +174,9 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
     for outcome, label in zip(outcomes, names, strict=True):
         lines = [f"{name} {percent(score)}" for name, score in outcome.scores.items()]
         colour = {"failed": "red", "done": "green"}.get(outcome.state, "")
-        state = f"[{colour}]{outcome.state}[/]" if colour else outcome.state
-        table.add_row(label, state, "\n".join(lines), f"{outcome.seconds:.1f}", outcome.why)
+        state = Text(outcome.state, colour)
+        seconds = f"{outcome.seconds:.1f}"
+        table.add_row(Text(label), state, "\n".join(lines), seconds, Text(outcome.why))
     Console().print(table)
 
 

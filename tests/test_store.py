@@ -14,7 +14,16 @@ from pathlib import Path
 import pytest
 
 from distill import store as store_module
-from distill.store import Artifact, Store, canonical, canonical_json, content_hash, identify, verify
+from distill.store import (
+    Artifact,
+    Store,
+    canonical,
+    canonical_json,
+    content_hash,
+    identify,
+    local_path,
+    verify,
+)
 
 VERSION = 1
 
@@ -124,6 +133,11 @@ def test_a_local_folder_counts_by_content_and_not_by_path(tmp_path):
     (tmp_path / "two" / "weights").write_text("v")
     assert canonical(Recipe(source=str(tmp_path / "two"))) != one
     assert content_hash(tmp_path / "one") != content_hash(tmp_path / "two")
+
+
+def test_no_name_is_no_folder_and_never_the_working_directory():
+    assert local_path("") is None
+    assert canonical(Recipe(source=""))["source"] == ""
 
 
 def test_a_renamed_file_changes_a_folders_hash(tmp_path):

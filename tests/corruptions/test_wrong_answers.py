@@ -72,7 +72,7 @@ def test_matched_takes_the_same_problem_where_it_can_and_else_the_length(micro, 
 
 def test_edited_sign_puzzles_are_wrong_of_the_same_numbers_and_agree_with_their_thought(micro):
     for before, item in zip(micro, wrong(micro, (), mode="edited"), strict=True):
-        old, new = (t.solution.removeprefix(r"\boxed{")[:-2] for t in (before, item.trace))
+        old, new = (t.solution.removeprefix(r"So \boxed{")[:-2] for t in (before, item.trace))
         right, why = check(before.problem.question, new)
         assert not right
         assert why.startswith("makes")  # the numbers, their order and the running totals are sound
