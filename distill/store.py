@@ -120,7 +120,8 @@ class Store:
         how: dict[str, Any],
     ) -> None:
         partial = artifact.partial
-        self.say(f"{'continuing' if partial.exists() else 'making'} {artifact.path}")
+        verb = "continuing" if partial.exists() else "making"
+        self.say(f"{verb} {artifact.stage}/{artifact.key[:12]}")
         partial.mkdir(exist_ok=True)
         begun = time.time()
         inputs = [_as_paths(value) for value in identity]

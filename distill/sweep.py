@@ -169,14 +169,17 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
 
     shared, names = short_labels([outcome.label for outcome in outcomes])
     table = Table(title=shared or None, header_style="bold")
-    for name in ("cell", "state", "score, 95 % interval", "seconds", "why it failed"):
+    for name in ("cell", "state", "score, 95 % interval", "seconds"):
         table.add_column(name, overflow="fold", justify="right" if name == "seconds" else "left")
+    if any(outcome.why for outcome in outcomes):
+        table.add_column("why it failed", overflow="fold")
     for outcome, label in zip(outcomes, names, strict=True):
         lines = [f"{name} {percent(score)}" for name, score in outcome.scores.items()]
         colour = {"failed": "red", "done": "green"}.get(outcome.state, "")
         state = Text(outcome.state, colour)
         seconds = f"{outcome.seconds:.1f}"
-        table.add_row(Text(label), state, "\n".join(lines), seconds, Text(outcome.why))
+        why = [Text(outcome.why)] if len(table.columns) == 5 else []
+        table.add_row(Text(label), state, "\n".join(lines), seconds, *why)
     Console().print(table)
 
 

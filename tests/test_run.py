@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from distill.store import CHECKOUT
 
 DRIVER = """
 import json, os, signal, sys, time
+from pathlib import Path
 from distill import sweep
 import torch, transformers, trl, peft  # once, before the forks
 sweep.register()
@@ -25,6 +25,8 @@ job = json.load(sys.stdin)
 with initialize_config_dir(job["conf"], version_base=None):
     config = sweep.build(compose("config", job["overrides"]))
 
+LOOK = os.WEXITED | os.WNOHANG | os.WNOWAIT  # whether it ended, without reaping it
+
 def child():
     pid = os.fork()
     if pid:
@@ -32,25 +34,55 @@ def child():
     outcome = run_cell(config, "cell")
     os._exit(0)
 
-for moment in job["kill_after"]:
-    pid = child()
-    time.sleep(moment)
-    os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
-    print("killed" if os.WIFSIGNALED(status) else "ended", flush=True)
-for pid in [child() for _ in range(job["at_once"])]:
-    _, status = os.waitpid(pid, 0)
-    assert status == 0, status
+def begun(stage):
+    return any(Path("artifacts").glob(f"{stage}/*.partial"))
+
+start = os.getcwd()
+for folder, kills in job["kill_in"].items():
+    os.makedirs(os.path.join(start, folder), exist_ok=True)
+    os.chdir(os.path.join(start, folder))
+    for stage, moment in kills:
+        pid = child()
+        while not begun(stage) and os.waitid(os.P_PID, pid, LOOK) is None:
+            time.sleep(0.001)
+        time.sleep(moment)
+        os.kill(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        print(f"killed in {stage}" if os.WIFSIGNALED(status) else "ended", flush=True)
+    for pid in [child() for _ in range(job["at_once"])]:
+        _, status = os.waitpid(pid, 0)
+        assert status == 0, status
 """
 
 
-def drive(folder: Path, overrides: list[str], kill_after: list[float], at_once: int = 1) -> str:
-    """Start the run in `folder`, kill it (SIGKILL) after each of these seconds, then let it end."""
-    folder.mkdir()
+STAGES = {
+    "select_problems": 0.002,
+    "sample_traces": 0.005,
+    "verify_traces": 0.005,
+    "select_traces": 0.002,
+    "corrupt_traces": 0.002,
+    "train_student": 0.4,
+    "evaluate_student": 0.1,
+}
+"""Stage -> seconds into it within which it is killed; about what it takes."""
+
+
+def drive(
+    folder: Path,
+    overrides: list[str],
+    kill_in: dict[str, list[tuple[str, float]]] | None = None,
+    at_once: int = 1,
+) -> str:
+    """Make the run below `folder`, as many of it at once, and return what it said.
+
+    `kill_in`: sub-folder -> kills (SIGKILL) of the run there, this long into this stage, one after
+    the other, before it is left to end. None: one run, in `folder`, undisturbed.
+    """
+    folder.mkdir(exist_ok=True)
     job = {
         "conf": str(CHECKOUT / "conf"),
         "overrides": overrides,
-        "kill_after": kill_after,
+        "kill_in": kill_in or {".": []},
         "at_once": at_once,
     }
     done = subprocess.run(
@@ -86,7 +118,7 @@ def record(folder: Path) -> dict[str, Any]:
 def unbroken(tmp_path_factory, tiny_run) -> Path:
     """A run that nobody disturbed."""
     folder = tmp_path_factory.mktemp("runs") / "unbroken"
-    drive(folder, tiny_run, [])
+    drive(folder, tiny_run)
     return folder
 
 
@@ -103,30 +135,34 @@ def test_a_run_leaves_its_scores_with_n_and_interval_and_the_key_of_every_stage(
 
 
 def test_the_same_config_and_seed_give_the_same_bytes(unbroken, tiny_run, tmp_path):
-    drive(tmp_path / "again", tiny_run, [])
+    drive(tmp_path / "again", tiny_run)
     assert contents(tmp_path / "again") == contents(unbroken)
 
 
-def test_killed_at_random_moments_a_run_ends_with_the_same_bytes(unbroken, tiny_run, tmp_path):
+def test_killed_in_every_stage_a_run_ends_with_the_same_bytes(unbroken, tiny_run, tmp_path):
     rng = random.Random(0)
-    moments = [rng.uniform(0.02, 3.0) for _ in range(12)]
-    said = drive(tmp_path / "killed", tiny_run, sorted(moments))
-    assert contents(tmp_path / "killed") == contents(unbroken)
-    assert said.count("killed") >= 4, said
-    repeated = Counter(line.split()[1] for line in said.splitlines() if " making " in line)
-    assert max(repeated.values()) == 1, "a stage is begun anew once, and then only continued"
-    assert not list((tmp_path / "killed").rglob("*.partial"))
+    kills = {
+        stage: [(stage, rng.uniform(0, longest)) for _ in range(3)]
+        for stage, longest in STAGES.items()
+    }
+    said = drive(tmp_path, tiny_run, kills)
+    for stage in STAGES:
+        assert contents(tmp_path / stage) == contents(unbroken), stage
+        assert f"killed in {stage}" in said
+    assert not list(tmp_path.rglob("*.partial"))
+    continued = {line.split()[1].split("/")[0] for line in said.splitlines() if " contin" in line}
+    assert {"train_student", "evaluate_student"} <= continued, said
 
 
 def test_two_processes_of_one_run_make_each_stage_once(unbroken, tiny_run, tmp_path):
-    said = drive(tmp_path / "pair", tiny_run, [], at_once=2)
+    said = drive(tmp_path / "pair", tiny_run, at_once=2)
     made = [line.strip() for line in said.splitlines() if line.startswith("  making")]
     assert len(made) == len(set(made)) == 8  # seven stages, and the benchmark's problems
     assert contents(tmp_path / "pair") == contents(unbroken)
 
 
 def test_a_run_of_the_base_alone_trains_nothing(tiny_run, tmp_path):
-    drive(tmp_path / "base", [*tiny_run, "training=none"], [])
+    drive(tmp_path / "base", [*tiny_run, "training=none"])
     made = record(tmp_path / "base")
     assert made["stages"] == {}
     assert made["scores"]["sign_puzzle"]["summary"]["problems"] == 12
