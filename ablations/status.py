@@ -34,8 +34,11 @@ def status(planned: Sequence[Planned]) -> tuple[Group, bool]:
         ValueError: a record is not JSON; names the file.
     """
     table = Table(header_style="bold")
-    for name in ("cell", "identity", "state", "score, 95 % interval", "why it failed"):
+    failing = any(one.state == "failed" for one in planned)
+    for name in ("cell", "identity", "state", "score, 95 % interval"):
         table.add_column(name, overflow="fold")
+    if failing:
+        table.add_column("why it failed", overflow="fold")
     shared, names = labels(planned)
     table.title = Text(shared) if shared else None
     for one, label in zip(planned, names, strict=True):
@@ -43,7 +46,7 @@ def status(planned: Sequence[Planned]) -> tuple[Group, bool]:
         found = _scores(one.folder) if state == "done" else ""
         why = read(one.folder / FAILED)["why"] if state == "failed" else ""
         sign = Text(state, COLOURS.get(state, ""))
-        table.add_row(Text(label), short(one.key), sign, found, Text(why))
+        table.add_row(Text(label), short(one.key), sign, found, *[Text(why)] * failing)
     states = Counter(one.state for one in planned)
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
     parts: list[Any] = [table, Text(f"{len(planned)} cells: {counts}")]
