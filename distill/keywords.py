@@ -3,28 +3,38 @@
 import re
 import string
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from distill.characters import code_points
+from distill.characters import BLANK, CLOSER, ELLIPSIS, stand_ins
 
 KEYWORDS = Path(__file__).parent / "corruptions" / "keywords.txt"
 """The list as data, with its sources."""
 
-_MARKER = re.compile(r"\d{1,3}[.)][^\S\n]+")
+_MARKER = re.compile(r"\s*(\d{1,3}[.)][^\S\n]+)")
 _MARKER_LENGTHS = range(3, 8)
 _OPENING = re.compile(r"(?:\d{1,3}[.)]\s)?\W*")
+_BLANKS = re.compile(r"\s*")
 
-_END, _CLOSER, _LOWER, _BLANK, _NEW_LINE = 1, 2, 3, 4, 5
-_ALL = np.zeros(0x3002, np.uint8)  # the last white space of Unicode is U+3000
-_ALL[[code for code in range(0x3001) if chr(code).isspace()]] = _BLANK
-_ALL[[ord(c) for c in string.ascii_lowercase]] = _LOWER
-_ALL[[ord(c) for c in ".!?\u2026"]] = _END
-_ALL[[ord(c) for c in "\"')]*\u201d\u2019"]] = _CLOSER
-_ALL[ord("\n")] = _NEW_LINE
-_ASCII = _ALL[:128].tobytes() + bytes(128)
+# What a character is to the bounds of sentences.
+_OTHER, _DIGIT, _CLOSER, _LOWER, _BLANK, _NEW_LINE, _END = range(7)
+_KINDS = np.full(256, _OTHER, np.uint8)
+_KINDS[list(b"0123456789_")] = _DIGIT  # what stands for a wide digit, too
+_KINDS[[*b"\"')]*", CLOSER]] = _CLOSER
+_KINDS[list(string.ascii_lowercase.encode())] = _LOWER
+_KINDS[[*(code for code in range(128) if chr(code).isspace()), BLANK]] = _BLANK
+_KINDS[list(b"\n")] = _NEW_LINE
+_KINDS[[*b".!?", ELLIPSIS]] = _END
+_KINDS_OF = _KINDS.tobytes()
+_HEAD = 4
+"""Letters of a needle that are looked for everywhere at once."""
+_NONE = np.array([], np.intp)
+_IN_WORD = np.array(
+    [chr(code).isalnum() or code == ord("_") for code in range(128)] + [False] * 128
+)
 
 
 class Sentence(NamedTuple):
@@ -41,7 +51,24 @@ class Sentence(NamedTuple):
 
     def opens(self, text: str) -> bool:
         """Whether it opens with a keyword, marks of lists and quotes aside."""
-        return _OPENING.fullmatch(text, self.start, self.hits[0][0]) is not None
+        first = self.hits[0][0]
+        return first == self.start or _OPENING.fullmatch(text, self.start, first) is not None
+
+
+class Bounds(NamedTuple):
+    """The N sentences of a text that hold its M reflection keywords."""
+
+    starts: np.ndarray
+    """Shape (N,); see `Sentence.start`."""
+
+    ends: np.ndarray
+    """Shape (N,); see `Sentence.end`."""
+
+    firsts: np.ndarray
+    """Shape (N,): the place in `hits` of the first keyword of each."""
+
+    hits: np.ndarray
+    """Shape (M, 2): start and end of every keyword."""
 
 
 @cache
@@ -66,27 +93,13 @@ def find_keywords(text: str) -> list[tuple[int, int]]:
 
     Keywords are whole words in any case: `But` and `but`, never `butter`.
     """
-    # As long as the text, so that places agree, and several times faster to search.
-    shadow = text.encode("ascii", "replace").lower()
-    needles, keyword = _matchers()
-    places = []
-    for needle in needles:
-        place = shadow.find(needle)
-        while place >= 0:
-            places.append(place)
-            place = shadow.find(needle, place + len(needle))
-    hits: list[tuple[int, int]] = []
-    done = 0
-    for place in sorted(places):
-        if place >= done and (match := keyword.match(text, place)):
-            hits.append(match.span())
-            done = match.end()
-    return hits
+    starts, ends = _find(text, _padded(text))
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
 def count_keywords(text: str) -> int:
     """How many reflection keywords the text has."""
-    return len(find_keywords(text))
+    return len(_find(text, _padded(text))[0])
 
 
 def keyword_sentences(text: str) -> list[Sentence]:
@@ -95,59 +108,129 @@ def keyword_sentences(text: str) -> list[Sentence]:
     A sentence ends with its line, or at `.`, `!`, `?` or an ellipsis (and up to two closing quotes
     or brackets) before a blank and anything but a lower-case letter, so that "e.g. this" is no end.
     """
-    hits = find_keywords(text)
-    if not hits:
-        return []
-    starts, ends, new_line = _bounds(text)
-    places = np.searchsorted(starts, [hit[0] for hit in hits], "right") - 1
-    before = np.where(new_line[places - 1], starts[places - 1], starts[places])
-    bounds = np.stack((starts[places], ends[places], before), axis=1).tolist()
-    sentences: list[Sentence] = []
-    done = 0
-    for hit, (start, end, marker) in zip(hits, bounds, strict=True):
-        if hit[0] < done:
-            sentences[-1].hits.append(hit)
-            continue
-        # The dot of a list's "1." is no end.
-        if start - marker in _MARKER_LENGTHS and _MARKER.fullmatch(text, marker, start):
-            start = marker
-        sentences.append(Sentence(start, end, [hit]))
-        done = end
-    return sentences
+    starts, ends, firsts, hits = keyword_bounds(text)
+    spans = list(map(tuple, hits.tolist()))
+    bounds = [*firsts.tolist(), len(spans)]
+    groups = [spans[a:b] for a, b in pairwise(bounds)]
+    return list(map(Sentence, starts.tolist(), ends.tolist(), groups))
 
 
-def _bounds(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Start and end of every sentence of the text, and whether it is the first of its line."""
-    kinds = _kinds(text)
-    blank = np.ones(len(kinds) + 2, bool)
-    np.greater_equal(kinds, _BLANK, out=blank[1:-1])
-    edges = np.flatnonzero(blank[1:] != blank[:-1])
-    starts, ends = edges[::2], edges[1::2]  # of words
-    last = kinds[ends - 1]
-    for back in (2, 3):
-        last = np.where(last == _CLOSER, kinds[np.maximum(ends - back, 0)], last)
-    new_line = np.zeros(len(starts) + 1, bool)
-    new_line[np.searchsorted(starts, np.flatnonzero(kinds == _NEW_LINE))] = True
-    first = new_line[:-1].copy()
-    first[1:] |= (last[:-1] == _END) & (kinds[starts[1:]] != _LOWER)
-    first[:1] = new_line[:1] = True
-    words = np.flatnonzero(first)
-    return starts[words], ends[np.append(words[1:] - 1, len(ends) - 1)], new_line[words]
+def keyword_bounds(text: str) -> Bounds:
+    """The sentences of `keyword_sentences` as arrays, for many of them at once."""
+    characters = _padded(text)
+    hits = np.stack(_find(text, characters), axis=1)
+    if not len(hits):
+        return Bounds(hits[:, 0], hits[:, 0], hits[:, 0], hits)
+    kinds = np.frombuffer(characters.translate(_KINDS_OF), np.uint8)
+    cuts = _cuts(text, kinds)
+    places = cuts.searchsorted(hits[:, 0])
+    firsts = np.concatenate(([True], places[1:] != places[:-1])).nonzero()[0]
+    after = places[firsts]
+    before = cuts[after - 1]
+    starts, ends = before + 1, cuts[after]
+    for i in _blank(kinds[starts]).nonzero()[0].tolist():
+        starts[i] = _skip(text, starts[i])
+    for i in _blank(kinds[ends - 1]).nonzero()[0].tolist():
+        ends[i] = starts[i] + len(text[starts[i] : ends[i]].rstrip())
+    # The dot of a list's "1." is no end.
+    line = cuts[np.maximum(after - 2, 0)]
+    maybe = (kinds[before - 2] == _DIGIT) & (kinds[line] == _NEW_LINE)
+    for i in maybe.nonzero()[0].tolist():
+        marker = _MARKER.fullmatch(text, line[i] + 1, starts[i])
+        if marker and len(marker[1]) in _MARKER_LENGTHS:
+            starts[i] = marker.start(1)
+    return Bounds(starts, ends, firsts, hits)
 
 
-def _kinds(text: str) -> np.ndarray:
-    """What each character is to the bounds of sentences; blanks are the two highest."""
-    kinds = np.frombuffer(bytearray(text.encode("ascii", "replace").translate(_ASCII)), np.uint8)
-    if not text.isascii():
-        codes = code_points(text)
-        wide = np.flatnonzero(codes > 127)
-        kinds[wide] = _ALL[np.minimum(codes[wide], len(_ALL) - 1)]
-    return kinds
+def _padded(text: str) -> bytes:
+    """A byte for each character and `_HEAD` new lines."""
+    return stand_ins(text).tobytes() + b"\n" * _HEAD
+
+
+def _find(text: str, characters: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and ends of the keywords."""
+    lower = characters.lower()
+    codes = np.frombuffer(lower, np.uint8)
+    heads = np.ndarray(len(text), "<u4", lower, strides=(1,)).copy()
+    words, phrases, phrase = _matchers()
+    places = [_places(lower, heads, word) for word in words]
+    starts = np.concatenate([_NONE, *places])
+    ends = starts + np.repeat([0, *map(len, words)], [0, *map(len, places)])
+    whole = ~(_IN_WORD[codes[starts - 1]] | _IN_WORD[codes[ends]])
+    starts, ends = starts[whole], ends[whole]
+    begun = [place for needle in phrases for place in _places(lower, heads, needle).tolist()]
+    others = [match.span() for place in begun if (match := phrase.match(text, place))]
+    if others:
+        spans = np.array(others)
+        starts, ends = np.append(starts, spans[:, 0]), np.append(ends, spans[:, 1])
+    order = starts.argsort(kind="stable")
+    starts, ends = starts[order], ends[order]
+    if (starts[1:] < ends[:-1]).any():
+        apart = _apart(starts.tolist(), ends.tolist())
+        starts, ends = starts[apart], ends[apart]
+    return starts, ends
+
+
+def _places(lower: bytes, heads: np.ndarray, needle: bytes) -> np.ndarray:
+    """Where the needle stands; heads[k] is the four bytes from k on."""
+    head = int.from_bytes(needle[:_HEAD], "little")
+    if len(needle) < _HEAD:
+        heads = heads & np.uint32(256 ** len(needle) - 1)
+    places = (heads == head).nonzero()[0]
+    if len(needle) > _HEAD:
+        places = places[[lower.startswith(needle, place) for place in places.tolist()]]
+    return places
+
+
+def _apart(starts: list[int], ends: list[int]) -> list[int]:
+    """Which spans are left when none may begin within one before."""
+    kept, done = [], 0
+    for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        if start >= done:
+            kept.append(place)
+            done = end
+    return kept
+
+
+def _cuts(text: str, kinds: np.ndarray) -> np.ndarray:
+    """Blanks where a sentence ends, ascending, from -1 before the text to its length after it."""
+    marks = (kinds[: len(text) + 1] >= _NEW_LINE).nonzero()[0]
+    ending = kinds[marks] == _END
+    cuts = marks + ending
+    for _ in range(2):
+        cuts += ending & (kinds[cuts] == _CLOSER)
+    here, following = kinds[cuts], kinds[cuts + 1]
+    parted = _blank(here) & ((following != _LOWER) | (here == _NEW_LINE))
+    for i in ((here == _BLANK) & (following == _BLANK)).nonzero()[0].tolist():
+        parted[i] = kinds[_skip(text, cuts[i])] != _LOWER
+    return np.concatenate(([-1], cuts[parted]))
+
+
+def _blank(kinds: np.ndarray) -> np.ndarray:
+    return (kinds == _BLANK) | (kinds == _NEW_LINE)
+
+
+def _skip(text: str, place: int) -> int:
+    """The first place from this one on that holds no blank."""
+    blanks = _BLANKS.match(text, place)
+    return blanks.end() if blanks else place
 
 
 @cache
-def _matchers() -> tuple[tuple[bytes, ...], re.Pattern[str]]:
-    """What to look for, the first two words of every keyword, and what confirms a keyword."""
-    needles = sorted({" ".join(keyword.split()[:2]).encode() for keyword in keywords()})
+def _matchers() -> tuple[tuple[bytes, ...], tuple[bytes, ...], re.Pattern[str]]:
+    """Keywords that their letters confirm; how the others begin, and what confirms those.
+
+    The first are single words that begin no other keyword; of the others the first two words.
+    """
+    words = {
+        keyword
+        for keyword in keywords()
+        if " " not in keyword and sum(other.startswith(keyword) for other in keywords()) == 1
+    }
+    phrases = {" ".join(keyword.split()[:2]) for keyword in keywords() if keyword not in words}
     pattern = "|".join(map(re.escape, keywords()))
-    return tuple(needles), re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE)
+    return (
+        tuple(word.encode() for word in sorted(words)),
+        tuple(phrase.encode() for phrase in sorted(phrases)),
+        re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE),
+    )

@@ -4,7 +4,7 @@ The paper (arXiv:2502.07374, section 4.2) has Llama-3.3-70B part a thought where
 validates itself or reflects. Two rules stand for it here: `blank_line`, for traces that part their
 steps so, and `reflection`, which begins a step at each sentence that opens with a reflection
 keyword. A third, `model` (the paper's own, asked through an engine), would be a third entry of
-`_STARTS`.
+`_RULES`.
 """
 
 import re
@@ -15,7 +15,7 @@ from itertools import pairwise
 from distill.keywords import keyword_sentences
 
 _LEADING_LINES = re.compile(r"\s*\n")
-_BLANK_LINES = re.compile(r"\n(?:[^\S\n]*\n)+")
+_BLANK_LINES = re.compile(r"(\n(?:[^\S\n]*\n)+)")
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ def split(thought: str, rule: str) -> Steps:
     Raises:
         ValueError: unknown rule.
     """
-    if rule not in _STARTS:
-        raise ValueError(f"unknown rule of steps {rule!r}; known: {', '.join(_STARTS)}")
-    return cut(thought, _STARTS[rule](thought))
+    if rule not in _RULES:
+        raise ValueError(f"unknown rule of steps {rule!r}; known: {', '.join(_RULES)}")
+    return _RULES[rule](thought)
 
 
 def join(parts: Steps) -> str:
@@ -94,15 +94,23 @@ def _line_ends(separator: str) -> int:
     return separator.count("\n")
 
 
-def _after_blank_lines(text: str) -> list[int]:
-    return [match.end() for match in _BLANK_LINES.finditer(text)]
+def _at_blank_lines(text: str) -> Steps:
+    leading = _LEADING_LINES.match(text)
+    begin = leading.end() if leading else 0
+    body = text[begin:].rstrip()
+    pieces = _BLANK_LINES.split(body)
+    steps = pieces[::2]
+    if body and steps == [step.rstrip() for step in steps]:
+        return Steps(text[:begin], tuple(steps), (*pieces[1::2], text[begin + len(body) :]))
+    return cut(text, [match.end() for match in _BLANK_LINES.finditer(text)])
 
 
-def _at_reflections(text: str) -> list[int]:
-    return [sentence.start for sentence in keyword_sentences(text) if sentence.opens(text)]
+def _at_reflections(text: str) -> Steps:
+    sentences = keyword_sentences(text)
+    return cut(text, [sentence.start for sentence in sentences if sentence.opens(text)])
 
 
-_STARTS: dict[str, Callable[[str], list[int]]] = {
-    "blank_line": _after_blank_lines,
+_RULES: dict[str, Callable[[str], Steps]] = {
+    "blank_line": _at_blank_lines,
     "reflection": _at_reflections,
 }

@@ -47,10 +47,13 @@ class _Donors:
         chosen = heapq.nsmallest(DONORS, correct, key=lambda trace: _rank(config.seed, trace.id))
         chosen.sort(key=lambda trace: (trace.problem.id, trace.id))
         self.problems = [trace.problem.id for trace in chosen]
-        self.steps = [split(trace.thought, str(config.steps)).steps for trace in chosen]
+        steps = [split(trace.thought, str(config.steps)).steps for trace in chosen]
+        self.steps = [step for own in steps for step in own]
+        self.counts = np.array([len(own) for own in steps], np.uint64)
+        self.firsts = np.cumsum(self.counts) - self.counts
 
-    def draw(self, problem: str, total: int, rng: Random) -> list[str]:
-        """A borrowed step for each of `total` places, none from a trace of this problem."""
+    def draw(self, problem: str, total: int, places: list[int], rng: Random) -> list[str]:
+        """A borrowed step for each of these of `total` places, none from a trace of the problem."""
         own = bisect_left(self.problems, problem), bisect_right(self.problems, problem)
         others = len(self.problems) - (own[1] - own[0])
         if not others:
@@ -58,13 +61,11 @@ class _Donors:
                 f"insert_steps needs correct traces of other problems than {problem}, "
                 f"but the pool has {len(self.problems)} correct traces, all of it"
             )
-        draws = np.frombuffer(rng.randbytes(16 * total), "<u8").reshape(total, 2)
-        donors = (draws[:, 0] % others).tolist()
-        found = []
-        for donor, draw in zip(donors, draws[:, 1].tolist(), strict=True):
-            steps = self.steps[donor if donor < own[0] else donor + own[1] - own[0]]
-            found.append(steps[draw % len(steps)])
-        return found
+        draws = np.frombuffer(rng.randbytes(16 * total), "<u8").reshape(total, 2)[places]
+        donors = (draws[:, 0] % others).astype(np.intp)
+        donors[donors >= own[0]] += own[1] - own[0]
+        chosen = self.firsts[donors] + draws[:, 1] % self.counts[donors]
+        return [self.steps[place] for place in chosen.tolist()]
 
 
 def _insert(trace: Trace, config: CorruptionConfig, donors: _Donors) -> Damaged:
@@ -74,7 +75,7 @@ def _insert(trace: Trace, config: CorruptionConfig, donors: _Donors) -> Damaged:
     places = draw_units(rng, total, config.fraction)
     if not places:
         return Damaged(trace, total, 0)
-    borrowed = donors.draw(trace.problem.id, total, rng)
+    borrowed = donors.draw(trace.problem.id, total, places, rng)
     change = _replaced if config.mode == "replace" else _added
     thought = join(change(parts, places, borrowed))
     return Damaged(replace(trace, thought=thought), total, len(places))
@@ -82,13 +83,13 @@ def _insert(trace: Trace, config: CorruptionConfig, donors: _Donors) -> Damaged:
 
 def _replaced(parts: Steps, places: list[int], borrowed: list[str]) -> Steps:
     steps = list(parts.steps)
-    for place in places:
-        steps[place] = borrowed[place]
+    for place, step in zip(places, borrowed, strict=True):
+        steps[place] = step
     return Steps(parts.lead, tuple(steps), parts.separators)
 
 
 def _added(parts: Steps, places: list[int], borrowed: list[str]) -> Steps:
-    chosen = set(places)
+    chosen = dict(zip(places, borrowed, strict=True))
     steps, separators = [], []
     for place, (step, separator) in enumerate(zip(parts.steps, parts.separators, strict=True)):
         steps.append(step)
@@ -96,7 +97,7 @@ def _added(parts: Steps, places: list[int], borrowed: list[str]) -> Steps:
             last = place == len(parts.steps) - 1
             before = parts.separators[place - 1] if place else "\n\n"
             separators.append(before if last else separator)
-            steps.append(borrowed[place])
+            steps.append(chosen[place])
         separators.append(separator)
     return Steps(parts.lead, tuple(steps), tuple(separators))
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from random import Random
 
 import numpy as np
 
-from distill.characters import code_points, text_of
 from distill.config import CorruptionConfig
 from distill.corruptions import Damaged, stream
 from distill.trace import Trace
@@ -14,7 +14,8 @@ from distill.trace import Trace
 _ZERO = ord("0")
 _LARGEST = 10
 """What a number can become at most."""
-_WORD = np.array([chr(code).isalnum() or code == ord("_") for code in range(0x3000)])
+_TEN, _GONE, _EDGE = 0xFD, 0xFE, 0xFF  # no text has these bytes in UTF-8
+_WORD = np.array([chr(code).isalnum() or code == ord("_") for code in range(128)] + [False] * 128)
 
 
 def random_digits(
@@ -43,52 +44,55 @@ def _damage(trace: Trace, config: CorruptionConfig) -> Damaged:
     rng = stream(config, trace)
     image = _permutation(rng) if config.mode == "consistent" else None
     redraw = _redraw_digits if config.unit == "digit" else _redraw_numbers
-    thought, units, damaged = redraw(trace.thought, config.fraction, rng, image)
-    solution = trace.solution
-    if config.scope == "response":
-        solution, found, redrawn = redraw(trace.solution, config.fraction, rng, image)
-        units, damaged = units + found, damaged + redrawn
+    texts = [trace.thought, trace.solution] if config.scope == "response" else [trace.thought]
+    codes = _joined(texts)
+    units, damaged = redraw(codes, config.fraction, rng, image)
     if not damaged:
         return Damaged(trace, units, 0)
+    thought, solution, *_ = *_parted(codes), trace.solution
     return Damaged(replace(trace, thought=thought, solution=solution), units, damaged)
 
 
+def _joined(texts: list[str]) -> np.ndarray:
+    """The texts in UTF-8, an edge around each; shape (bytes,), writable."""
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    edge = bytes([_EDGE])
+    return np.frombuffer(bytearray(edge + edge.join(encoded) + edge), np.uint8)
+
+
+def _parted(codes: np.ndarray) -> list[str]:
+    """The texts of such an array."""
+    whole = codes.tobytes().translate(None, bytes([_GONE])).replace(bytes([_TEN]), b"10")
+    return [text.decode("utf-8", "surrogatepass") for text in whole.split(bytes([_EDGE]))[1:-1]]
+
+
 def _redraw_digits(
-    text: str, fraction: float, rng: Random, image: np.ndarray | None
-) -> tuple[str, int, int]:
-    """The text with its digits redrawn; how many it has; how many were redrawn."""
-    codes = code_points(text)
+    codes: np.ndarray, fraction: float, rng: Random, image: np.ndarray | None
+) -> tuple[int, int]:
+    """Redraw digits in place; how many there are; how many were redrawn."""
     places = np.flatnonzero(_is_digit(codes))
     chosen, values = _draw(rng, len(places), fraction)
     hit = places[chosen]
     codes[hit] = _ZERO + (values[chosen] % 10 if image is None else image[codes[hit] - _ZERO])
-    return text_of(codes), len(places), len(hit)
+    return len(places), len(hit)
 
 
 def _redraw_numbers(
-    text: str, fraction: float, rng: Random, image: np.ndarray | None
-) -> tuple[str, int, int]:
-    """The text with its standalone numbers redrawn; how many it has; how many were redrawn."""
-    codes = code_points(text)
+    codes: np.ndarray, fraction: float, rng: Random, image: np.ndarray | None
+) -> tuple[int, int]:
+    """Redraw standalone numbers in place; how many there are; how many were redrawn."""
     starts, ends = _numbers(codes)
     chosen, values = _draw(rng, len(starts), fraction)
-    begin, lengths = starts[chosen], (ends - starts)[chosen]
-    inside = _ranges(begin, lengths)
+    begin = starts[chosen]
+    inside = _ranges(begin, ends[chosen] - begin)
     if image is not None:
         hit = inside[_is_digit(codes[inside])]
         codes[hit] = _ZERO + image[codes[hit] - _ZERO]
-        return text_of(codes), len(starts), len(chosen)
+        return len(starts), len(chosen)
     new = values[chosen] % (_LARGEST + 1)
-    ten, long = new == _LARGEST, lengths > 1
-    codes[begin] = _ZERO + np.where(ten, 1, new)
-    # The 0 of a 10 takes the place of the second character, if there is one, else a new place.
-    codes[begin[ten & long] + 1] = _ZERO
-    kept = np.ones(len(codes), bool)
-    kept[inside] = False
-    kept[begin] = kept[begin[ten & long] + 1] = True
-    added = begin[ten & ~long] + 1
-    codes, kept = np.insert(codes, added, _ZERO), np.insert(kept, added, True)
-    return text_of(codes[kept]), len(starts), len(chosen)
+    codes[inside] = _GONE
+    codes[begin] = np.where(new == _LARGEST, _TEN, _ZERO + new)
+    return len(starts), len(chosen)
 
 
 def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -99,13 +103,11 @@ def _ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 def _numbers(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     r"""Start and end of what `\b\d+(\.\d+)?\b` finds, for ASCII digits."""
-    padded = np.zeros(len(codes) + 2, codes.dtype)
-    padded[1:-1] = codes
-    digit = _is_digit(padded)
-    edges = np.flatnonzero(digit[1:] != digit[:-1])
+    digit = _is_digit(codes)
+    edges = np.flatnonzero(digit[1:] != digit[:-1]) + 1
     starts, ends = edges[::2], edges[1::2].copy()
-    opens, closes = ~_is_word(padded[starts]), ~_is_word(padded[ends + 1])
-    joined = (ends[:-1] + 1 == starts[1:]) & (padded[ends[:-1] + 1] == ord(".")) & closes[1:]
+    opens, closes = ~_is_word(codes, starts - 1), ~_is_word(codes, ends)
+    joined = (ends[:-1] + 1 == starts[1:]) & (codes[ends[:-1]] == ord(".")) & closes[1:]
     for run in np.flatnonzero(joined).tolist():
         if opens[run]:  # "1.2.3" is 1.2 and 3, as the second run is no longer free to open one
             ends[run], opens[run + 1] = ends[run + 1], False
@@ -117,12 +119,25 @@ def _is_digit(codes: np.ndarray) -> np.ndarray:
     return codes - codes.dtype.type(_ZERO) < 10  # unsigned: what is below "0" wraps to above 10
 
 
-def _is_word(codes: np.ndarray) -> np.ndarray:
-    r"""Whether each character is one of `\w`."""
-    found = _WORD[np.minimum(codes.astype(np.intp), len(_WORD) - 1)]
-    for place in np.flatnonzero(codes >= len(_WORD)).tolist():
-        found[place] = chr(codes[place]).isalnum()
+def _is_word(codes: np.ndarray, places: np.ndarray) -> np.ndarray:
+    r"""Whether the characters that have a byte at these places are of `\w`."""
+    near = codes[places]
+    found = _WORD[near]
+    wide = np.flatnonzero((near >= 0x80) & (near != _EDGE))
+    if len(wide):
+        first = places[wide]
+        for _ in range(3):
+            first = first - (codes[first] & 0xC0 == 0x80)
+        after = first + 2 + (codes[first] >= 0xE0) + (codes[first] >= 0xF0)
+        encoded = codes.tobytes()
+        spans = zip(first.tolist(), after.tolist(), strict=True)
+        found[wide] = [_is_wide_word(encoded[start:end]) for start, end in spans]
     return found
+
+
+@cache
+def _is_wide_word(encoded: bytes) -> bool:
+    return encoded.decode("utf-8", "surrogatepass").isalnum()
 
 
 def _draw(rng: Random, total: int, fraction: float) -> tuple[np.ndarray, np.ndarray]:

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import count
+from itertools import pairwise, repeat
+
+import numpy as np
 
 from distill.config import CorruptionConfig
 from distill.corruptions import Damaged, draw_units, stream
-from distill.keywords import Sentence, find_keywords, keyword_sentences
+from distill.keywords import Bounds, keyword_bounds
 from distill.trace import Trace
 
 _BLANKS = re.compile(r"\s*")
@@ -17,6 +19,10 @@ _AFTER_WORD = re.compile(r",?\s*")
 _CLOSING = tuple(".!?…,;:)]")
 # A word that may take a capital: no name of mathematics, such as x, or ab in "ab = 3".
 _WORD = re.compile(r"(?:[a-z][a-z]+|[ai])(?=[\s,.;:!?'\u2019-]|$)(?!\s*[=+*/^<>_-])")
+_OPENED = re.compile(rf"{_AFTER_OPENING.pattern}(?:(?={_WORD.pattern})([a-z])|(?=.*?[^\W_]).)")
+
+_Edit = tuple[int, int, str | None]
+"""Start, end and what comes there; None drops the sentence that stands there."""
 
 
 def remove_keywords(
@@ -45,9 +51,9 @@ def remove_keywords(
 
 def _remove(trace: Trace, config: CorruptionConfig) -> Damaged:
     rng = stream(config, trace)
-    sentences = keyword_sentences(trace.thought)
+    bounds = keyword_bounds(trace.thought)
     strike = _strike_sentences if config.unit == "sentence" else _strike_keywords
-    total = len(sentences) if config.unit == "sentence" else sum(len(s.hits) for s in sentences)
+    total = _count(bounds, config)
     if config.mode == "traces":
         places = list(range(total)) if rng.random() < config.fraction else []
         units, damaged = min(total, 1), min(len(places), 1)
@@ -56,31 +62,47 @@ def _remove(trace: Trace, config: CorruptionConfig) -> Damaged:
         units, damaged = total, len(places)
     if not places:
         return Damaged(trace, units, 0)
-    thought = strike(trace.thought, sentences, set(places))
+    thought = strike(trace.thought, bounds, sorted(places))
     # What is struck can bring a phrase together, as in "let me wait think again".
-    while len(places) == total and (hits := len(find_keywords(thought))):
-        thought = strike(thought, keyword_sentences(thought), set(range(hits)))
+    while len(places) == total and len((bounds := keyword_bounds(thought)).hits):
+        thought = strike(thought, bounds, list(range(_count(bounds, config))))
     return Damaged(replace(trace, thought=thought), units, damaged)
 
 
-def _strike_sentences(thought: str, sentences: list[Sentence], places: set[int]) -> str:
-    """The thought without the sentences at these places."""
-    return _put(thought, [(s.start, s.end, "") for i, s in enumerate(sentences) if i in places])
+def _count(bounds: Bounds, config: CorruptionConfig) -> int:
+    return len(bounds.starts if config.unit == "sentence" else bounds.hits)
 
 
-def _strike_keywords(thought: str, sentences: list[Sentence], places: set[int]) -> str:
+def _strike_sentences(thought: str, bounds: Bounds, places: list[int]) -> str:
+    """The thought without the sentences at these places, ascending."""
+    starts, ends = bounds.starts[places].tolist(), bounds.ends[places].tolist()
+    return _put(thought, zip(starts, ends, repeat(None)))
+
+
+def _strike_keywords(thought: str, bounds: Bounds, places: list[int]) -> str:
     """The thought without the keywords at these places; a sentence that was nothing else goes."""
-    place = count()
-    edits = []
-    for sentence in sentences:
-        hits = [hit for hit in sentence.hits if next(place) in places]
-        if hits:
-            edits.append((sentence.start, sentence.end, _without(thought, sentence, hits)))
-    return _put(thought, edits)
+    sentences = bounds.firsts.searchsorted(places, "right") - 1
+    first = np.flatnonzero(np.diff(sentences, prepend=-1))
+    struck = sentences[first]
+    starts, ends = bounds.starts[struck].tolist(), bounds.ends[struck].tolist()
+    hits = bounds.hits[places].tolist()
+    groups = [hits[a:b] for a, b in pairwise([*first.tolist(), len(hits)])]
+    return _put(thought, map(_edit, repeat(thought), starts, ends, groups))
 
 
-def _put(text: str, edits: list[tuple[int, int, str]]) -> str:
-    """The text with new sentences at (start, end), ascending; an empty one is dropped.
+def _edit(thought: str, start: int, end: int, hits: list[list[int]]) -> _Edit:
+    """What the sentence from start to end becomes without the keywords at `hits`."""
+    if len(hits) == 1 and hits[0][0] == start:  # most of them
+        opened = _OPENED.match(thought, hits[0][1], end)
+        if opened:
+            letter, at = opened[1], opened.end()
+            capital = letter and thought[start].isupper()
+            return (start, at, letter.upper()) if capital else (start, at - 1, "")
+    return start, end, _without(thought, start, end, hits) or None
+
+
+def _put(text: str, edits: Iterable[_Edit]) -> str:
+    """The text with the edits made; they ascend.
 
     Where sentences are dropped, the blanks with the most line ends among those around them stay, so
     that paragraphs stay parted and no blank is doubled. The text ends as it did.
@@ -89,41 +111,39 @@ def _put(text: str, edits: list[tuple[int, int, str]]) -> str:
     blanks, at = "", 0
     for start, end, new in edits:
         before = text[at:start]
+        if new is not None:
+            out += blanks, before, new
+            blanks, at = "", end
+            continue
         kept = before.rstrip()
         if kept:
             out += blanks, kept
             blanks = ""
         blanks += before[len(kept) :]
-        after = _BLANKS.match(text, end)
-        at = after.end() if after else end
-        if new:
-            out += blanks, new
-            blanks = text[end:at]
-        elif out:
-            blanks = max(text[end:at], blanks, key=_line_ends)
+        gap = _BLANKS.match(text, end)
+        after = gap[0] if gap else ""
+        at = end + len(after)
+        if out and after != blanks and after.count("\n") >= blanks.count("\n"):
+            blanks = after
     if at < len(text):
         return "".join((*out, blanks, text[at:]))
     return "".join((*out, text[len(text.rstrip()) :])) if out else ""
 
 
-def _line_ends(blanks: str) -> int:
-    return blanks.count("\n")
-
-
-def _without(thought: str, sentence: Sentence, hits: list[tuple[int, int]]) -> str:
-    """The sentence without the keywords at `hits`; empty where no word is left."""
-    left, at = "", sentence.start
+def _without(thought: str, begin: int, stop: int, hits: list[list[int]]) -> str:
+    """The sentence from begin to stop without these keywords; empty where no word is left."""
+    left, at = "", begin
     opening = None
     for start, end in hits:
         left += thought[at:start]
         opens = _OPENING.fullmatch(left) is not None
-        after = (_AFTER_OPENING if opens else _AFTER_WORD).match(thought, end, sentence.end)
+        after = (_AFTER_OPENING if opens else _AFTER_WORD).match(thought, end, stop)
         at = after.end() if after else end
         if opens:
             opening = len(left)
-        elif at >= sentence.end or thought[at] in _CLOSING:
+        elif at >= stop or thought[at] in _CLOSING:
             left = left.rstrip(" ,;")
-    left += thought[at : sentence.end]
+    left += thought[at:stop]
     if opening is None:
         return left
     rest = left[opening:]
