@@ -60,6 +60,7 @@ class Composer:
         self._loader = loader
         self._groups = set(loader.list_groups(""))
         self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._assembled: dict[tuple[tuple[str, str], ...], DictConfig] = {}
 
     def config(self, overrides: Sequence[str]) -> Config:
         """The checked config of one cell.
@@ -76,17 +77,24 @@ class Composer:
             if o.key_or_group in self._groups
         }
         world = tuple(text for group, text in choices.items() if group in GLOBAL_GROUPS)
-        config = self._compose(world).copy()
-        OmegaConf.set_struct(config, True)
-        for group, text in choices.items():
-            if group not in GLOBAL_GROUPS:
-                config[group] = self._compose((*world, text))[group]
+        config = self._assemble(world, tuple(choices.items())).copy()
         try:
             values = [o for o in parsed if o.key_or_group not in self._groups]
             ConfigLoaderImpl._apply_overrides_to_config(values, config)
             return build(config)
         except (ValueError, OmegaConfBaseException) as error:
             raise ValueError(f"{' '.join(overrides)}: {reason(error)}") from error
+
+    def _assemble(self, world: tuple[str, ...], choices: tuple[tuple[str, str], ...]) -> DictConfig:
+        """The config of these options, before any single field is set."""
+        if choices not in self._assembled:
+            config = self._compose(world).copy()
+            OmegaConf.set_struct(config, True)
+            for group, text in choices:
+                if group not in GLOBAL_GROUPS:
+                    config[group] = self._compose((*world, text))[group]
+            self._assembled[choices] = config
+        return self._assembled[choices]
 
     def _compose(self, overrides: tuple[str, ...]) -> DictConfig:
         if overrides not in self._composed:
