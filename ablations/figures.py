@@ -37,7 +37,7 @@ def structure_vs_content(arms: pd.DataFrame) -> "Figure":
             f"a figure takes one section with finished runs; got\n{titles.to_string()}"
         )
     damaged = done[done["kind"].isin(STYLES)].iloc[::-1].reset_index(drop=True)
-    figure = Figure(figsize=(7, 1.6 + 0.4 * len(damaged)), layout="constrained")
+    figure = Figure(figsize=(7, 1.9 + 0.4 * len(damaged)), layout="constrained")
     axis = figure.add_subplot()
     for kind, (dash, name) in LINES.items():
         for _, arm in done[done["kind"] == kind].iterrows():
@@ -58,5 +58,5 @@ def structure_vs_content(arms: pd.DataFrame) -> "Figure":
         f"accuracy on {titles['benchmark'].iloc[0]}, %, and 95 % intervals; n = {problems:.0f}"
     )
     axis.set_title(f"{titles['student'].iloc[0]}, {titles['training'].iloc[0]}", loc="left")
-    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
