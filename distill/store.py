@@ -13,7 +13,6 @@ import inspect
 import json
 import os
 import platform
-import shutil
 import socket
 import sys
 import time
@@ -134,7 +133,7 @@ class Store:
             "host": socket.gethostname(),
             "python": platform.python_version(),
             "versions": {name: version(name) for name in RECORDED_VERSIONS if version(name)},
-            "files": {name: _file_hash(partial / name) for name in _files(partial)},
+            "files": {n: _file_hash(partial / n) for n in _files(partial) if n != RECIPE},
         }
         for name in record["files"]:
             _flush(partial / name)
@@ -242,12 +241,6 @@ def verify(folder: Path) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON with sorted keys, whole or not at all."""
     _write_whole(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-
-
-def clear(folder: Path) -> None:
-    """Remove what a killed attempt left in a stage's folder, for stages that start anew."""
-    for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -161,6 +161,16 @@ def test_a_failed_stage_leaves_no_artifact_and_is_continued(tmp_path, monkeypatc
     assert not artifact.partial.exists()
 
 
+def test_killed_between_its_recipe_and_its_last_move_an_artifact_is_made_whole(tmp_path):
+    store = Store(tmp_path)
+    artifact = store.artifact(write_words, Recipe())
+    artifact.partial.mkdir(parents=True)
+    (artifact.partial / "recipe.json").write_text("{}")
+    made = store.produce(write_words, Recipe())
+    assert store.produce(write_words, Recipe()) == made
+    assert "recipe.json" not in made.record()["files"]
+
+
 def _fail(*args, **kwargs):
     raise OSError("disk full")
 
