@@ -1,0 +1,180 @@
+r"""LEAF. Find the answer in a solution, and write it in one plain way.
+
+Only what follows the thought is ever read. The answer is the last `\boxed{}`, with those that are
+joined to it (`\boxed{1} and \boxed{2}`); else what `<answer>` encloses; else what the last "final
+answer is" or "answer:" announces. A stray formula is no answer.
+"""
+
+import re
+
+_BOX = re.compile(r"\\(?:begin)?f?box(?:ed)?\s*\{")
+_BARE_BOX = re.compile(r"\\boxed\s+([^\s${}]+)")
+_JOINT = re.compile(r"[\s$,;]*(?:[^.\n\\]{0,30}?(?:\band\b|\bor\b)[^.\n\\]{0,30}|[$,;\s]*)")
+_SPACING = re.compile(r"\\(?:quad|qquad|text|mathrm|mbox|[ ,;:!])(?![a-zA-Z])|[{}]")
+_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
+_ANNOUNCED = re.compile(
+    r"(?:final answer(?:\s+is)?|(?:correct |right )?answer(?:\s+is|\s*:))\s*[:*_\s]*"
+    r"(?=(?P<answer>[^\n]{0,500}))",
+    re.IGNORECASE,
+)
+_FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+-]*)[^\n]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
+_FORMULA = re.compile(
+    r"(?<!\\)\$\$(.+?)\$\$|(?<!\\)\$([^$]+)\$|\\\((.+?)\\\)|(?<!\\)\\\[(.+?)\\\]", re.DOTALL
+)
+
+
+def extract(solution: str) -> str | None:
+    """The answer that a solution ends in, as it is written there; None if it announces none."""
+    boxes = _boxes(solution)
+    if boxes:
+        return _joined(solution, boxes)
+    if tagged := _TAGGED.findall(solution):
+        return tagged[-1].strip()
+    announced = [m["answer"].strip() for m in _ANNOUNCED.finditer(solution)]
+    announced = [text for text in announced if text.strip("*_ .:")]
+    return _sentence(announced[-1]) if announced else None
+
+
+def letter(answer: str) -> str | None:
+    """The option that an answer names: `B`, `(B)`, `B. Paris`; None if it names none."""
+    plain = re.sub(
+        r"\\(?:text\w*|mathrm|mbox|rm)\s*\{([^{}]*)\}", r"\1", tidy(answer.replace("**", ""))
+    )
+    match = _LETTER.fullmatch(plain.strip("*_ "))
+    return match["letter"].upper() if match else None
+
+
+_LETTER = re.compile(
+    r"(?:option |choice |answer:? )?[(\[]?\**(?P<letter>[A-Z])\**(?:[)\].:]\**(?:\s.*)?)?",
+    re.DOTALL | re.IGNORECASE,
+)
+
+
+def code(solution: str) -> str | None:
+    """The last fenced block of a solution, of Python or of no named language; None if none."""
+    blocks = [text for name, text in _FENCE.findall(solution) if name.lower() in _PYTHON]
+    return blocks[-1] if blocks else None
+
+
+_PYTHON = {"", "python", "python3", "py"}
+
+
+def _boxes(text: str) -> list[tuple[int, int, str]]:
+    """Start, end and content of every closed box, in order; of nested ones the outermost."""
+    if "box" not in text:
+        return []
+    starts = {match.end() - 1: match.start() for match in _BOX.finditer(text)}
+    opened: list[int] = []
+    found: list[tuple[int, int, str]] = []
+    for brace in _BRACE.finditer(text):
+        if brace[0] == "{":
+            opened.append(brace.start())
+        elif brace[0] == "}" and opened and (place := opened.pop()) in starts:
+            while found and found[-1][0] > starts[place]:
+                found.pop()
+            found.append((starts[place], brace.end(), text[place + 1 : brace.start()].strip()))
+    if not found:
+        found = [(m.start(), m.end(), m[1].rstrip(".,")) for m in _BARE_BOX.finditer(text)]
+    return found
+
+
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_APART = 80
+"""Characters between boxes beyond which they are no one answer."""
+
+
+def _joined(text: str, boxes: list[tuple[int, int, str]]) -> str:
+    """The last box; with the boxes before it where only `and`, `or` or a comma part them."""
+    answers = [boxes[-1][2]]
+    for (_, end, content), (start, _, _) in zip(boxes[-2::-1], boxes[:0:-1], strict=True):
+        if start - end > _APART:
+            break
+        between = _SPACING.sub(" ", text[end:start])
+        if "\n\n" in between or not re.search(r"\band\b|\bor\b|[,;]", between):
+            break
+        if not _JOINT.fullmatch(between):
+            break
+        answers.insert(0, content)
+    return ", ".join(dict.fromkeys(answers))
+
+
+def _sentence(announced: str) -> str:
+    """The answer in what is announced: the first formula or number after its verb, else all."""
+    text = re.split(r"\.(?=\s|$)", announced.strip("*_ "), maxsplit=1)[0].strip("*_ ")
+    if len(_PROSE.findall(_FORMULA.sub(" ", text))) < 2 and not _FORMULA.match(text):
+        return text
+    *_, predicate = re.split(r"\b(?:is|are|equals)\b", text)
+    for where, which in ((predicate, 0), (text, -1)):
+        found = [next(filter(None, g)) for g in _FORMULA.findall(where)] or _NUMBER.findall(where)
+        if found:
+            return found[which].strip()
+    return text
+
+
+_PROSE = re.compile(r"(?<![\\\w])[A-Za-z][a-z]{2,}")
+_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:\s?/\s?\d+|\s?\\?%)?")
+
+
+_SYMBOLS = {
+    **dict.fromkeys("\u2212\u2013\u2014\u2010\u2011", "-"),
+    **dict.fromkeys("\u00a0\u202f\u2009\u2007~", " "),
+    **{"×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"/", "π": r"\pi ", "∞": r"\infty "},
+    **{
+        "≤": r"\le ",
+        "≥": r"\ge ",
+        "≠": r"\ne ",
+        "≈": r"\approx ",
+        "\u222a": r"\cup ",
+        "∈": r"\in ",
+    },
+    **{"°": r"^\circ ", "±": r"\pm ", "²": "^2", "³": "^3", "½": r"\frac{1}{2}", "θ": r"\theta "},
+    **dict.fromkeys("€£¥₹", ""),
+}
+_REWRITES = tuple(
+    (re.compile(pattern), by)
+    for pattern, by in (
+        (
+            r"(?<!\\)\\\\(?=(?:frac|sqrt|pi|begin|end|left|right|text|cdot|times)(?![a-zA-Z]))",
+            r"\\",
+        ),
+        (r"\\{4}", r"\\\\"),
+        (r"√\s*\(([^()]*)\)", r"\\sqrt{\1}"),
+        (r"√\s*(\d+|\w)", r"\\sqrt{\1}"),
+        (r"(?<![\\\w])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
+        (r"\\\$", ""),
+        (r"\$|\\displaystyle(?![a-zA-Z])|(?<!\\)\\[()\[\]]", " "),
+        (r"\\(?:left|right|[bB]igg?[lrm]?)(?![a-zA-Z])\s*\.?", ""),
+        (r",\s*\\!\s*", ","),
+        (r"\\!|\{\}", ""),
+        (r"\{,\}", ","),
+        (r"\\(?:text\w*|mbox|mathrm)\s*\{\s*(and|or|,)\s*\}", r" \1 "),
+        (r"_\s*\{\s*\\(?:text\w*|mbox|mathrm)\s*\{(\w+)\}\s*\}", r"_{\1}"),
+        (r"(?<!\\)\\(?:[,;: ]|qquad|quad)", " "),
+        (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
+        (r"\\frac\s*([0-9a-zA-Z])\s*([0-9a-zA-Z])", r"\\frac{\1}{\2}"),
+        (r"\\frac\s*([0-9a-zA-Z])\s*\{", r"\\frac{\1}{"),
+        (r"(\\frac\s*\{[^{}]*\})\s*([0-9a-zA-Z])", r"\1{\2}"),
+        (r"\\sqrt\s*([0-9a-zA-Z])", r"\\sqrt{\1}"),
+        (r"\\(?:leq|leqslant)(?![a-zA-Z])|<=", r"\\le "),
+        (r"\\(?:geq|geqslant)(?![a-zA-Z])|>=", r"\\ge "),
+        (r"\\neq(?![a-zA-Z])|!=", r"\\ne "),
+        (r"\\lt(?![a-zA-Z])", "<"),
+        (r"\\gt(?![a-zA-Z])", ">"),
+        (r"\*\*", "^"),
+        (r"\\%", "%"),
+        (r"\\degree(?![a-zA-Z])|\^\s*\{\s*\\circ\s*\}", r"^\\circ"),
+        (r"\\(?:mathbf|boldsymbol|operatorname|mathit)\s*\{([^{}]*)\}", r"\1"),
+        (r"\^\{(\w)\}", r"^\1"),
+    )
+)
+
+
+def tidy(answer: str) -> str:
+    """The answer without what changes no meaning: delimiters, spacing, sizes, other spellings."""
+    text = answer.strip().strip("*").translate(_TABLE)
+    for pattern, by in _REWRITES:
+        text = pattern.sub(by, text)
+    return re.sub(r"\s+", " ", text).strip().strip("*").rstrip(".,;: ").lstrip(",;: ").strip()
+
+
+_TABLE = str.maketrans(_SYMBOLS)

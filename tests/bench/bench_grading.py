@@ -1,0 +1,86 @@
+"""Speed of grading against a plain math-verify loop, on the shared real traces: `make bench`.
+
+Both grade the solutions of the same traces against the same gold answers. The plain loop is one
+process that parses gold answer and solution and calls `verify`, as math-verify's README has it;
+ours is `grade_all` with at most two processes, once started before and once with their start, which
+is the import of SymPy. Beside it: milliseconds to take apart a response of 120,000 characters and
+extract its answer, with and without a closed thought.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from distill import answers, grading, killable
+from distill.config import ComputeConfig, GradingConfig, PromptConfig
+from distill.prompt import parse as parse_response
+from distill.trace import Problem
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "traces"
+SOURCES = (
+    "deepseek_r1_aime24",
+    "r1distill_qwq_aime25",
+    "skythought_ablation_outputs",
+    "thought_anchors_math",
+    "qwq_r1distill_gsm8k_math500",
+)
+TARGET = 5
+
+
+def main() -> None:
+    """Print rows a second of both, and their ratio."""
+    _extraction()
+    if not REAL.is_dir():
+        print(f"skipped: {REAL} is not there")
+        return
+    items = [item for name in SOURCES for item in _items(name)]
+    compute = ComputeConfig(workers=2, progress=False)
+    _plain(*items[0])
+    plain = _seconds(lambda: [_plain(problem, text) for problem, text in items])
+    print(f"{len(items)} traces; plain loop {len(items) / plain:.0f} rows/s")
+    killable.compare(r"\sqrt{8}", r"2\sqrt{2}", percent=False)
+    for name in ("started before", "with their start"):
+        ours = _seconds(lambda: grading.grade_all(items, GradingConfig(), compute))
+        verdict = "" if plain / ours >= TARGET else f"  below {TARGET}"
+        print(
+            f"ours, processes {name}: {len(items) / ours:.0f} rows/s, {plain / ours:.1f} x{verdict}"
+        )
+        killable.close()
+
+
+def _items(name: str) -> list[tuple[Problem, str]]:
+    with (REAL / f"{name}.jsonl").open(encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    return [
+        (Problem.of(row["question"], str(row["gold_answer"]), "math", name), row["solution"])
+        for row in rows
+        if row["gold_answer"] and row["solution"]
+    ]
+
+
+def _plain(problem: Problem, solution: str) -> bool:
+    from math_verify import parse, verify
+
+    logging.getLogger("math_verify").setLevel(logging.CRITICAL)
+    return verify(parse(f"${problem.answer}$"), parse(solution))
+
+
+def _extraction() -> None:
+    prompt = PromptConfig(thought_open="<think>", thought_close="</think>")
+    thought = "<think>Then $x^2 = 4$, wait, \\boxed{3}? " * 3000
+    for name, text in (("closed", f"{thought}</think>So \\boxed{{5}}."), ("never closed", thought)):
+        text = text[-120_000:] if name == "closed" else text[:120_000]
+        seconds = _seconds(lambda text=text: answers.extract(parse_response(prompt, text).solution))
+        print(f"{len(text):,} characters, thought {name}: {1e3 * seconds:.3f} ms")
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main()
