@@ -73,7 +73,8 @@ def plan(cells: Sequence[Cell]) -> list[Planned]:
     Raises:
         ValueError: a cell has nothing to make, or something without an identity; names the cell.
     """
-    return [_plan(cell) for cell in cells]
+    known: dict[tuple[str, ...], Artifact] = {}
+    return [_plan(cell, known) for cell in cells]
 
 
 def unresolved(artifact: Artifact) -> bool:
@@ -91,14 +92,18 @@ def short(key: str) -> str:
     return UNRESOLVED if key.startswith(UNRESOLVED) else key[:12]
 
 
-def _plan(cell: Cell) -> Planned:
+def _plan(cell: Cell, known: dict[tuple[str, ...], Artifact]) -> Planned:
+    """Name a cell's artifacts; `known` holds those of earlier cells, and takes the new ones."""
     artifacts: list[Artifact] = []
     reasons: list[str] = []
     store = Store(Path(cell.config.artifacts))
 
     def name(stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
+        asked = (str(store.root), stage.__name__, *map(_text, identity))
         try:
-            artifact = store.artifact(stage, *identity)
+            if asked not in known:
+                known[asked] = store.artifact(stage, *identity)
+            artifact = known[asked]
         except OSError as error:
             reasons.append(reason(error))
             artifact = _placeholder(store, stage, identity)
@@ -117,6 +122,13 @@ def _plan(cell: Cell) -> Planned:
             "its only stage is evaluate"
         )
     return Planned(cell, made, artifacts, reasons)
+
+
+def _text(value: Any) -> str:
+    """The same for equal values only."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_text, value))}]"
+    return value.key if isinstance(value, Artifact) else repr(value)
 
 
 def _placeholder(store: Store, stage: Callable[..., None], identity: Sequence[Any]) -> Artifact:

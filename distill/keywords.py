@@ -3,7 +3,7 @@
 import re
 import string
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,9 +29,8 @@ _KINDS[[*(code for code in range(128) if chr(code).isspace()), BLANK]] = _BLANK
 _KINDS[list(b"\n")] = _NEW_LINE
 _KINDS[[*b".!?", ELLIPSIS]] = _END
 _KINDS_OF = _KINDS.tobytes()
-_HEAD = 4
-"""Letters of a needle that are looked for everywhere at once."""
-_NONE = np.array([], np.intp)
+_AFTER = b"\n" * 4
+"""Put after a text, so that what follows a place can be looked at without asking for its end."""
 _IN_WORD = np.array(
     [chr(code).isalnum() or code == ord("_") for code in range(128)] + [False] * 128
 )
@@ -48,11 +47,6 @@ class Sentence(NamedTuple):
 
     hits: list[tuple[int, int]]
     """Start and end, in the text, of every keyword in it; at least one."""
-
-    def opens(self, text: str) -> bool:
-        """Whether it opens with a keyword, marks of lists and quotes aside."""
-        first = self.hits[0][0]
-        return first == self.start or _OPENING.fullmatch(text, self.start, first) is not None
 
 
 class Bounds(NamedTuple):
@@ -115,6 +109,16 @@ def keyword_sentences(text: str) -> list[Sentence]:
     return list(map(Sentence, starts.tolist(), ends.tolist(), groups))
 
 
+def openings(text: str) -> list[int]:
+    """Where the sentences start that open with a keyword, marks of lists and quotes aside."""
+    starts, _, firsts, hits = keyword_bounds(text)
+    return [
+        start
+        for start, first in zip(starts.tolist(), hits[firsts, 0].tolist(), strict=True)
+        if start == first or _OPENING.fullmatch(text, start, first)
+    ]
+
+
 def keyword_bounds(text: str) -> Bounds:
     """The sentences of `keyword_sentences` as arrays, for many of them at once."""
     characters = _padded(text)
@@ -143,23 +147,22 @@ def keyword_bounds(text: str) -> Bounds:
 
 
 def _padded(text: str) -> bytes:
-    """A byte for each character and `_HEAD` new lines."""
-    return stand_ins(text).tobytes() + b"\n" * _HEAD
+    """A byte for each character, and `_AFTER`."""
+    return stand_ins(text).tobytes() + _AFTER
 
 
 def _find(text: str, characters: bytes) -> tuple[np.ndarray, np.ndarray]:
     """Starts and ends of the keywords."""
     lower = characters.lower()
     codes = np.frombuffer(lower, np.uint8)
-    heads = np.ndarray(len(text), "<u4", lower, strides=(1,)).copy()
     words, phrases, phrase = _matchers()
-    places = [_places(lower, heads, word) for word in words]
-    starts = np.concatenate([_NONE, *places])
+    places = [_places(lower, word) for word in words]
+    starts = np.fromiter(chain.from_iterable(places), np.intp)
     ends = starts + np.repeat([0, *map(len, words)], [0, *map(len, places)])
     whole = ~(_IN_WORD[codes[starts - 1]] | _IN_WORD[codes[ends]])
     starts, ends = starts[whole], ends[whole]
-    begun = [place for needle in phrases for place in _places(lower, heads, needle).tolist()]
-    others = [match.span() for place in begun if (match := phrase.match(text, place))]
+    begun = [place for needle in phrases for place in _places(lower, needle)]
+    others = [match.span() for place in begun if (match := phrase.match(lower, place))]
     if others:
         spans = np.array(others)
         starts, ends = np.append(starts, spans[:, 0]), np.append(ends, spans[:, 1])
@@ -171,14 +174,13 @@ def _find(text: str, characters: bytes) -> tuple[np.ndarray, np.ndarray]:
     return starts, ends
 
 
-def _places(lower: bytes, heads: np.ndarray, needle: bytes) -> np.ndarray:
-    """Where the needle stands; heads[k] is the four bytes from k on."""
-    head = int.from_bytes(needle[:_HEAD], "little")
-    if len(needle) < _HEAD:
-        heads = heads & np.uint32(256 ** len(needle) - 1)
-    places = (heads == head).nonzero()[0]
-    if len(needle) > _HEAD:
-        places = places[[lower.startswith(needle, place) for place in places.tolist()]]
+def _places(lower: bytes, needle: bytes) -> list[int]:
+    """Where the needle stands."""
+    places = []
+    place = lower.find(needle)
+    while place >= 0:
+        places.append(place)
+        place = lower.find(needle, place + 1)
     return places
 
 
@@ -217,7 +219,7 @@ def _skip(text: str, place: int) -> int:
 
 
 @cache
-def _matchers() -> tuple[tuple[bytes, ...], tuple[bytes, ...], re.Pattern[str]]:
+def _matchers() -> tuple[tuple[bytes, ...], tuple[bytes, ...], re.Pattern[bytes]]:
     """Keywords that their letters confirm; how the others begin, and what confirms those.
 
     The first are single words that begin no other keyword; of the others the first two words.
@@ -228,9 +230,10 @@ def _matchers() -> tuple[tuple[bytes, ...], tuple[bytes, ...], re.Pattern[str]]:
         if " " not in keyword and sum(other.startswith(keyword) for other in keywords()) == 1
     }
     phrases = {" ".join(keyword.split()[:2]) for keyword in keywords() if keyword not in words}
-    pattern = "|".join(map(re.escape, keywords()))
+    longer = [k for k in keywords() if any(k.startswith(phrase) for phrase in phrases)]
+    pattern = "|".join(map(re.escape, longer)).encode()
     return (
         tuple(word.encode() for word in sorted(words)),
         tuple(phrase.encode() for phrase in sorted(phrases)),
-        re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE),
+        re.compile(rb"\b(?:%b)\b" % pattern),
     )

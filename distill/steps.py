@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from distill.keywords import keyword_sentences
+from distill.keywords import openings
 
 _LEADING_LINES = re.compile(r"\s*\n")
 _BLANK_LINES = re.compile(r"(\n(?:[^\S\n]*\n)+)")
@@ -106,8 +106,7 @@ def _at_blank_lines(text: str) -> Steps:
 
 
 def _at_reflections(text: str) -> Steps:
-    sentences = keyword_sentences(text)
-    return cut(text, [sentence.start for sentence in sentences if sentence.opens(text)])
+    return cut(text, openings(text))
 
 
 _RULES: dict[str, Callable[[str], Steps]] = {

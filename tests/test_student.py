@@ -3,9 +3,11 @@
 Run: pytest tests/test_student.py
 """
 
+import gc
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -327,3 +329,37 @@ def test_trls_defaults_would_lose_the_thought_and_the_end_token(base, tmp_path):
     short, long = trainer.train_dataset["input_ids"]
     assert "Wait" not in tokenizer.decode(short)
     assert len(long) == 1024 and tokenizer.eos_token_id not in long
+
+
+def test_a_training_leaves_no_trainer_and_no_model_behind(base, corpus, tmp_path):
+    from transformers import PreTrainedModel, Trainer
+
+    def alive():
+        return [o for o in gc.get_objects() if isinstance(o, PreTrainedModel | Trainer)]
+
+    before = {id(o) for o in alive()}
+    gc.disable()  # not left to the luck of when it next runs
+    try:
+        train(base, corpus, SFT, tmp_path / "out")
+        left = [type(o).__name__ for o in alive() if id(o) not in before]
+    finally:
+        gc.enable()
+    assert left == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and needs glibc's malloc_trim")
+def test_free_memory_between_blocks_that_live_on_goes_back_to_the_system():
+    import torch
+
+    def resident():
+        status = Path("/proc/self/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+    before = resident()
+    blocks = [torch.ones(size) for _ in range(3000) for size in (20_000, 200)]
+    full = resident()
+    kept = blocks[1::2]
+    blocks.clear()
+    stage.release_memory()
+    assert full - before > 200 and len(kept) == 3000
+    assert resident() - before < 0.2 * (full - before)

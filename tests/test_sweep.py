@@ -80,6 +80,14 @@ def test_one_cell_leaves_no_trace_in_the_next(composer):
     assert composer.config([]) == before
 
 
+@pytest.mark.parametrize("bad", ["size.traces=none", "corruption.fraction=1.5", "training.x=1"])
+def test_a_cell_that_is_refused_leaves_no_trace_either(composer, bad):
+    before = composer.config([])
+    with pytest.raises((ValueError, HydraException)):
+        composer.config(["selection.seed=7", "dataset.problems=9", bad])
+    assert composer.config([]) == before
+
+
 def test_a_bad_cell_stops_the_sweep_before_anything_is_made(tmp_path):
     done = distill(tmp_path, "-m", "corruption=shuffle_steps", "corruption.fraction=0.5,1.5,-1")
     assert done.returncode != 0
