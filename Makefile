@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench pretrain tables notebooks clean
+.PHONY: help setup demo test test-vllm check bench pretrain tables notebooks clean
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 
@@ -12,7 +12,7 @@ setup: .venv/.ready ## Make .venv with the pinned versions; once, and again when
 	  f"distill needs Python 3.11 or newer, $(PYTHON) is {v}; name another: make PYTHON=python3.12")'
 	@echo "Setting up .venv with the versions in constraints.txt (once, a few minutes) ..."
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,report]'
+	@.venv/bin/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,general,report]'
 	@touch $@
 
 demo: setup ## The paper's question in six cells on this machine, as a table; ARGS="field=value ..." changes it

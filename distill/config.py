@@ -6,8 +6,9 @@ fields that mean nothing for a choice are set to one value, so that two configs 
 same thing are equal.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -34,10 +35,13 @@ line here, a file in `distill/corruptions/` and a YAML in `conf/corruption/`."""
 
 
 class Stage(StrEnum):
-    """The stages of a run, in order."""
+    """The stages of a run, in order; `rate`, `filter`, `convert` only where they are asked for."""
 
     problems = "problems"
+    rate = "rate"
+    filter = "filter"
     traces = "traces"
+    convert = "convert"
     verify = "verify"
     select = "select"
     corrupt = "corrupt"
@@ -77,6 +81,13 @@ class Dtype(StrEnum):
     float32 = "float32"
 
 
+class Api(StrEnum):
+    """How an OpenAI-compatible server is spoken to."""
+
+    completions = "completions"
+    chat = "chat"
+
+
 class TrackingMode(StrEnum):
     """Whether W&B runs stay on this machine."""
 
@@ -109,73 +120,38 @@ class SamplingConfig:
 
 
 @dataclass
-class TeacherConfig:
-    """Who writes the traces. See `conf/teacher/`."""
+class EngineConfig:
+    """What runs a model to generate. See `conf/engine/`."""
 
-    name: str = MISSING
-    """A teacher in `distill/teacher.py`: `scripted`, or `model`."""
+    name: str = "transformers"
+    """A module of `distill/engines/`; also the YAML's file name."""
 
-    model: str | None = field(default=None, metadata={"content": True})
-    """Teacher `model` only: hub id or local folder."""
+    dtype: Dtype = Dtype.bfloat16
+    """Number format of weights and activations while generating. `openai`: what the server is said
+    to use."""
 
-    revision: str = "main"
-    """Teacher `model` only: branch, tag or commit of a hub model."""
+    batch: int = 256
+    """`transformers` only: prompts generated side by side, >= 1. Identity: the padding of a batch
+    can move a last bit."""
 
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    """Teacher `model` only: how its traces are drawn."""
+    context: int = 0
+    """`vllm` only: longest prompt and response in tokens, >= 0; 0 takes the model's own."""
 
-    samples: int = 1
-    """Traces a problem, >= 1."""
+    base_url: str = ""
+    """`openai` only: address of the server, such as `http://localhost:8000/v1`."""
 
-    slip_rate: float = 0.0
-    """Scripted teacher only: share of traces with a slip of arithmetic that ends in a wrong
-    answer."""
-
-    seed: int = 0
-    """Base seed; each trace draws from its own stream, derived from this, the problem and the
-    sample."""
+    api: Api = Api.completions
+    """`openai` only: `completions` sends token ids (vLLM), `chat` sends messages (vendors)."""
 
     def __post_init__(self) -> None:
-        _at_least("teacher.samples", self.samples, 1)
-        _share("teacher.slip_rate", self.slip_rate)
-
-
-@dataclass
-class DatasetConfig:
-    """Which problems. See `conf/dataset/`."""
-
-    name: str = MISSING
-    """A source of problems in `distill/problems.py`; also the YAML's file name."""
-
-    hub: str | None = None
-    """Hub id of the data set; None for a source that makes its own problems."""
-
-    revision: str = "main"
-    """Branch, tag or commit of a hub data set."""
-
-    split: str = "train"
-    """Part of the source: `train`, `validation` or `test`."""
-
-    problems: int = 0
-    """How many distinct problems; 0 takes all there are."""
-
-    seed: int = 0
-    """Which of the problems, and in what order."""
-
-    def __post_init__(self) -> None:
-        _at_least("dataset.problems", self.problems, 0)
-        _one_of("dataset.split", self.split, ("train", "validation", "test"))
-
-
-@dataclass
-class SizeConfig:
-    """How many traces the student sees. See `conf/size/`."""
-
-    traces: int = 1000
-    """Traces in the training set, >= 1; fewer than asked for is an error, never a smaller set."""
-
-    def __post_init__(self) -> None:
-        _at_least("size.traces", self.traces, 1)
+        _at_least("engine.batch", self.batch, 1)
+        _at_least("engine.context", self.context, 0)
+        if self.name != "transformers":
+            self.batch = 256
+        if self.name != "vllm":
+            self.context = 0
+        if self.name != "openai":
+            self.base_url, self.api = "", Api.completions
 
 
 @dataclass
@@ -203,6 +179,234 @@ class PromptConfig:
     def __post_init__(self) -> None:
         if "{question}" not in self.user:
             raise ValueError(f"prompt.user must contain {{question}}, got {self.user!r}")
+
+
+@dataclass
+class AskConfig:
+    """A model that is asked about a text: to rate, convert or judge it; see `distill/ask.py`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    model: str = field(default=MISSING, metadata={"content": True})
+    """Hub id, local folder, or a server's name for it."""
+
+    revision: str = "main"
+    """Branch, tag or commit of a hub model."""
+
+    system: str = ""
+    """System message; empty: none is sent."""
+
+    user: str = MISSING
+    """User message; `{question}`, `{answer}`, `{thought}` and `{solution}` are filled in."""
+
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    """How its replies are drawn."""
+
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    """What runs it."""
+
+
+@dataclass
+class SourceConfig:
+    """Where rows come from: a data set on the hub, or a local file in the same schema."""
+
+    path: str | None = field(default=None, metadata={"content": True})
+    """JSON, JSON lines or Parquet file; counts by its content. Where it is set, `hub` and `subset`
+    mean nothing."""
+
+    hub: str | None = None
+    """Hub id of the data set."""
+
+    subset: str | None = None
+    """Hub data sets with several configurations: which."""
+
+    revision: str = "main"
+    """Branch, tag or commit on the hub, of the data set or the model."""
+
+    split: str = "train"
+    """Part of the source."""
+
+    format: str = ""
+    """Schema of the rows: a function in `distill/problem_formats.py` or `distill/trace_formats.py`;
+    empty: the one called `name`."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    """Field of the format -> name of its column, where it has another name in this source."""
+
+    where: dict[str, str] = field(default_factory=dict)
+    """Column -> regular expression that must be found in its value; other rows are passed over."""
+
+    max_rejected: float = 0.01
+    """Share of rows that may be unusable, in [0, 1]; they are set aside, and past it the run
+    stops."""
+
+    def __post_init__(self) -> None:
+        _share(f"{type(self).__name__}.max_rejected", self.max_rejected)
+        if self.path:
+            self.hub = self.subset = None
+
+
+@dataclass
+class TeacherConfig(SourceConfig):
+    """Who writes the traces, or where written ones lie. See `conf/teacher/`."""
+
+    name: str = MISSING
+    """A teacher in `distill/teacher.py`: `scripted`, `recorded`, or `model`."""
+
+    model: str | None = field(default=None, metadata={"content": True})
+    """Teacher `model` only: hub id, local folder, or a server's name for it."""
+
+    prompt: PromptConfig | None = None
+    """How teacher `model` is asked, and how what it or a `recorded` one wrote is taken apart into
+    thought and solution; see `conf/prompt/`."""
+
+    engine: EngineConfig | None = None
+    """Teacher `model` only: what runs it; None: what runs the student."""
+
+    convert: AskConfig | None = None
+    """A model that rewrites raw traces into thought and solution (arXiv:2502.07374, section 3.1);
+    None: they are only parsed."""
+
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    """Teacher `model` only: how its traces are drawn."""
+
+    samples: int = 1
+    """Traces a problem, >= 1; of a `recorded` teacher at most."""
+
+    slip_rate: float = 0.0
+    """Scripted teacher only: share of traces with a slip of arithmetic that ends in a wrong
+    answer."""
+
+    seed: int = 0
+    """Base seed; each trace draws from its own stream, derived from this, the problem and the
+    sample."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _at_least("teacher.samples", self.samples, 1)
+        _share("teacher.slip_rate", self.slip_rate)
+
+
+@dataclass
+class DatasetConfig(SourceConfig):
+    """Which problems. See `conf/dataset/`."""
+
+    name: str = MISSING
+    """The YAML's file name; goes with every problem as its source."""
+
+    problems: int = 0
+    """How many distinct problems; 0 takes all there are."""
+
+    seed: int = 0
+    """Which of the problems, and in what order; all of them keep the order of the source."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.name == "sign_puzzle":
+            _one_of("dataset.split", self.split, ("train", "validation", "test"))
+        _at_least("dataset.problems", self.problems, 0)
+
+
+@dataclass
+class FilterConfig:
+    """Which problems are left out before a teacher sees them. See `conf/filter/`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    rating: AskConfig | None = None
+    """A model that rates difficulty; None keeps what the source says."""
+
+    min_difficulty: float | None = None
+    """Least difficulty, on the rating's scale; None: no bound. Problems without one are left
+    out."""
+
+    max_difficulty: float | None = None
+    """Greatest difficulty; None: no bound."""
+
+    bounds: dict[str, list[float]] = field(default_factory=dict)
+    """Last part of a problem's source, such as `olympiads` -> least and greatest difficulty of its
+    problems, in place of the two above."""
+
+    near_duplicates: float = 0.0
+    """Similarity (Jaccard, of word 5-grams) from which two questions count as one, in [0, 1]; 0:
+    near duplicates stay."""
+
+    contamination: int = 0
+    """Words in a row that a question may not share with a benchmark's, >= 0; 0: not looked for."""
+
+    overlap: float = 0.0
+    """Share of a benchmark question's runs of that many words that a problem must have to be left
+    out for it, in [0, 1]; at 0 one run is enough, a stock phrase of contests too."""
+
+    keep_contaminated: bool = False
+    """Whether overlapping problems are only reported."""
+
+    def __post_init__(self) -> None:
+        _share("filter.near_duplicates", self.near_duplicates)
+        _share("filter.overlap", self.overlap)
+        _at_least("filter.contamination", self.contamination, 0)
+        for source, pair in self.bounds.items():
+            if len(pair) != 2 or pair[0] > pair[1]:
+                raise ValueError(f"filter.bounds.{source} must be [least, greatest], got {pair}")
+
+    @property
+    def active(self) -> bool:
+        """Whether it leaves anything out."""
+        bounded = (self.min_difficulty, self.max_difficulty) != (None, None) or self.bounds
+        return bool(self.near_duplicates or self.contamination or bounded)
+
+
+@dataclass
+class SizeConfig:
+    """How many traces the student sees. See `conf/size/`."""
+
+    traces: int = 1000
+    """Traces in the training set, >= 1; fewer than asked for is an error, never a smaller set."""
+
+    def __post_init__(self) -> None:
+        _at_least("size.traces", self.traces, 1)
+
+
+@dataclass
+class GradingConfig:
+    """When an answer counts as right; the same for traces and students. See `conf/grading/`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    percent: bool = False
+    """Whether 10 % and 10 count as the same answer."""
+
+
+@dataclass
+class VerificationConfig:
+    """Who says which traces are right, beside the grader. See `conf/verification/`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    judge: AskConfig | None = None
+    """A model that is asked whether the solution is right; decides what the grader leaves
+    undecided."""
+
+    reward_model: str | None = field(default=None, metadata={"content": True})
+    """Sequence classifier, hub id or local folder, whose score decides what the grader leaves
+    undecided."""
+
+    reward_revision: str = "main"
+    """Branch, tag or commit of a hub reward model."""
+
+    reward_threshold: float = 0.0
+    """Least score of a trace that counts as right."""
+
+    def __post_init__(self) -> None:
+        if self.judge and self.reward_model:
+            raise ValueError(
+                f"verification has a judge ({self.judge.model!r}) and a reward model "
+                f"({self.reward_model!r}); name one of them"
+            )
 
 
 @dataclass
@@ -379,7 +583,7 @@ class TrainingConfig:
 
 @dataclass
 class BenchmarkConfig:
-    """One set of problems that the student is scored on."""
+    """One set of problems that the student is scored on. See `conf/benchmark/`."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     """The problems."""
@@ -387,8 +591,19 @@ class BenchmarkConfig:
     samples: int = 1
     """Responses a problem, >= 1."""
 
+    user: str | None = None
+    """User message instead of the prompt's; must contain `{question}`. None: as in training."""
+
+    sampling: SamplingConfig | None = None
+    """How responses are drawn; None: as `evaluation.sampling` says."""
+
+    harness: str | None = None
+    """A task of lm-evaluation-harness instead of `dataset`: its prompt, sampling and grading."""
+
     def __post_init__(self) -> None:
         _at_least("benchmark.samples", self.samples, 1)
+        if self.user is not None and "{question}" not in self.user:
+            raise ValueError(f"benchmark.user must contain {{question}}, got {self.user!r}")
 
 
 @dataclass
@@ -404,24 +619,6 @@ class EvaluationConfig:
 
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     """How responses are drawn; the same for every arm."""
-
-
-@dataclass
-class EngineConfig:
-    """What runs a model to generate. See `conf/engine/`."""
-
-    name: str = "transformers"
-    """A module of `distill/engines/`; also the YAML's file name."""
-
-    dtype: Dtype = Dtype.bfloat16
-    """Number format of weights and activations while generating."""
-
-    batch: int = 256
-    """Prompts generated side by side, >= 1. Identity: the padding of a batch can move a last
-    bit."""
-
-    def __post_init__(self) -> None:
-        _at_least("engine.batch", self.batch, 1)
 
 
 @dataclass
@@ -444,6 +641,28 @@ class ComputeConfig:
     checkpoint_every: int = 100
     """Optimiser steps between the checkpoints that a killed training continues from, >= 1."""
 
+    processes: int = 1
+    """Training processes, a GPU each, >= 1; more than one share the weights (FSDP). The batch stays
+    what `training.batch` says."""
+
+    tensor_parallel: int = 1
+    """`vllm` only: GPUs that one model is spread over, >= 1."""
+
+    memory_share: float = 0.9
+    """`vllm` only: share of a GPU's memory that the engine takes, in (0, 1]."""
+
+    concurrency: int = 64
+    """`openai` only: requests under way at once, >= 1."""
+
+    api_key: str = "OPENAI_API_KEY"
+    """`openai` only: environment variable that holds the key; the key itself is written nowhere."""
+
+    workers: int = 0
+    """Processes that grade, >= 0; 0: one a CPU core."""
+
+    unsandboxed_code: bool = False
+    """Run code written by models without a sandbox, where bubblewrap is missing. Dangerous."""
+
     progress: bool = True
     """Whether long work draws a progress bar."""
 
@@ -452,6 +671,11 @@ class ComputeConfig:
         _at_least("compute.threads", self.threads, 0)
         _at_least("compute.batch_per_device", self.batch_per_device, 0)
         _at_least("compute.checkpoint_every", self.checkpoint_every, 1)
+        for name in ("processes", "tensor_parallel", "concurrency"):
+            _at_least(f"compute.{name}", getattr(self, name), 1)
+        _at_least("compute.workers", self.workers, 0)
+        if not 0 < self.memory_share <= 1:
+            raise ValueError(f"compute.memory_share must be in (0, 1], got {self.memory_share}")
 
 
 @dataclass
@@ -491,6 +715,9 @@ class Config:
 
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    grading: GradingConfig = field(default_factory=GradingConfig)
+    verification: VerificationConfig = field(default_factory=VerificationConfig)
     size: SizeConfig = field(default_factory=SizeConfig)
     prompt: PromptConfig = field(default_factory=PromptConfig)
     selection: SelectionConfig = field(default_factory=SelectionConfig)
@@ -513,6 +740,10 @@ class Config:
     """Folder of the runs' records: `<runs>/<study>/<cell>/run.json`."""
 
     def __post_init__(self) -> None:
+        if self.teacher.name == "model" and self.teacher.engine is None:
+            self.teacher.engine = replace(self.engine)
+        if self.teacher.name == "recorded":
+            self.dataset = recorded_problems(self.teacher, self.dataset)
         available = self.dataset.problems * min(self.selection.per_problem, self.teacher.samples)
         if self.dataset.problems and self.size.traces > available:
             raise ValueError(
@@ -521,6 +752,15 @@ class Config:
                 f"{min(self.selection.per_problem, self.teacher.samples)} trace(s) of each "
                 f"is {available}"
             )
+
+
+def recorded_problems(teacher: TeacherConfig, dataset: DatasetConfig) -> DatasetConfig:
+    """The problems of a recorded teacher: the questions in its own rows."""
+    source = {f.name: getattr(teacher, f.name) for f in fields(SourceConfig)}
+    seeded: dict[str, Any] = {}
+    if dataset.name == "recorded":
+        seeded = {"problems": dataset.problems, "seed": dataset.seed}
+    return DatasetConfig(name="recorded", **source, **seeded)
 
 
 def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:

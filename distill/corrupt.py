@@ -12,7 +12,7 @@ from distill.keywords import KEYWORDS
 from distill.store import content_hash, write_json
 from distill.trace import Trace, read_traces, write_records
 
-VERSION = 1
+VERSION = 2
 
 
 def corrupt_traces(

@@ -1,22 +1,28 @@
 """Stage 7 of 7: student -> scored responses."""
 
-import json
 import math
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from distill import engines, grading, hub
-from distill.config import ComputeConfig, EngineConfig, PromptConfig, SamplingConfig, StudentConfig
+from distill import ask, engines, grading, hub
+from distill.config import (
+    ComputeConfig,
+    EngineConfig,
+    GradingConfig,
+    PromptConfig,
+    SamplingConfig,
+    StudentConfig,
+)
 from distill.engines import Completion
 from distill.keywords import KEYWORDS, count_keywords
 from distill.micro.diagnostics import diagnose
-from distill.prompt import parse, prompt_ids
+from distill.prompt import messages, parse
 from distill.store import content_hash, write_json
-from distill.trace import Problem, digest, read_problems
+from distill.trace import Problem, read_problems
 
-VERSION = 1
+VERSION = 2
 
 DIAGNOSTICS: dict[str, Callable[[str, str], dict[str, float | None]]] = {"sign_puzzle": diagnose}
 """Kind of problem -> measures of (question, response) that explain a score, or None."""
@@ -29,6 +35,7 @@ def pins(
     sampling: SamplingConfig,
     samples: int,
     engine: EngineConfig,
+    how: GradingConfig,
     prompt: PromptConfig,
     student: StudentConfig,
     *rest: Any,
@@ -37,7 +44,7 @@ def pins(
     return {
         "model": hub.resolve(student),
         "engine": engines.pins(engine),
-        "grading": grading.VERSION,
+        "grading": grading.pins(),
         "keywords": content_hash(KEYWORDS),
     }
 
@@ -46,6 +53,7 @@ def evaluate_student(
     sampling: SamplingConfig,
     samples: int,
     engine: EngineConfig,
+    how: GradingConfig,
     prompt: PromptConfig,
     student: StudentConfig,
     trained: Path | None,
@@ -57,13 +65,14 @@ def evaluate_student(
     """Sample responses, grade them, and summarise.
 
     Reads `problems.jsonl`. Writes `samples.parquet`, a row a (problem, sample) in their order, and
-    `scores.json`, which is also the stage's `summary.json`. Meanwhile rows are kept in
+    `scores.json`, which is also the stage's `summary.json`. Meanwhile responses are kept in
     `rows.jsonl`, from which a killed evaluation continues to the same bytes.
 
     Args:
         sampling: how responses are drawn.
         samples: responses a problem.
         engine: what generates.
+        how: when an answer counts as right.
         prompt: the text around the question, as in training.
         student: the base model.
         trained: artifact of stage 6; None scores the base.
@@ -78,29 +87,19 @@ def evaluate_student(
     if not asked or len({p.id for p, _ in asked}) * samples != len(asked):
         raise ValueError(f"{problems} must hold problems, each of them once")
     path = out / "rows.jsonl"
-    rows = {(row["problem_id"], row["sample"]): row for row in _kept_rows(path)}
-    owed = [(p, k) for p, k in asked if (p.id, k) not in rows]
-    if owed:
-        model = hub.trained_model(student, trained)
-        tokenizer = hub.load_tokenizer(model)
-        completions = engines.generate(
-            engine,
-            model,
-            [prompt_ids(tokenizer, prompt, p.question) for p, _ in asked],
-            [int(digest(str(sampling.seed), p.id, str(k)), 16) for p, k in asked],
-            sampling,
-            done={i for i, (p, k) in enumerate(asked) if (p.id, k) in rows},
-            compute=compute,
-        )
-        with path.open("a", encoding="utf-8", newline="\n") as file:
-            for i, completion in completions:
-                problem, sample = asked[i]
-                if (problem.id, sample) not in rows:
-                    row = _row(problem, sample, prompt, completion)
-                    rows[problem.id, sample] = row
-                    _append(file, row, flush=len(rows) % engine.batch == 0)
-    ordered = [rows[p.id, k] for p, k in asked]
-    _write_parquet(out / "samples.parquet", ordered)
+    replies = ask.converse(
+        hub.trained_model(student, trained),
+        engine,
+        sampling,
+        [messages(prompt, problem.question) for problem, _ in asked],
+        [f"{problem.id}:{sample}" for problem, sample in asked],
+        thought_open=prompt.thought_open,
+        keep=path,
+        compute=compute,
+    )
+    rows = [_row(p, k, prompt, reply) for (p, k), reply in zip(asked, replies, strict=True)]
+    ordered = _graded(asked, rows, how, prompt, compute)
+    write_samples(out / "samples.parquet", ordered)
     summary = scores(ordered)
     write_json(out / "scores.json", summary)
     write_json(out / "summary.json", summary)
@@ -112,17 +111,19 @@ def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     Returns:
         `problems`, `samples` a problem; `accuracy`: mean over problems of the share of right
-        samples (undecided ones count as not right); its `standard_error`, clustered by problem
-        (None for one problem), and its 95 % interval `low`, `high`: Wilson's for one sample, else
-        normal and clustered; shares `truncated`, `unclosed` (thoughts never closed) and
-        `undecided`; means `tokens` and `keywords`; and means of the diagnostics over the rows that
-        have them.
+        samples (undecided ones count as not right), which is pass@1; its `standard_error`,
+        clustered by problem (None for one problem), and its 95 % interval `low`, `high`: Wilson's
+        for one sample, else normal and clustered; with k > 1 samples `pass@2`, `pass@4`, ... and
+        `pass@k` (unbiased, arXiv:2107.03374) and `cons@k` (the most frequent answer of a problem
+        is right); shares `truncated`, `unclosed` (thoughts never closed) and `undecided`; means
+        `tokens` and `keywords`; and means of the diagnostics over the rows that have them.
     """
-    by_problem: dict[str, list[bool]] = {}
+    by_problem: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        by_problem.setdefault(row["problem_id"], []).append(row["correct"] is True)
-    shares = [sum(right) / len(right) for right in by_problem.values()]
-    n, samples = len(shares), len(rows) // len(shares)
+        by_problem.setdefault(row["problem_id"], []).append(row)
+    n, samples = len(by_problem), len(rows) // len(by_problem)
+    right = [sum(row["correct"] is True for row in group) for group in by_problem.values()]
+    shares = [count / samples for count in right]
     accuracy = sum(shares) / n
     error = None
     if n > 1:
@@ -130,8 +131,14 @@ def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     low, high = _wilson(accuracy, n)
     if samples > 1 and error is not None:
         low, high = max(0.0, accuracy - Z * error), min(1.0, accuracy + Z * error)
+    more: dict[str, float | None] = {
+        f"pass@{k}": _mean(pass_at(k, samples, count) for count in right) for k in _budgets(samples)
+    }
+    if samples > 1:
+        more[f"cons@{samples}"] = _mean(map(consensus, by_problem.values()))
     extra = {name: None for row in rows for name in row if name not in _COLUMNS}
-    diagnostics = {name: [r[name] for r in rows if r.get(name) is not None] for name in extra}
+    for name in extra:
+        more[name] = _mean(row[name] for row in rows if row.get(name) is not None)
     return {
         "problems": n,
         "samples": samples,
@@ -144,7 +151,37 @@ def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "undecided": _mean(row["correct"] is None for row in rows),
         "tokens": _mean(row["tokens"] for row in rows),
         "keywords": _mean(row["keywords"] for row in rows),
-    } | {name: _mean(values) for name, values in diagnostics.items()}
+    } | more
+
+
+def pass_at(k: int, samples: int, right: int) -> float:
+    """Chance that one of k samples, drawn from `samples` of which `right` are right, is right.
+
+    The unbiased estimator of arXiv:2107.03374, section 2.1.
+    """
+    return 1 - math.comb(samples - right, k) / math.comb(samples, k)
+
+
+def consensus(rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether the most frequent answer among the samples of one problem is right.
+
+    Answers that were judged right count as one answer, however they are written; others by their
+    text. Of equally frequent answers the first that was given is taken; samples without an answer
+    have no vote.
+    """
+    given = [row for row in rows if row["extracted"] is not None]
+    votes = Counter(_RIGHT if row["correct"] is True else row["extracted"] for row in given)
+    return bool(votes) and votes.most_common(1)[0][0] is _RIGHT
+
+
+_RIGHT = object()
+"""The vote of every right answer."""
+
+
+def _budgets(samples: int) -> list[int]:
+    """Each k of the pass@k that is reported: powers of two, and all samples."""
+    powers = [2**i for i in range(1, samples.bit_length()) if 2**i < samples]
+    return [*powers, samples] if samples > 1 else []
 
 
 _COLUMNS = {
@@ -164,54 +201,53 @@ _COLUMNS = {
 """Columns of a row and their types in Arrow; diagnostics follow as doubles."""
 
 
-def _row(
-    problem: Problem, sample: int, prompt: PromptConfig, completion: Completion
-) -> dict[str, Any]:
-    """Grade one response. A thought that never closed is never read for an answer."""
-    parsed = parse(prompt, completion.text)
-    verdict = grading.Verdict(False, None, "the thought never closed")
-    if parsed.closed:
-        verdict = grading.grade(problem, parsed.solution)
-    row = {
+def _row(problem: Problem, sample: int, prompt: PromptConfig, reply: Completion) -> dict[str, Any]:
+    """One response, before it is graded; a thought that a server gave apart is put back."""
+    text = reply.text
+    if reply.reasoning is not None:
+        close = prompt.thought_close if text else ""
+        text = prompt.thought_open + reply.reasoning + close + text
+    return {
         "problem_id": problem.id,
         "sample": sample,
-        "question": problem.question,
-        "answer": problem.answer,
-        "response": completion.text,
-        "thought_closed": parsed.closed,
-        "extracted": verdict.answer,
-        "correct": verdict.correct,
-        "why": verdict.why,
-        "tokens": completion.tokens,
-        "truncated": completion.finish_reason == "length",
-        "keywords": count_keywords(completion.text),
+        "response": text,
+        "tokens": reply.tokens,
+        "truncated": reply.finish_reason == "length",
     }
-    if problem.kind in DIAGNOSTICS:
-        row |= DIAGNOSTICS[problem.kind](problem.question, completion.text)
-    return row
 
 
-def _kept_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a killed attempt; what it tore off at the end is cut off, and owed again."""
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        os.truncate(path, whole)
-    for line in content[:whole].splitlines():
-        yield json.loads(line)
+def _graded(
+    asked: Sequence[tuple[Problem, int]],
+    rows: Sequence[dict[str, Any]],
+    how: GradingConfig,
+    prompt: PromptConfig,
+    compute: ComputeConfig,
+) -> list[dict[str, Any]]:
+    """The rows with their verdicts. A thought that never closed is never read for an answer."""
+    parsed = [parse(prompt, row["response"]) for row in rows]
+    read = [(p, part.solution) for (p, _), part in zip(asked, parsed, strict=True) if part.closed]
+    verdicts = iter(grading.grade_all(read, how, compute))
+    unclosed = grading.Verdict(False, None, "the thought never closed")
+    graded = []
+    for (problem, _), row, part in zip(asked, rows, parsed, strict=True):
+        verdict = next(verdicts) if part.closed else unclosed
+        more = row | {
+            "question": problem.question,
+            "answer": problem.answer,
+            "thought_closed": part.closed,
+            "extracted": verdict.answer,
+            "correct": verdict.correct,
+            "why": verdict.why,
+            "keywords": count_keywords(row["response"]),
+        }
+        if problem.kind in DIAGNOSTICS:
+            more |= DIAGNOSTICS[problem.kind](problem.question, row["response"])
+        graded.append(more)
+    return graded
 
 
-def _append(file: TextIO, row: dict[str, Any], flush: bool) -> None:
-    """Write a row where a kill leaves it; on `flush` also where a power cut does."""
-    file.write(json.dumps(row) + "\n")
-    file.flush()
-    if flush:
-        os.fsync(file.fileno())
-
-
-def _write_parquet(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_samples(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows of responses as `samples.parquet`; diagnostics follow the columns of all rows."""
     import pyarrow
     from pyarrow import parquet
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill.config import ComputeConfig, StudentConfig
+from distill.config import ComputeConfig, EngineConfig, StudentConfig
 from distill.store import content_hash, local_path
 
 if TYPE_CHECKING:
@@ -56,7 +56,12 @@ def trained_model(student: StudentConfig, trained: Path | None) -> Model:
 
 
 def resolve(student: StudentConfig) -> str:
-    """What identifies the weights: a local folder's content hash, or a hub model's commit.
+    """What identifies the student's weights; see `resolve_model`."""
+    return resolve_model(student.model, student.revision)
+
+
+def resolve_model(name: str, revision: str) -> str:
+    """What identifies weights: a local folder's content hash, or a hub model's commit.
 
     A branch or tag is looked up in the hub's cache on this machine first, so that a model which was
     once downloaded keeps its identity offline.
@@ -64,15 +69,37 @@ def resolve(student: StudentConfig) -> str:
     Raises:
         OSError: the hub does not tell: no network, no such model, or no right to see it.
     """
-    folder = local_path(student.model)
+    folder = local_path(name)
     if folder:
         return content_hash(folder)
-    if re.fullmatch(r"[0-9a-f]{40}", student.revision):
-        return student.revision
-    commit = _commit(student.model, student.revision)
+    if re.fullmatch(r"[0-9a-f]{40}", revision):
+        return revision
+    commit = _commit(name, revision)
     if isinstance(commit, OSError):
         raise commit
     return commit
+
+
+def served(name: str, revision: str, engine: EngineConfig) -> Model:
+    """A model that is asked as it is: a teacher, a judge.
+
+    Behind a server (`openai`) a name is the server's, which the hub need not know; what it stands
+    for is then the server's word. With `engine.api=completions` the tokenizer is looked up under
+    the same name.
+    """
+    folder = local_path(name)
+    if folder:
+        return Model(str(folder))
+    if engine.name == "openai":
+        return Model(name)
+    return Model(name, resolve_model(name, revision))
+
+
+def resolve_served(name: str, revision: str, engine: EngineConfig) -> str | None:
+    """What identifies the weights of `served`; None where only a server knows them."""
+    if engine.name == "openai" and not local_path(name):
+        return None
+    return resolve_model(name, revision)
 
 
 def load_tokenizer(model: Model) -> "PreTrainedTokenizerBase":
@@ -118,8 +145,8 @@ def _commit(model: str, revision: str) -> str | OSError:
         commit = HfApi().model_info(model, revision=revision, timeout=10).sha
     except (OSError, ValueError, httpx.HTTPError) as error:
         return OSError(
-            f"student.model={model!r} at student.revision={revision!r} is no local folder and the "
-            f"hub does not give it ({type(error).__name__}). Name a folder, log in if the model is "
-            "gated (`hf auth login`), or set student.revision to the 40 hex digits of a commit."
+            f"model={model!r} at revision={revision!r} is no local folder and the hub does not "
+            f"give it ({type(error).__name__}). Name a folder, log in if the model is gated "
+            "(`hf auth login`), or set its revision to the 40 hex digits of a commit."
         )
     return commit or OSError(f"the hub names no commit of {model!r} at revision {revision!r}")

@@ -1,13 +1,17 @@
 """The stages in order, a line each. Nothing else calls a stage."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from distill.config import Config, Method, Stage
+from distill.convert import convert_traces
 from distill.corrupt import corrupt_traces
 from distill.evaluate import evaluate_student
+from distill.filter import filter_problems
+from distill.harness import evaluate_with_harness
 from distill.problems import select_problems
+from distill.rate import rate_problems
 from distill.select import select_traces
 from distill.store import Artifact
 from distill.student import train_student
@@ -54,9 +58,19 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
     if config.training.method is not Method.none:
         problems = make(select_problems, config.dataset)
         yield Made(Stage.problems, problems)
-        traces = make(sample_traces, config.teacher, problems)
+        if config.filter.rating:
+            problems = make(rate_problems, config.filter.rating, problems, compute=how)
+            yield Made(Stage.rate, problems)
+        if config.filter.active:
+            rules = replace(config.filter, rating=None)
+            problems = make(filter_problems, rules, problems, _scored_on(config, make))
+            yield Made(Stage.filter, problems)
+        traces = make(sample_traces, replace(config.teacher, convert=None), problems, compute=how)
         yield Made(Stage.traces, traces)
-        verified = make(verify_traces, traces)
+        if config.teacher.convert:
+            traces = make(convert_traces, config.teacher.convert, traces, compute=how)
+            yield Made(Stage.convert, traces)
+        verified = make(verify_traces, config.grading, config.verification, traces, compute=how)
         yield Made(Stage.verify, verified)
         selected = make(select_traces, config.selection, config.size, verified)
         yield Made(Stage.select, selected)
@@ -70,7 +84,23 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
     if config.until is not Stage.evaluate:
         return
     for name, benchmark in sorted(config.evaluation.benchmarks.items()):
+        sampling = benchmark.sampling or config.evaluation.sampling
+        if benchmark.harness:
+            asked = (benchmark.harness, sampling, config.engine, config.prompt, config.student)
+            yield Made(
+                Stage.evaluate, make(evaluate_with_harness, *asked, student, compute=how), name
+            )
+            continue
         problems = make(select_problems, benchmark.dataset)
-        drawn = (config.evaluation.sampling, benchmark.samples, config.engine, config.prompt)
-        scored = (config.student, student, problems)
+        drawn = (sampling, benchmark.samples, config.engine, config.grading)
+        prompt = replace(config.prompt, user=benchmark.user or config.prompt.user)
+        scored = (prompt, config.student, student, problems)
         yield Made(Stage.evaluate, make(evaluate_student, *drawn, *scored, compute=how), name)
+
+
+def _scored_on(config: Config, make: Make) -> list[Artifact]:
+    """Problems of the benchmarks, where the filter looks for them."""
+    if not config.filter.contamination:
+        return []
+    benchmarks = (b for _, b in sorted(config.evaluation.benchmarks.items()) if not b.harness)
+    return [make(select_problems, benchmark.dataset) for benchmark in benchmarks]

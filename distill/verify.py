@@ -1,34 +1,121 @@
 """Stage 3 of 7: traces -> traces marked correct or wrong, and why. Filters nothing."""
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from distill import grading
-from distill.store import write_json
+from distill import ask, grading, hub, reward
+from distill.config import AskConfig, ComputeConfig, GradingConfig, VerificationConfig
+from distill.engines import Completion
+from distill.store import version, write_json
 from distill.trace import Trace, read_traces, write_records
 
-VERSION = 1
+VERSION = 2
+
+_VERDICT = re.compile(r"\bverdict\W+(correct|wrong)\b", re.IGNORECASE)
 
 
-def pins(*identity: Any) -> dict[str, Any]:
-    """The grader decides the verdicts."""
-    return {"grading": grading.VERSION}
+def pins(how: GradingConfig, verification: VerificationConfig, *rest: Any) -> dict[str, Any]:
+    """What decides the verdicts from outside: the grader, and who is asked after it."""
+    decides: dict[str, Any] = {"grading": grading.pins()}
+    if verification.judge:
+        decides["judge"] = ask.pins(verification.judge)
+    if verification.reward_model:
+        model = verification.reward_model, verification.reward_revision
+        decides["reward"] = {"model": hub.resolve_model(*model)}
+        decides["reward"] |= {name: version(name) for name in reward.LIBRARIES}
+    return decides
 
 
-def verify_traces(traces: Path, *, out: Path) -> None:
-    """Grade the solution of every trace; a trace that its teacher could not end is wrong."""
-    verdicts: Counter[str] = Counter()
+def verify_traces(
+    how: GradingConfig,
+    verification: VerificationConfig,
+    traces: Path,
+    *,
+    compute: ComputeConfig,
+    out: Path,
+) -> None:
+    """Grade the solution of every trace; a trace that its teacher could not end is wrong.
 
-    def marked(trace: Trace) -> Trace:
-        if trace.finish_reason == "length":
-            verdict = grading.Verdict(False, None, "the teacher was cut off")
-        else:
-            verdict = grading.grade(trace.problem, trace.solution)
-        verdicts[{True: "correct", False: "wrong", None: "undecided"}[verdict.correct]] += 1
-        return replace(trace, correct=verdict.correct, why=verdict.why)
+    What the grader leaves undecided goes to the judge or the reward model, if there is one; their
+    answers are kept in files while they are made, from which a killed call continues.
+    `summary.json` counts the verdicts, and those that were not the grader's.
+    """
+    given = list(read_traces(traces / "traces.jsonl"))
+    graded = _graded(given, how, compute)
+    open_ones = [trace for trace in graded if trace.correct is None]
+    second: Counter[str] = Counter()
+    if open_ones and verification.judge:
+        decided = _judged(open_ones, verification.judge, compute, out)
+        second["judged"] = sum(trace.correct is not None for trace in decided)
+    elif open_ones and verification.reward_model:
+        decided = _rewarded(open_ones, verification, compute, out)
+        second["rewarded"] = len(decided)
+    else:
+        decided = []
+    by_id = {trace.id: trace for trace in decided}
+    marked = [by_id.get(trace.id, trace) for trace in graded]
+    count = write_records(out / "traces.jsonl", marked)
+    verdicts = Counter(trace.correct for trace in marked)
+    counts = {"correct": verdicts[True], "wrong": verdicts[False], "undecided": verdicts[None]}
+    write_json(out / "summary.json", {"traces": count} | counts | second)
+    for name in ("replies.jsonl", "rewards.jsonl"):
+        (out / name).unlink(missing_ok=True)
 
-    count = write_records(out / "traces.jsonl", map(marked, read_traces(traces / "traces.jsonl")))
-    counts = {name: verdicts[name] for name in ("correct", "wrong", "undecided")}
-    write_json(out / "summary.json", {"traces": count} | counts)
+
+def _graded(traces: Sequence[Trace], how: GradingConfig, compute: ComputeConfig) -> list[Trace]:
+    whole = [trace for trace in traces if trace.finish_reason != "length"]
+    pairs = [(trace.problem, trace.solution) for trace in whole]
+    verdicts = iter(grading.grade_all(pairs, how, compute))
+    cut_off = grading.Verdict(False, None, "the teacher was cut off")
+    marked = []
+    for trace in traces:
+        verdict = cut_off if trace.finish_reason == "length" else next(verdicts)
+        marked.append(replace(trace, correct=verdict.correct, why=verdict.why))
+    return marked
+
+
+def _judged(
+    traces: Sequence[Trace], judge: AskConfig, compute: ComputeConfig, out: Path
+) -> list[Trace]:
+    fills = [
+        {
+            "question": trace.problem.question,
+            "answer": trace.problem.answer,
+            "thought": trace.thought,
+            "solution": trace.solution,
+        }
+        for trace in traces
+    ]
+    replies = ask.ask(judge, fills, keep=out / "replies.jsonl", compute=compute)
+    return [_as_told(trace, reply) for trace, reply in zip(traces, replies, strict=True)]
+
+
+def _as_told(trace: Trace, reply: Completion) -> Trace:
+    """The judge's last stated verdict; a reply without one, or cut off, decides nothing."""
+    stated = _VERDICT.findall(reply.text)
+    if reply.finish_reason == "length" or not stated:
+        return replace(trace, why=f"{trace.why}; the judge states no verdict")
+    correct = stated[-1].lower() == "correct"
+    return replace(trace, correct=correct, why=f"the judge: {stated[-1].lower()}")
+
+
+def _rewarded(
+    traces: Sequence[Trace], verification: VerificationConfig, compute: ComputeConfig, out: Path
+) -> list[Trace]:
+    assert verification.reward_model
+    scores = reward.score(
+        verification.reward_model,
+        verification.reward_revision,
+        traces,
+        keep=out / "rewards.jsonl",
+        compute=compute,
+    )
+    least = verification.reward_threshold
+    return [
+        replace(trace, correct=score >= least, why=f"reward {score:.4g}, at least {least:g} passes")
+        for trace, score in zip(traces, scores, strict=True)
+    ]

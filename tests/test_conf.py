@@ -30,6 +30,9 @@ NAMED_BY_FILE = (
     "tracking",
     "study",
 )
+PLACES = {"ask": "teacher.convert", "benchmark": "evaluation.benchmarks.added"}
+"""Groups that are no field of their own -> a place that their options fit."""
+
 ENOUGH_DATA = "dataset.problems=0"
 
 
@@ -40,6 +43,9 @@ def read(group, option):
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_of_every_group_makes_a_checked_config(hydra_compose, group, option):
     more = [ENOUGH_DATA] if group == "size" else []
+    if group in PLACES:
+        build(hydra_compose(f"+{group}@{PLACES[group]}={option}"))
+        return
     made = build(hydra_compose(f"{group}={option}", *more))
     if group in NAMED_BY_FILE:
         assert getattr(made, group).name == option
@@ -56,7 +62,7 @@ def test_every_option_says_what_it_is_and_how_to_run_it(group, option):
 def test_every_folder_of_conf_is_a_field_of_config_and_every_field_a_folder():
     folders = {path.name for path in CONF.iterdir() if path.is_dir()}
     groups = {field.name for field in fields(Config) if is_dataclass(field.type)}
-    assert folders - {"hydra", "world"} == groups
+    assert folders - {"hydra", "world", *PLACES} == groups
 
 
 def test_an_operator_has_one_name_in_config_conf_and_code():

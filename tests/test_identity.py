@@ -10,12 +10,15 @@ import pytest
 
 from distill import pipeline
 from distill.config import (
+    AskConfig,
     BenchmarkConfig,
     Config,
     CorruptionConfig,
     DatasetConfig,
+    EngineConfig,
     EvaluationConfig,
     Method,
+    PromptConfig,
     Stage,
     TrainingConfig,
 )
@@ -23,7 +26,12 @@ from distill.store import Store
 
 FIRST_STAGE = {
     "dataset": Stage.problems,
+    "filter.rating": Stage.rate,
+    "filter": Stage.filter,
     "teacher": Stage.traces,
+    "teacher.convert": Stage.convert,
+    "grading": Stage.verify,
+    "verification": Stage.verify,
     "selection": Stage.select,
     "size": Stage.select,
     "corruption": Stage.corrupt,
@@ -32,14 +40,12 @@ FIRST_STAGE = {
     "prompt": Stage.train,
     "engine": Stage.evaluate,
     "evaluation": Stage.evaluate,
+    "evaluation.benchmarks": Stage.filter,  # which looks for their problems
 }
-"""Group -> the first stage whose artifact it decides."""
+"""Group, or part of one -> the first stage whose artifact it decides."""
 
 NO_IDENTITY = {"compute", "tracking", "study", "until", "artifacts", "runs"}
-
 OTHER = {
-    "dataset.name": "another",
-    "dataset.split": "validation",
     "corruption.name": "insert_steps",
     "corruption.mode": "prefix",
     "corruption.steps": "reflection",
@@ -47,30 +53,49 @@ OTHER = {
     "training.method": Method.sft,
     "training.union": [CorruptionConfig(name="insert_steps", fraction=0.5)],
     "training.lora_targets": "q_proj",
-    "evaluation.benchmarks": {"b": BenchmarkConfig(DatasetConfig("sign_puzzle", problems=9))},
-    "engine.name": "vllm",
-    "prompt.user": "Q: {question}",
+    "evaluation.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
+    "filter.bounds": {"math": [1.0, 2.0]},
+    "filter.min_difficulty": 2.0,
+    "filter.max_difficulty": 3.0,
 }
 """Another valid value, where adding to the value would not give one."""
 
 
-@pytest.fixture
-def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
-    """A run in which every field means something: LoRA on deleted steps, from local folders."""
-    monkeypatch.setattr("distill.engines.pins", lambda engine: {})  # one engine has no other to be
+def model_of(folder: str) -> AskConfig:
+    """Something that is asked through an engine."""
+    return AskConfig(name="a", model=folder, user="{question}", engine=EngineConfig())
+
+
+def full(folder: str) -> Config:
+    """A run in which every field means something: all stages, models in `folder`, LoRA."""
     config = Config()
-    for name in ("student", "student2"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "config.json").write_text(name)
-    config.dataset.name, config.dataset.problems = "sign_puzzle", 4000
-    config.teacher.name, config.teacher.model = "scripted", None
+    config.dataset.name, config.dataset.problems = "json_lines", 4000
+    config.dataset.path = f"{folder}/config.json"
+    config.filter.rating, config.filter.contamination = model_of(folder), 8
+    config.teacher.name, config.teacher.model = "model", folder
+    config.teacher.prompt = PromptConfig(name="p", thought_open="<", thought_close=">")
+    config.teacher.engine = EngineConfig()
+    config.teacher.convert = model_of(folder)
+    config.verification.judge = model_of(folder)
+    config.verification.reward_model = folder
     config.prompt.thought_open, config.prompt.thought_close = "<", ">"
     config.corruption = CorruptionConfig(name="delete_steps", fraction=0.5)
-    config.student.model = str(tmp_path / "student")
+    config.student.model = folder
     config.training = TrainingConfig(name="t", method=Method.lora)
     benchmark = BenchmarkConfig(DatasetConfig(name="sign_puzzle", split="test", problems=8))
     config.evaluation = EvaluationConfig(name="e", benchmarks={"a": benchmark})
     return config
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """The full run, with two folders of models that differ."""
+    monkeypatch.setattr("distill.engines.pins", lambda engine: {})  # an engine may be missing here
+    monkeypatch.setattr("distill.source.pins", lambda source: {})  # no hub
+    for name in ("student", "student2", "alone"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(name)
+    return full(str(tmp_path / "student"))
 
 
 def keys(config: Config, tmp_path: Path) -> dict[str, str]:
@@ -107,8 +132,10 @@ def changed(config: Config, name: str, tmp_path: Path) -> Config:
 def _another(name: str, value: Any, tmp_path: Path) -> Any:
     if name in OTHER:
         return OTHER[name]
-    if name in ("student.model", "teacher.model"):
+    if name.endswith((".model", ".reward_model")):
         return str(tmp_path / "student2")
+    if name.endswith(".path"):
+        return str(tmp_path / "student2" / "config.json")
     if isinstance(value, Enum):
         return next(member for member in type(value) if member is not value)
     if isinstance(value, bool):
@@ -117,17 +144,28 @@ def _another(name: str, value: Any, tmp_path: Path) -> Any:
         return value / 2 + 0.125
     if isinstance(value, int):
         return value + 1
+    if isinstance(value, dict):
+        return {"column": "other"}
+    if name.endswith(".user"):
+        return "Q: {question}"
     return f"{value or ''} other"
 
 
-@pytest.mark.parametrize(("name", "label"), leaves(Config()))
+def first_stage(name: str) -> Stage | None:
+    """The first stage that a field decides."""
+    parts = name.split(".")
+    known = (".".join(parts[:length]) for length in (2, 1))
+    return next((FIRST_STAGE[group] for group in known if group in FIRST_STAGE), None)
+
+
+@pytest.mark.parametrize(("name", "label"), leaves(full("")))
 def test_a_field_changes_its_stage_and_those_after_it_and_none_before(base, tmp_path, name, label):
     before, after = keys(base, tmp_path), keys(changed(base, name, tmp_path), tmp_path)
     if name in ("until",):
         before = {stage: key for stage, key in before.items() if stage in after}
     order = list(Stage)
-    group = name.split(".")[0]
-    first = None if label or group in NO_IDENTITY else order.index(FIRST_STAGE[group])
+    stage = first_stage(name)
+    first = None if label or stage is None else order.index(stage)
     for stage in after:
         moved = before[stage] != after[stage]
         assert moved == (first is not None and order.index(stage) >= first), (name, stage)
@@ -135,13 +173,21 @@ def test_a_field_changes_its_stage_and_those_after_it_and_none_before(base, tmp_
 
 def test_every_field_is_either_identity_or_declared_not_to_be():
     groups = {f.name for f in fields(Config)}
-    assert groups == set(FIRST_STAGE) | NO_IDENTITY
+    assert groups == {name.split(".")[0] for name in FIRST_STAGE} | NO_IDENTITY
+
+
+def test_a_benchmark_more_repeats_nothing_unless_problems_are_compared_with_it(base, tmp_path):
+    base.filter.contamination = 0
+    before = keys(base, tmp_path)
+    after = keys(changed(base, "evaluation.benchmarks", tmp_path), tmp_path)
+    assert [stage for stage in after if before[stage] != after[stage]] == [Stage.evaluate]
 
 
 def test_content_of_the_students_folder_is_identity_and_its_place_is_not(base, tmp_path):
+    base.student.model = str(tmp_path / "alone")
     before = keys(base, tmp_path)
     (tmp_path / "moved").mkdir()
-    (tmp_path / "student" / "config.json").rename(tmp_path / "moved" / "config.json")
+    (tmp_path / "alone" / "config.json").rename(tmp_path / "moved" / "config.json")
     base.student.model = str(tmp_path / "moved")
     assert keys(base, tmp_path) == before
     (tmp_path / "moved" / "config.json").write_text("changed")

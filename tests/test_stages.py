@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from distill.config import DatasetConfig, SelectionConfig, SizeConfig, TeacherConfig
+from distill.config import (
+    ComputeConfig,
+    DatasetConfig,
+    GradingConfig,
+    SelectionConfig,
+    SizeConfig,
+    TeacherConfig,
+    VerificationConfig,
+)
 from distill.grading import grade
 from distill.problems import select_problems
 from distill.select import select_traces
@@ -13,6 +21,8 @@ from distill.teacher import sample_traces
 from distill.trace import Problem, read_problems, read_traces, write_records
 from distill.verify import verify_traces
 
+COMPUTE = ComputeConfig(progress=False, workers=1)
+GRADER = (GradingConfig(name="strict"), VerificationConfig(name="grader"))
 PUZZLE = Problem.of("Use + or - between 6 1 1 3 to make 9.", "6+1-1+3", "sign_puzzle", "test")
 
 
@@ -24,8 +34,8 @@ def made(tmp_path_factory) -> Path:
         (folder / name).mkdir()
     select_problems(DatasetConfig(name="sign_puzzle", problems=60), out=folder / "problems")
     teacher = TeacherConfig(name="scripted", samples=2, slip_rate=0.5)
-    sample_traces(teacher, folder / "problems", out=folder / "traces")
-    verify_traces(folder / "traces", out=folder / "verified")
+    sample_traces(teacher, folder / "problems", compute=COMPUTE, out=folder / "traces")
+    verify_traces(*GRADER, folder / "traces", compute=COMPUTE, out=folder / "verified")
     return folder
 
 
@@ -44,14 +54,14 @@ def test_problems_are_distinct_and_as_many_as_asked_for(made):
     assert len({p.id for p in problems}) == 60 == summary(made / "problems")["problems"]
 
 
-def test_an_unknown_source_names_the_choices(tmp_path):
-    with pytest.raises(ValueError, match=r"unknown dataset 'numina'; known: .*sign_puzzle"):
+def test_an_unknown_source_without_a_file_or_hub_id_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="has no rows: set path"):
         select_problems(DatasetConfig(name="numina"), out=tmp_path)
 
 
 def test_an_unknown_teacher_names_the_choices(made, tmp_path):
     with pytest.raises(ValueError, match=r"unknown teacher 'r1'; known: .*scripted"):
-        sample_traces(TeacherConfig(name="r1"), made / "problems", out=tmp_path)
+        sample_traces(TeacherConfig(name="r1"), made / "problems", compute=COMPUTE, out=tmp_path)
 
 
 def test_a_traces_text_does_not_depend_on_the_other_problems(made, tmp_path):
@@ -60,7 +70,7 @@ def test_a_traces_text_does_not_depend_on_the_other_problems(made, tmp_path):
     (tmp_path / "out").mkdir()
     write_records(tmp_path / "some" / "problems.jsonl", reversed(some))
     teacher = TeacherConfig(name="scripted", samples=2, slip_rate=0.5)
-    sample_traces(teacher, tmp_path / "some", out=tmp_path / "out")
+    sample_traces(teacher, tmp_path / "some", compute=COMPUTE, out=tmp_path / "out")
     everything = {t.id: t for t in read_traces(made / "traces" / "traces.jsonl")}
     few = list(read_traces(tmp_path / "out" / "traces.jsonl"))
     assert [everything[t.id] for t in few] == few
@@ -81,7 +91,7 @@ def test_a_trace_that_was_cut_off_is_wrong_whatever_it_says(made, tmp_path):
     (tmp_path / "cut").mkdir()
     cut = {"finish_reason": "length", "solution": r"\boxed{6+1-1+3}"}
     write_records(tmp_path / "cut" / "traces.jsonl", [type(trace)(**trace.__dict__ | cut)])
-    verify_traces(tmp_path / "cut", out=tmp_path)
+    verify_traces(*GRADER, tmp_path / "cut", compute=COMPUTE, out=tmp_path)
     assert next(read_traces(tmp_path / "traces.jsonl")).correct is False
 
 
@@ -128,5 +138,5 @@ def test_the_last_boxed_expression_is_graded_exactly(solution, correct, answer):
 
 
 def test_a_kind_without_a_grader_names_the_choices():
-    with pytest.raises(ValueError, match="no grader for kind 'poem'; known: sign_puzzle"):
+    with pytest.raises(ValueError, match=r"no grader for kind 'poem'; known: .*sign_puzzle"):
         grade(Problem.of("q", "a", "poem", "test"), "")

@@ -41,6 +41,11 @@ def wrong_answers(
     return (_natural if config.mode == "natural" else _matched)(corpus, config, pool)
 
 
+def _is_wrong(trace: Trace) -> bool:
+    """Whether it comes to a wrong answer; one that was cut off comes to none."""
+    return trace.correct is False and trace.finish_reason != "length"
+
+
 def _natural(
     corpus: Iterable[Trace], config: CorruptionConfig, pool: Iterable[Trace]
 ) -> Iterator[Damaged]:
@@ -49,7 +54,7 @@ def _natural(
     wrong = sorted(
         (hashlib.sha256(f"{config.seed}:{trace.id}".encode()).digest(), trace.id)
         for trace in pool
-        if trace.correct is False and trace.id not in ids
+        if _is_wrong(trace) and trace.id not in ids
     )
     _enough(len(wrong), wanted)
     chosen = {name for _, name in wrong[:wanted]}
@@ -64,7 +69,7 @@ def _matched(
 ) -> Iterator[Damaged]:
     rows = [(_draw(config, trace), trace.id, trace.problem.id, _length(trace)) for trace in corpus]
     ids, problems = {row[1] for row in rows}, {row[2] for row in rows}
-    unused = _Unused((t for t in pool if t.correct is False and t.id not in ids), problems)
+    unused = _Unused((t for t in pool if _is_wrong(t) and t.id not in ids), problems)
     # In the order of their draws, so that a smaller fraction's partners are a larger one's too.
     drawn = sorted(row for row in rows if row[0] < config.fraction)
     _enough(len(unused), len(drawn))

@@ -1,0 +1,89 @@
+"""Optional stage after 2: traces -> traces rewritten by a model into thought and solution.
+
+The paper has GPT-4o-mini reformat raw traces of QwQ, almost word by word, before they are verified
+(arXiv:2502.07374, section 3.1). A model's rewriting is not checked for faithfulness; how much
+longer or shorter it made the texts is in the summary.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from distill import ask
+from distill.config import AskConfig, ComputeConfig, PromptConfig
+from distill.engines import Completion
+from distill.prompt import parse
+from distill.store import write_json
+from distill.trace import Trace, read_traces, write_records, write_rows
+
+VERSION = 1
+
+SECTIONS = PromptConfig(
+    name="sections",
+    thought_open="<|begin_of_thought|>\n\n",
+    thought_close="\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\n",
+    solution_close="\n\n<|end_of_solution|>",
+)
+"""What the model must reply in, whatever prompt the student is trained with later."""
+
+
+def pins(convert: AskConfig, *rest: Any) -> dict[str, Any]:
+    """What decides the replies from outside."""
+    return ask.pins(convert)
+
+
+def convert_traces(convert: AskConfig, traces: Path, *, compute: ComputeConfig, out: Path) -> None:
+    """Rewrite every trace that was not cut off; those that were pass as they are.
+
+    Reads and writes `traces.jsonl`. A trace whose rewriting was cut off, or lacks a section, is
+    left out and named in `rejected.jsonl`. `summary.json` counts them and gives `length_ratio`:
+    characters after for each character before, over the rewritten traces.
+
+    Raises:
+        ValueError: no rewriting at all has the two sections.
+    """
+    raw = list(read_traces(traces / "traces.jsonl"))
+    whole = [trace for trace in raw if trace.finish_reason != "length"]
+    replies = ask.ask(convert, [_fill(t) for t in whole], keep=out / "rows.jsonl", compute=compute)
+    rewritten = {t.id: _rewritten(t, r) for t, r in zip(whole, replies, strict=True)}
+    good = {name: trace for name, trace in rewritten.items() if isinstance(trace, Trace)}
+    bad = {name: why for name, why in rewritten.items() if isinstance(why, str)}
+    if whole and not good:
+        reasons = ", ".join(f"{n} × {why}" for why, n in Counter(bad.values()).most_common())
+        raise ValueError(f"none of {len(whole)} traces could be converted: {reasons}")
+    kept = [good.get(trace.id, trace) for trace in raw if trace.id not in bad]
+    count = write_records(out / "traces.jsonl", kept)
+    if bad:
+        rows = ({"trace": name, "why": why} for name, why in bad.items())
+        write_rows(out / "rejected.jsonl", rows)
+    before = sum(len(t.thought) + len(t.solution) for t in whole if t.id in good)
+    after = sum(len(t.thought) + len(t.solution) for t in good.values())
+    counts = {
+        "traces": count,
+        "converted": len(good),
+        "cut_off": len(raw) - len(whole),
+        "rejected": len(bad),
+        "length_ratio": after / before if before else None,
+    }
+    write_json(out / "summary.json", counts)
+    (out / "rows.jsonl").unlink(missing_ok=True)
+
+
+def _fill(trace: Trace) -> dict[str, str]:
+    return {
+        "question": trace.problem.question,
+        "answer": trace.problem.answer,
+        "thought": trace.thought,
+        "solution": trace.solution,
+    }
+
+
+def _rewritten(trace: Trace, reply: Completion) -> Trace | str:
+    """The trace as rewritten, or why it is not."""
+    if reply.finish_reason == "length":
+        return "the rewriting was cut off"
+    parsed = parse(SECTIONS, reply.text)
+    if not parsed.closed or not parsed.thought.strip() or not parsed.solution.strip():
+        return "the rewriting lacks a section"
+    return replace(trace, thought=parsed.thought, solution=parsed.solution)

@@ -1,0 +1,55 @@
+"""Stage 1a, where it is asked for: problems -> problems with a difficulty that a model gave."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from distill import ask
+from distill.config import AskConfig, ComputeConfig
+from distill.store import write_json
+from distill.trace import read_problems, write_records
+
+VERSION = 1
+
+LEAST, GREATEST = 1.0, 10.0
+"""Ends of the scale (that of the Art of Problem Solving)."""
+
+_LEVEL = re.compile(r"\[\[\s*(\d+(?:\.\d+)?)\s*\]\]")
+
+
+def pins(rating: AskConfig, *rest: Any) -> dict[str, Any]:
+    """What decides the ratings from outside: weights and engine."""
+    return ask.pins(rating)
+
+
+def rate_problems(rating: AskConfig, problems: Path, *, compute: ComputeConfig, out: Path) -> None:
+    """Write the problems with `difficulty` as the model rates it, in the same order.
+
+    A problem whose reply gives no level on the scale has none (None) and is counted as `unrated`.
+    Replies are kept in `rows.jsonl` while they are made; a killed call continues.
+    """
+    asked = list(read_problems(problems / "problems.jsonl"))
+    fills = [{"question": p.question, "answer": p.answer} for p in asked]
+    replies = ask.ask(rating, fills, keep=out / "rows.jsonl", compute=compute)
+    levels = [level(reply.text) for reply in replies]
+    rated = (replace(p, difficulty=given) for p, given in zip(asked, levels, strict=True))
+    write_records(out / "problems.jsonl", rated)
+    given = Counter(int(level) for level in levels if level is not None)
+    write_json(
+        out / "summary.json",
+        {
+            "problems": len(asked),
+            "unrated": levels.count(None),
+            "by_level": {f"{level:02}": count for level, count in sorted(given.items())},
+        },
+    )
+    (out / "rows.jsonl").unlink(missing_ok=True)
+
+
+def level(reply: str) -> float | None:
+    """The last level in double brackets, `[[7]]` or `[[4.5]]`; None if none is on the scale."""
+    found = _LEVEL.findall(reply)
+    value = float(found[-1]) if found else None
+    return value if value is not None and LEAST <= value <= GREATEST else None

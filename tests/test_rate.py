@@ -1,0 +1,101 @@
+"""Difficulty as a model rates it. Run: pytest tests/test_rate.py."""
+
+import json
+
+import pytest
+
+from distill import ask, pipeline
+from distill.config import AskConfig, ComputeConfig
+from distill.engines import Completion
+from distill.rate import level, pins, rate_problems
+from distill.store import Store
+from distill.sweep import build
+from distill.trace import Problem, read_problems, write_records
+
+PROBLEMS = [Problem.of(f"q{i}", "1", "math", "t/a", difficulty=1.5) for i in range(4)]
+RATING = AskConfig(name="r", model="m", user="{question}")
+
+
+@pytest.mark.parametrize(
+    ("reply", "given"),
+    [
+        ("[[7]]", 7.0),
+        ("First [[3]], no: [[ 4.5 ]].", 4.5),
+        ("[[10]]", 10.0),
+        ("[[11]]", None),
+        ("[[0]]", None),
+        ("[7]", None),
+        ("7 of 10", None),
+        ("", None),
+    ],
+)
+def test_the_last_level_in_double_brackets_on_the_scale_counts(reply, given):
+    assert level(reply) == given
+
+
+def test_problems_keep_order_and_identity_and_get_the_models_level(tmp_path, monkeypatch):
+    replies = {"q0": "[[3]]", "q1": "no idea", "q2": "[[9.5]]", "q3": "[[3]]"}
+
+    def answer(config, fills, *, keep, compute):
+        keep.write_text("")
+        texts = [replies[fill["question"]] for fill in fills]
+        return [Completion(ids=[], text=t, finish_reason="stop", tokens=1) for t in texts]
+
+    monkeypatch.setattr(ask, "ask", answer)
+    write_records(tmp_path / "problems.jsonl", PROBLEMS)
+    out = tmp_path / "out"
+    out.mkdir()
+    rate_problems(RATING, tmp_path, compute=ComputeConfig(), out=out)
+    made = list(read_problems(out / "problems.jsonl"))
+    assert [p.id for p in made] == [p.id for p in PROBLEMS]
+    assert [p.difficulty for p in made] == [3.0, None, 9.5, 3.0]
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary == {"problems": 4, "unrated": 1, "by_level": {"03": 2, "09": 1}}
+    assert sorted(path.name for path in out.iterdir()) == ["problems.jsonl", "summary.json"]
+
+
+def test_a_real_model_is_asked_and_a_killed_call_continues(tmp_path, tiny_student, monkeypatch):
+    rating = AskConfig(name="r", model=str(tiny_student), user="Problem: {question}")
+    rating.sampling.max_new_tokens, rating.engine.batch = 4, 2
+    write_records(tmp_path / "problems.jsonl", PROBLEMS)
+    how = ComputeConfig(threads=1, progress=False)
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    whole.mkdir()
+    torn.mkdir()
+    rate_problems(rating, tmp_path, compute=how, out=whole)
+    assert (
+        json.loads((whole / "summary.json").read_text())["unrated"] == 4
+    )  # it rates nothing, being untrained
+
+    def killed(*args, **more):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("distill.rate.write_records", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rate_problems(rating, tmp_path, compute=how, out=torn)
+    assert len((torn / "rows.jsonl").read_text().splitlines()) == 4
+    monkeypatch.setattr("distill.engines.generate", killed)
+    rate_problems(rating, tmp_path, compute=how, out=torn)
+    assert (torn / "problems.jsonl").read_bytes() == (whole / "problems.jsonl").read_bytes()
+    assert pins(rating)["model"] == pins(rating, tmp_path)["model"]
+
+
+def test_rating_and_filter_are_stages_only_where_they_are_asked_for(hydra_compose, tmp_path):
+    def stages(*overrides):
+        config = build(hydra_compose("until=traces", *overrides))
+        return [str(step.stage) for step in pipeline.run(config, Store(tmp_path).artifact)]
+
+    assert stages() == ["problems", "traces"]
+    assert stages("filter=decontaminated") == ["problems", "filter", "traces"]
+    assert stages("filter=paper") == ["problems", "rate", "filter", "traces"]
+
+
+def test_benchmarks_decide_a_filter_that_looks_for_them_and_no_other(hydra_compose, tmp_path):
+    def key(*overrides):
+        config = build(hydra_compose("until=filter", *overrides))
+        return pipeline.run(config, Store(tmp_path).artifact)[-1].artifact.key
+
+    other = "evaluation=micro_validation"
+    assert key("filter=decontaminated") != key("filter=decontaminated", other)
+    assert key("filter.near_duplicates=0.8") == key("filter.near_duplicates=0.8", other)
