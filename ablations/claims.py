@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from ablations import stats
-from ablations.runs import ARM, SETTINGS
-from ablations.stats import Estimate
+from ablations import dose
+from ablations.runs import ARM
+from ablations.settings import SETTINGS
+from ablations.stats import Estimate, Shares
 from ablations.tables import KINDS, arm_shares
 
 
@@ -27,19 +28,33 @@ def structure_minus_content(
         doses: the fractions it is taken over.
 
     Raises:
-        ValueError: the runs are of several sections, or no dose has arms of both kinds.
+        ValueError: the runs are of several sections, or see `dose.structure_minus_content`.
     """
     damaged = runs[(runs["method"] != "none") & runs["corruption"].isin(KINDS)]
     damaged = damaged.assign(kind=damaged["corruption"].map(KINDS))
     if len(damaged[["benchmark", *SETTINGS]].drop_duplicates()) > 1:
         raise ValueError("the runs are of several benchmarks or settings; select one section's")
-    structure, content = (damaged[damaged["kind"] == kind] for kind in ("structure", "content"))
-    doses = [set(part["fraction"]) for part in (structure, content)]
-    shared = sorted(set.intersection(*doses))
-    if not shared:
-        raise ValueError(f"no dose has both kinds: structure {doses[0]}, content {doses[1]}")
-    means = (_mean(part, samples, shared) for part in (structure, content))
-    return stats.difference(*means), shared
+    structure, content = (
+        curves(damaged[damaged["kind"] == kind], samples) for kind in ("structure", "content")
+    )
+    return dose.structure_minus_content(structure, content)
+
+
+def curves(runs: pd.DataFrame, samples: pd.DataFrame) -> list[dict[float, Shares]]:
+    """Scores by dose, a curve an operator and variant: what `ablations.dose` takes.
+
+    Args:
+        runs: damaged arms of one section.
+        samples: of these runs.
+    """
+    variant = [name for name in ARM if name != "fraction"]
+    return [
+        {
+            float(arm["fraction"].iloc[0]): arm_shares(arm, samples)
+            for _, arm in operator.groupby("fraction")
+        }
+        for _, operator in runs.groupby(variant, dropna=False)
+    ]
 
 
 def sentence(difference: Estimate, doses: list[float]) -> str:
@@ -52,18 +67,11 @@ def sentence(difference: Estimate, doses: list[float]) -> str:
     value, low, high = (
         f"{100 * x:+.1f}" for x in (difference.value, difference.low, difference.high)
     )
+    seeds = "one training seed; the interval covers no other"
+    if difference.seeds > 1:
+        seeds = f"{difference.seeds} training seeds"
     return (
         f"At {' and '.join(f'{dose:.0%}' for dose in doses)}, damage to the structure {verdict} "
         f"damage to the content: {value} points of accuracy, 95 % interval [{low}, {high}], "
-        f"n = {difference.problems} problems."
+        f"n = {difference.problems} problems, {seeds}."
     )
-
-
-def _mean(runs: pd.DataFrame, samples: pd.DataFrame, doses: list[float]) -> pd.Series:
-    """Share of right samples by problem: mean over doses of the mean over arms."""
-    by_dose = []
-    for dose in doses:
-        arms = runs[runs["fraction"] == dose].groupby(list(ARM), dropna=False)
-        shares = [arm_shares(arm, samples) for _, arm in arms]
-        by_dose.append(pd.concat(shares, axis=1).mean(axis=1))
-    return pd.concat(by_dose, axis=1).mean(axis=1)

@@ -4,14 +4,40 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ablations.comparison import AVERAGE
+from ablations.drawing import (
+    LINES,
+    STYLES,
+    canvas,
+    errors,
+    name_rows,
+    one_section,
+    points_by_kind,
+    references,
+    scored_on,
+    section_title,
+)
+from ablations.papers import table2
+from ablations.reference import published
+from ablations.tables import KINDS, NAMES
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-STYLES = {"content": ("#0072b2", "o", "full"), "structure": ("#d55e00", "s", "none")}
-"""Kind of damage -> colour (of Okabe and Ito), marker, filling; grey tells them apart as well."""
+OPERATORS = {
+    "wrong_answers": ("#0072b2", "D"),
+    "random_digits": ("#0072b2", "o"),
+    "remove_keywords": ("#56b4e9", "^"),
+    "shuffle_steps": ("#d55e00", "s"),
+    "delete_steps": ("#e69f00", "v"),
+    "insert_steps": ("#cc79a7", "P"),
+}
+"""Operator -> colour and marker of its curve; content is filled and solid, structure open and
+dashed."""
 
-LINES = {"correct": ("-", "correct traces"), "base": ("--", "before training")}
-"""Kind of arm without damage -> dash of its line, and its name."""
+
+CHANGE = ("difference", "difference_low", "difference_high")
+"""Columns of `ablations.tables.table`: a change and its interval."""
 
 
 def structure_vs_content(arms: pd.DataFrame) -> "Figure":
@@ -23,40 +49,100 @@ def structure_vs_content(arms: pd.DataFrame) -> "Figure":
         arms: rows of one section of `ablations.tables.table`; those not run are left out.
 
     Returns:
-        One axis, an arm a row, per cent from 0 to 100.
+        One axis, an arm a row, per cent.
 
     Raises:
         ValueError: the rows are of several sections, or none of them was run.
     """
-    from matplotlib.figure import Figure
-
-    done = arms[arms["state"] == "done"]
-    titles = arms[["benchmark", "student", "training", "training_setting"]].drop_duplicates()
-    if done.empty or len(titles) > 1:
-        raise ValueError(
-            f"a figure takes one section with finished runs; got\n{titles.to_string()}"
-        )
+    done = one_section(arms)
     damaged = done[done["kind"].isin(STYLES)].iloc[::-1].reset_index(drop=True)
-    figure = Figure(figsize=(7, 1.9 + 0.4 * len(damaged)), layout="constrained")
-    axis = figure.add_subplot()
-    for kind, (dash, name) in LINES.items():
-        for _, arm in done[done["kind"] == kind].iterrows():
-            axis.axvspan(100 * arm["low"], 100 * arm["high"], color="0.5", alpha=0.2, linewidth=0)
-            axis.axvline(100 * arm["accuracy"], color="0.2", linestyle=dash, label=name)
-    for kind, (colour, marker, fill) in STYLES.items():
-        part = damaged[damaged["kind"] == kind]
-        value = 100 * part["accuracy"]
-        errors = [value - 100 * part["low"], 100 * part["high"] - value]
-        look: dict[str, Any] = {"color": colour, "marker": marker, "fillstyle": fill}
-        label = f"{kind} damaged"
-        axis.errorbar(value, part.index, xerr=errors, ls="none", capsize=3, label=label, **look)
-    axis.set_yticks(list(damaged.index), labels=list(damaged["arm"]))
-    axis.set_xlim(0, 100)
-    axis.set_ylim(-0.5, len(damaged) - 0.5)
-    problems = done["problems"].iloc[0]
-    axis.set_xlabel(
-        f"accuracy on {titles['benchmark'].iloc[0]}, %, and 95 % intervals; n = {problems:.0f}"
-    )
-    axis.set_title(f"{titles['student'].iloc[0]}, {titles['training'].iloc[0]}", loc="left")
+    figure, axis = canvas(7, 1.9 + 0.4 * len(damaged))
+    references(axis, done, upright=True)
+    points_by_kind(axis, damaged, ("accuracy", "low", "high"))
+    name_rows(axis, damaged)
+    axis.set_xlim(-2, 102)
+    axis.set_xlabel(f"accuracy, %, and 95 % intervals\n{scored_on(done)}")
+    axis.set_title(section_title(done), loc="left")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def forest(arms: pd.DataFrame) -> "Figure":
+    """Change of accuracy to correct traces by arm, with 95 % intervals, and the published change.
+
+    Args:
+        arms: rows of one section of `ablations.tables.table`; those not run say so.
+
+    Returns:
+        One axis, an arm a row in the order of the table; crosses are published: on the same
+        benchmark, or where the paper has not got it, of the average of its four.
+
+    Raises:
+        ValueError: see `structure_vs_content`.
+    """
+    done = one_section(arms)
+    shown = arms[arms["arm"] != NAMES["none"]].iloc[::-1].reset_index(drop=True)
+    figure, axis = canvas(7, 1.9 + 0.32 * len(shown))
+    axis.axvline(0, color="0.2", linewidth=1, label="correct traces")
+    points_by_kind(axis, shown, CHANGE)
+    base = shown[shown["kind"] == "base"]
+    look: dict[str, Any] = {"color": "0.3", "marker": "D", "markersize": 5, "ls": "none"}
+    errors(axis, base, (None, *CHANGE), LINES["base"][1], look)
+    theirs = table2(arms)
+    theirs = theirs[theirs["metric"] == "change"]
+    theirs = theirs[theirs["benchmark"] == done["benchmark"].iloc[0]]
+    places = theirs["row"].map({arm: place for place, arm in shown["arm"].items()})
+    axis.plot(100 * theirs["published"], places, "x", color="k", ls="none", label="published")
+    for place in shown.index[shown["state"] != "done"]:
+        at: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "ha": "right"}
+        axis.text(0.99, place, "not run", va="center", fontsize="small", **at)
+    name_rows(axis, shown)
+    axis.set_xlabel(f"change of accuracy, points, and 95 % intervals\n{scored_on(done)}")
+    axis.set_title(section_title(done), loc="left")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def dose_response(arms: pd.DataFrame) -> "Figure":
+    """Accuracy against the share damaged, a curve an operator; ours left, published right.
+
+    Args:
+        arms: rows of one section of `ablations.tables.table`; variants of an operator are left
+            out, so that ours and the published mean the same.
+
+    Returns:
+        Two axes on one scale. Curves begin at correct traces; published: average of the four
+        benchmarks, without intervals.
+
+    Raises:
+        ValueError: see `structure_vs_content`.
+    """
+    done = one_section(arms)
+    theirs = published("table2")
+    theirs = theirs[theirs["benchmark"] == AVERAGE]
+    correct = theirs[(theirs["method"] != "none") & (theirs["corruption"] == "none")]
+    figure, left = canvas(9, 4.6, columns=2)
+    right = figure.axes[1]
+    references(left, done, upright=False)
+    for number, kind in ((correct, "correct"), (theirs[theirs["method"] == "none"], "base")):
+        right.axhline(100 * number["value"].item(), color="0.2", linestyle=LINES[kind][0])
+    for operator, (colour, marker) in OPERATORS.items():
+        kind = KINDS[operator]
+        dash, fill = ("-", "full") if kind == "content" else ("--", "none")
+        look: dict[str, Any] = {"color": colour, "marker": marker, "ls": dash, "fillstyle": fill}
+        name = f"{NAMES[operator]} ({kind})"
+        mine = done[(done["kind"] == "correct") | (done["corruption"] == operator)]
+        mine = mine[~mine["arm"].str.contains(",")].sort_values("fraction")
+        if (mine["corruption"] == operator).any():
+            errors(left, mine, ("fraction", "accuracy", "low", "high"), None, look)
+        points = pd.concat([correct, theirs[theirs["corruption"] == operator]])
+        points = points.sort_values("fraction")
+        right.plot(100 * points["fraction"], 100 * points["value"], label=name, **look)
+    left.set_title(f"ours: {section_title(done)}", loc="left")
+    right.set_title("published: arXiv:2502.07374, Table 2", loc="left")
+    left.set_ylabel(f"accuracy, %\n{scored_on(done)}")
+    right.set_ylabel("accuracy, %\naverage of four benchmarks")
+    for axis in figure.axes:
+        axis.set(xlim=(-4, 104), ylim=(-2, 102), xlabel="damaged, % of the operator's units")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure

@@ -1,36 +1,57 @@
-"""The table of a study as Markdown."""
+"""The arms of a study as finished texts: one grid a section, and as Markdown."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
-from ablations.runs import SETTINGS
+from ablations import formats
+from ablations.formats import Grid
+from ablations.settings import SETTINGS
 from ablations.tables import SECTION
 
 ALWAYS = ("benchmark", "student", "training")
 """Named above every section; the rest of `SECTION` only where it differs."""
 
 HEADER = (
-    *("arm", "n", "accuracy [95 %]", "difference to correct [95 %]", "p"),
+    *("arm", "n", "accuracy [95 %]", "difference to correct [95 %]", "p", "p (Holm)"),
     *("truncated", "damaged", "traces", "tokens"),
 )
 
 NOTE = """\
-n: problems × samples a problem × runs (training and corruption seeds). Accuracy: per cent, Wilson's
-95 % interval at the effective number of trials. Difference: points, paired by problem, 95 %
-bootstrap by problem. p: exact McNemar. Damaged: share of the units in the selected traces. Traces:
-trained on. Tokens: of a response. No interval here covers another training seed, teacher corpus or
-base student."""
+n: problems × samples a problem × runs (training and corruption seeds). Accuracy: per cent, with a
+95 % interval clustered by problem. Difference: points, paired by problem. p: two-sided, exact where
+both are one run with one sample a problem; Holm: adjusted for all comparisons of the section.
+Intervals and p cover training seeds only where both sides have several runs, and never another
+teacher corpus or base student. Damaged: share of the units in the selected traces. Traces: trained
+on. Tokens: of a response."""
 """Below every table."""
 
 
 def markdown(table: pd.DataFrame) -> str:
     """The table for people: percent, each score with its n and its interval, a title a section."""
-    parts = []
+    return formats.markdown(grids(table), NOTE).rstrip("\n")
+
+
+def grids(table: pd.DataFrame) -> list[Grid]:
+    """The same as texts, for any of `formats.FORMATS`; `NOTE` belongs below.
+
+    Args:
+        table: see `ablations.tables.table`.
+    """
+    made = []
     for _, part in table.groupby(list(SECTION), sort=False, dropna=False):
         title = ", ".join(f"{name} {part[name].iloc[0]}" for name in _varying(table))
-        parts += [f"**{title}**\n", _grid(HEADER, [_line(run) for _, run in part.iterrows()]), ""]
-    return "\n".join([*parts, NOTE])
+        made.append(Grid(title, HEADER, [_line(run) for _, run in part.iterrows()]))
+    return made
+
+
+def interval(value: Any, low: Any, high: Any, sign: str = "") -> str:
+    """Shares in per cent: `43.2 [38.5, 48.1]`, with signs where `sign` is `+`; empty if NaN."""
+    if pd.isna(value):
+        return ""
+    value, low, high = (round(100 * share, 1) + 0.0 for share in (value, low, high))
+    shown = f"{value:{sign}.1f}"
+    return shown if pd.isna(low) else f"{shown} [{low:{sign}.1f}, {high:{sign}.1f}]"
 
 
 def _varying(table: pd.DataFrame) -> list[str]:
@@ -46,32 +67,19 @@ def _varying(table: pd.DataFrame) -> list[str]:
 def _line(run: pd.Series) -> list[str]:
     if run["state"] != "done":
         return [run["arm"], run["state"], *[""] * (len(HEADER) - 2)]
-    p = "" if pd.isna(run["p"]) else f"{run['p']:.2g}"
     shares = [_percent(run["truncated"]), _percent(run["damaged_share"])]
     means = ["" if pd.isna(run[name]) else f"{run[name]:.0f}" for name in ("rows", "tokens")]
     n = f"{run['problems']:.0f}×{run['samples']:.0f}×{run['runs']:.0f}"
-    scores = [_interval(run, "accuracy", ""), _interval(run, "difference", "difference_"), p]
-    return [run["arm"], n, *scores, *shares, *means]
+    change = (run["difference"], run["difference_low"], run["difference_high"])
+    scores = [interval(run["accuracy"], run["low"], run["high"]), interval(*change, "+")]
+    return [run["arm"], n, *scores, *(_p(run[name]) for name in ("p", "p_holm")), *shares, *means]
 
 
-def _interval(run: pd.Series, name: str, prefix: str) -> str:
-    if pd.isna(run[name]):
+def _p(p: Any) -> str:
+    if pd.isna(p):
         return ""
-    sign = "+" if prefix else ""
-    low, high = (format(100 * run[prefix + end], f"{sign}.1f") for end in ("low", "high"))
-    return f"{format(100 * run[name], f'{sign}.1f')} [{low}, {high}]"
+    return "<0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
-def _percent(share: float) -> str:
+def _percent(share: Any) -> str:
     return "" if pd.isna(share) else f"{100 * share:.1f} %"
-
-
-def _grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        "| "
-        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        + " |"
-        for line in lines
-    )

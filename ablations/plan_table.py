@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ablations.plan import UNRESOLVED, Planned, labels, short, unresolved
+from ablations.power_table import power_table
 from distill.config import Stage
 from distill.store import Artifact
 
@@ -21,7 +22,7 @@ MARKS = {
 
 
 def plan_table(planned: Sequence[Planned]) -> Group:
-    """The plan for a terminal: a row a cell, then a row a stage, then what stands in the way."""
+    """A row a cell, a row a stage, what stands in the way, and what differences it could show."""
     stages = "  ".join(f"{number} {stage.value}" for number, stage in enumerate(Stage, 1))
     signs = "   ".join(f"{sign} {state}" for state, (sign, _) in MARKS.items())
     legend = Text(f"{stages}\n{signs}", style="dim")
@@ -29,7 +30,7 @@ def plan_table(planned: Sequence[Planned]) -> Group:
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
     total = Text(f"{len(planned)} cells: {counts}")
     tables = _cells_table(planned), legend, _stages_table(planned)
-    return Group(*tables, total, *unresolved_reasons(planned))
+    return Group(*tables, total, *unresolved_reasons(planned), power_table(planned))
 
 
 def unresolved_reasons(planned: Sequence[Planned]) -> list[Text]:

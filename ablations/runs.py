@@ -1,18 +1,21 @@
 """`run.json` files -> frames: one row per (run, benchmark), one row per evaluated sample."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from ablations.records import launched_in, records
+from ablations.records import records
+from ablations.responses import responses
+from ablations.settings import SETTINGS, settings
 from distill.config import Stage
-from distill.store import canonical_json
-from distill.trace import digest
 
 if TYPE_CHECKING:
     from ablations.plan import Planned
+    from ablations.studies import Cell
 
 IDENTITY = {
     "cell": ("cell",),
@@ -54,10 +57,6 @@ SCORES = (
 """Columns of a benchmark's summary, see `distill.evaluate.scores`; what else is there are its
 diagnostics, each a column after these. `seconds_evaluate` is the last."""
 
-SETTINGS = ("training_setting", "evaluation_setting")
-"""Hashes of what a run was trained and scored with, besides its arm and its seeds: arms are
-compared only where these are equal. The untrained student has no `training_setting`."""
-
 ARM = ("corruption", "fraction", "mode", "unit", "scope", "steps")
 """What an arm is."""
 
@@ -82,30 +81,49 @@ def planned_runs(planned: "Iterable[Planned]") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=None if rows else _columns())
 
 
-def samples(folder: Path) -> pd.DataFrame:
+def asked_runs(cells: "Iterable[Cell]") -> pd.DataFrame:
+    """The same of cells whose identity nobody needs: `cell` is empty."""
+    rows: list[dict[str, Any]] = []
+    for cell in cells:
+        config = asdict(cell.config)
+        record = {"cell": None, "label": cell.label, "study": config["study"], "config": config}
+        scores = dict.fromkeys(cell.config.evaluation.benchmarks)
+        rows += _rows(record | {"stages": {}, "scores": scores, "commit": None}, Path(cell.label))
+    return pd.DataFrame(rows, columns=None if rows else _columns())
+
+
+def samples(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """The responses in `runs(folder)`: one row per (run, benchmark, problem, sample).
 
-    Columns: those of `samples.parquet` (see `distill.evaluate`), and of the run `cell`, `benchmark`
-    and all of `IDENTITY` and `SETTINGS` that tell arms and seeds apart.
+    Args:
+        folder: as for `runs`.
+        columns: of `ablations.responses.RESPONSES` or a diagnostic; `KEPT` come in any case. None:
+            all that there are.
+
+    Returns:
+        These columns (see `distill.evaluate`), and of the run `cell`, `benchmark` and all of
+        `IDENTITY` and `SETTINGS` that tell arms and seeds apart. A diagnostic that a benchmark has
+        not is empty in its rows.
 
     Raises:
-        ValueError: the rows are gone, or are not those that the record's score was computed from.
+        ValueError: the rows are gone, cannot be read, or are not those that the record's score was
+            computed from; names the file.
     """
-    frames = []
+    import pyarrow
+
+    tables, identities = [], []
     for path, record in records(folder):
         identity = _identity(record, path)
-        for benchmark, stage in record["scores"].items():
-            rows = pd.read_parquet(_rows_file(path, record, stage))
-            summary = stage["summary"]
-            right = int(rows["correct"].eq(True).sum())
-            if right != round(summary["accuracy"] * len(rows)) or len(rows) != _asked(summary):
-                raise ValueError(
-                    f"{path}: {right} of {len(rows)} rows of {benchmark} in {stage['path']} are "
-                    f"right, not the recorded {summary['accuracy']:.4f} of {_asked(summary)}"
-                )
-            settings = _settings(record, benchmark)
-            frames.append(rows.assign(**identity, **settings, benchmark=benchmark))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        for benchmark in record["scores"]:
+            tables.append(responses(path, record, benchmark, columns))
+            known = settings(record["config"], benchmark)
+            identities.append(identity | known | {"benchmark": benchmark})
+    if not tables:
+        return pd.DataFrame()
+    made = pyarrow.concat_tables(tables, promote_options="default").to_pandas()
+    places = np.repeat(np.arange(len(tables)), [len(rows) for rows in tables])
+    told = pd.DataFrame(identities).take(places).reset_index(drop=True)
+    return pd.concat([made.drop(columns=[c for c in told if c in made]), told], axis=1)
 
 
 def _rows(record: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
@@ -120,9 +138,9 @@ def _rows(record: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
                     f"{path} has no {', '.join(missing)} in scores.{benchmark}.summary"
                 )
             scores |= stage["summary"]
-        settings = _settings(record, benchmark)
+        known = settings(record["config"], benchmark)
         seconds = {"seconds_evaluate": stage["seconds"] if stage else None}
-        yield identity | settings | counts | {"benchmark": benchmark} | scores | seconds
+        yield identity | known | counts | {"benchmark": benchmark} | scores | seconds
 
 
 def _identity(record: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -140,34 +158,6 @@ def _at(
             raise ValueError(f"{path} has no {'.'.join(place)}; it is no record of this version")
         value = value[name]
     return value
-
-
-def _settings(record: Mapping[str, Any], benchmark: str | None) -> dict[str, str | None]:
-    """`SETTINGS` of a run."""
-    config = record["config"]
-    evaluation = config["evaluation"]
-    scored = [evaluation["benchmarks"].get(benchmark), evaluation["sampling"], config["engine"]]
-    seeded = {name: value for name, value in config["training"].items() if name != "seed"}
-    data = [config[name] for name in ("teacher", "dataset", "size", "selection")]
-    student = [config["student"], config["prompt"]]
-    trained = None
-    if config["training"]["method"] != "none":
-        trained = digest(canonical_json([*data, *student, seeded]))
-    return dict(zip(SETTINGS, (trained, digest(canonical_json([*scored, *student]))), strict=True))
-
-
-def _rows_file(path: Path, record: dict[str, Any], stage: dict[str, Any]) -> Path:
-    """Artifacts are recorded as seen from the folder that the run was launched in."""
-    file = launched_in(path, record) / stage["path"] / "samples.parquet"
-    if not file.is_file():
-        raise ValueError(
-            f"{path} was scored on {file}, which is gone; run its study again to have it made"
-        )
-    return file
-
-
-def _asked(summary: Mapping[str, Any]) -> int:
-    return summary["problems"] * summary["samples"]
 
 
 def _columns() -> list[str]:

@@ -1,136 +1,183 @@
-"""Intervals of a score and of the difference between two arms, by problem.
+"""Intervals of scores and of differences between arms, over problems and training seeds.
 
-The unit is the problem: samples and training seeds of one problem are averaged first, since they
-share its difficulty. What these intervals say is how the score would move with other problems of
-the same kind. What they do not say is how it would move with another training seed, teacher corpus
-or base student: with several seeds given, their mean is what is judged, and how much single seeds
-scatter is not in the interval.
+Problems are a sample of their kind and seeds a sample of training runs; samples of one problem
+share its difficulty and are averaged first. An arm is a frame of problems by seeds. With one seed
+nothing can be said of others: such an interval covers problems only, and `Estimate.seeds` says so.
+With several the interval covers both, see `ablations.variance`.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-DRAWS = 10_000
-"""Bootstrap draws."""
+from ablations.significance import mcnemar, same_problems, sign_flip
+from ablations.variance import bootstrap, mean_variance, t_quantile
 
-SEED = 0
-"""Of the bootstrap: the same frame gives the same interval."""
+__all__ = [
+    "Estimate",
+    "Shares",
+    "accuracy",
+    "by_problem",
+    "by_seed",
+    "contrast",
+    "difference",
+    "mcnemar",
+]
+
+Shares = pd.Series | pd.DataFrame
+"""Share of right samples: by problem, or by problem (rows) and training seed (columns)."""
 
 Z = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
 
+TINY = 1e-12
+"""Below this a difference between shares is rounding."""
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number in [-1, 1] with its 95 % interval and the number of problems behind it."""
+    """A number with its 95 % interval and what it rests on."""
 
     value: float
     low: float
     high: float
     problems: int
 
+    seeds: int = 1
+    """Training seeds of the arm with the fewest; 1: the interval does not cover seeds."""
+
+    p: float | None = None
+    """Two-sided, that the value is 0; None where nothing is compared."""
+
 
 def by_problem(rows: pd.DataFrame) -> pd.Series:
-    """Share of right samples of each problem, over all samples and seeds; undecided: not right.
+    """Share of right samples of each problem: mean over seeds of the mean over samples.
+
+    Arguments and errors are those of `by_seed`; returns values in [0, 1] by `problem_id`.
+    """
+    return by_seed(rows).mean(axis=1)
+
+
+def by_seed(rows: pd.DataFrame, seed: str = "cell") -> pd.DataFrame:
+    """Share of right samples of each problem (rows) in each training run (columns).
 
     Args:
-        rows: one row per (run, problem, sample) with `cell`, `problem_id`, `sample`, `correct`.
+        rows: one row per (run, problem, sample) of one arm, with `problem_id`, `correct` and the
+            column `seed`; an undecided sample is not right. Problems may differ in samples.
+        seed: column that tells the runs apart.
 
     Returns:
-        Indexed by `problem_id`, in [0, 1].
+        N problems by S seeds in [0, 1], sorted; index `problem_id`.
 
     Raises:
-        ValueError: a problem has more samples than another, so that a mean would not be of equals.
+        ValueError: a run was not scored on all the problems of the others.
     """
-    counts = rows.groupby("problem_id").size()
-    if counts.nunique() > 1:
-        raise ValueError(
-            f"{counts.min()} samples of problem {counts.idxmin()}, but {counts.max()} of "
-            f"{counts.idxmax()}: runs of one arm must be scored on the same problems"
-        )
     right = rows["correct"].eq(True).fillna(False).astype(float)
-    return right.groupby(rows["problem_id"]).mean()
+    shares = right.groupby([rows["problem_id"], rows[seed]]).mean().unstack()
+    if shares.isna().any(axis=None):
+        problems = shares.notna().sum()
+        raise ValueError(
+            f"{seed} {problems.idxmin()} has {problems.min()} of {len(shares)} problems: "
+            "runs of one arm must be scored on the same problems"
+        )
+    return shares
 
 
-def accuracy(shares: pd.Series) -> Estimate:
-    """Mean over problems with Wilson's interval at the effective number of trials.
+def accuracy(shares: Shares) -> Estimate:
+    """Mean over problems and seeds with Wilson's interval at the effective number of trials.
 
-    That number is what an independent trial each would need for the same standard error; with one
-    sample of each problem it is their count, and the interval is Wilson's own. It stays honest at 0
-    and 100 %, where a bootstrap has no width.
+    That number is what one independent trial each would need for the same variance, and the
+    quantile is Student's (Dean & Pagano, J. Surv. Stat. Methodol. 3, 2015). With one sample of each
+    problem and one seed it is Wilson's own. It stays honest at 0 and 100 %, where a bootstrap has
+    no width; what does not vary at all counts one trial a problem.
 
     Args:
-        shares: of right samples by problem, n >= 1 values in [0, 1].
+        shares: n >= 1 problems.
     """
-    n, mean = len(shares), float(shares.mean())
-    trials = float(n)
-    if shares.nunique() > 1:
-        trials = n * mean * (1 - mean) / float(np.mean((shares - mean) ** 2))
-    middle = (mean + Z * Z / (2 * trials)) / (1 + Z * Z / trials)
-    half = (
-        Z / (1 + Z * Z / trials) * math.sqrt(mean * (1 - mean) / trials + (Z / (2 * trials)) ** 2)
-    )
-    return Estimate(mean, max(0.0, middle - half), min(1.0, middle + half), n)
+    table = _table(shares)
+    n, mean = len(table), float(table.mean())
+    trials, quantile = float(n), Z
+    if n > 1 and _single_answers(shares) is None:
+        variance, freedom = mean_variance(table.mean(axis=1), [(table, 1.0)])
+        if variance > TINY:
+            trials, quantile = mean * (1 - mean) / variance, t_quantile(freedom)
+    square = quantile**2 / trials
+    middle = (mean + square / 2) / (1 + square)
+    half = math.sqrt(square * mean * (1 - mean) + square**2 / 4) / (1 + square)
+    return Estimate(mean, max(0.0, middle - half), min(1.0, middle + half), n, table.shape[1])
 
 
-def difference(arm: pd.Series, reference: pd.Series) -> Estimate:
-    """Mean of arm minus reference on the same problems, with a bootstrap by problem.
+def difference(arm: Shares, reference: Shares, *, pair_seeds: bool = False) -> Estimate:
+    """Mean of arm minus reference on the same problems, see `contrast`; inside [-1, 1].
 
-    The draws are of problems with both their scores, so what a problem's difficulty adds to both
-    cancels. Where the difference is the same on every problem the bootstrap has no width; then the
-    interval is what n problems could have missed, `1 - 0.025 ** (1 / n)` to both sides.
+    With one sample of each problem and one seed, p is `significance.mcnemar`.
+    """
+    made = contrast([arm, reference], [1, -1], pair_seeds=pair_seeds)
+    single = [_single_answers(shares) for shares in (arm, reference)]
+    p = made.p if single[0] is None or single[1] is None else mcnemar(single[0], single[1])
+    return replace(made, low=max(-1.0, made.low), high=min(1.0, made.high), p=p)
+
+
+def contrast(
+    arms: Sequence[Shares], weights: Sequence[float], *, pair_seeds: bool = False
+) -> Estimate:
+    """A weighted sum of arms' accuracies, paired by problem, with interval and p.
+
+    What a problem's difficulty adds to all arms cancels where the weights sum to 0. With one seed
+    an arm: bootstrap by problem, its percentiles widened from n to n - 1 (Hesterberg, Am. Stat. 69,
+    2015), and a sign-flip test; where the sum is the same on every problem, the interval is what n
+    problems could have missed, `1 - 0.025 ** (1 / n)`. With more: t interval and test, see above.
 
     Args:
-        arm: share of right samples by problem; n >= 1 problems.
-        reference: the same problems in any order.
+        arms: scored on the same n >= 1 problems; an arm of one seed adds no variance of seeds.
+        weights: one an arm; no arm twice.
+        pair_seeds: whether runs of one column belong together, so that what they share (a base
+            student) cancels. Else every run of every arm was trained for itself.
 
     Raises:
-        ValueError: the problems are not the same.
+        ValueError: the problems differ, or the columns do although `pair_seeds`.
     """
-    delta = _paired(arm, reference)
-    n = len(delta)
-    values, counts = np.unique(delta, return_counts=True)
-    if len(values) == 1:
-        missed = 1 - 0.025 ** (1 / n)
-        low, high = max(-1.0, values[0] - missed), min(1.0, values[0] + missed)
-        return Estimate(float(values[0]), float(low), float(high), n)
-    drawn = np.random.default_rng(SEED).multinomial(n, counts / n, size=DRAWS)
-    low, high = np.quantile(drawn @ values / n, [0.025, 0.975])
-    return Estimate(float(delta.mean()), float(low), float(high), n)
+    from scipy.special import stdtr
+
+    for arm in arms[1:]:
+        same_problems(arms[0], arm)
+        if pair_seeds and not _columns(arm).equals(_columns(arms[0])):
+            raise ValueError(
+                f"seeds {list(_columns(arms[0]))} and {list(_columns(arm))} are no pairs; "
+                "pair_seeds needs the same columns in every arm"
+            )
+    tables = [_table(arm.reindex(arms[0].index)) for arm in arms]
+    parts = list(zip(tables, weights, strict=True))
+    delta = np.sum([weight * table.mean(axis=1) for table, weight in parts], axis=0)
+    value, n = float(delta.mean()), len(delta)
+    seeds = min(table.shape[1] for table in tables)
+    if np.ptp(delta) < TINY:
+        missed = (1 - 0.025 ** (1 / n)) * float(np.abs(weights).sum()) / 2
+        return Estimate(value, value - missed, value + missed, n, seeds, sign_flip(delta))
+    if all(table.shape[1] == 1 for table in tables):
+        return Estimate(value, *bootstrap(delta), n, seeds, sign_flip(delta))
+    if pair_seeds:
+        parts = [(np.sum([weight * table for table, weight in parts], axis=0), 1.0)]
+    variance, freedom = mean_variance(delta, parts)
+    half, t = t_quantile(freedom) * math.sqrt(variance), abs(value) / math.sqrt(variance)
+    return Estimate(value, value - half, value + half, n, seeds, 2 * float(stdtr(freedom, -t)))
 
 
-def mcnemar(arm: pd.Series, reference: pd.Series) -> float:
-    """Exact two-sided p that neither of two runs, one sample of each problem, is the better.
-
-    The problems that one solves and the other does not are fair coin flips if so (McNemar 1947,
-    exact form).
-
-    Args:
-        arm: 0 or 1 by problem.
-        reference: 0 or 1, the same problems.
-
-    Raises:
-        ValueError: the problems differ, or a share is neither 0 nor 1.
-    """
-    delta = _paired(arm, reference)
-    if not (arm.isin([0, 1]).all() and reference.isin([0, 1]).all()):
-        raise ValueError(
-            "McNemar's test takes one sample of each problem; average several with `difference`"
-        )
-    better, worse = int((delta > 0).sum()), int((delta < 0).sum())
-    flips = better + worse
-    tail = sum(math.comb(flips, k) for k in range(min(better, worse) + 1))
-    return min(1.0, 2 * tail / 2**flips)
+def _table(shares: Shares) -> np.ndarray:
+    """N problems by S seeds."""
+    return shares.to_numpy(dtype=float).reshape(len(shares), -1)
 
 
-def _paired(arm: pd.Series, reference: pd.Series) -> np.ndarray:
-    if not arm.index.sort_values().equals(reference.index.sort_values()):
-        shared = len(arm.index.intersection(reference.index))
-        raise ValueError(
-            f"an arm was scored on {len(arm)} problems and its reference on {len(reference)}, "
-            f"{shared} of them shared; a paired difference needs the same problems"
-        )
-    return (arm - reference.reindex(arm.index)).to_numpy()
+def _columns(shares: Shares) -> pd.Index:
+    return shares.columns if isinstance(shares, pd.DataFrame) else pd.Index([0])
+
+
+def _single_answers(shares: Shares) -> pd.Series | None:
+    """One answer a problem, right or wrong; None if there are more."""
+    table = _table(shares)
+    if table.shape[1] > 1 or not np.isin(table, (0, 1)).all():
+        return None
+    return pd.Series(table[:, 0], index=shares.index)

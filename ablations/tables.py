@@ -5,7 +5,9 @@ from typing import Any
 import pandas as pd
 
 from ablations import stats
-from ablations.runs import ARM, SETTINGS
+from ablations.runs import ARM
+from ablations.settings import SETTINGS
+from ablations.significance import holm
 from ablations.stats import Estimate
 from distill.config import CORRUPTION_CHOICES
 
@@ -36,12 +38,15 @@ SECTION = ("benchmark", "student", "training", "size", "teacher", "dataset", *SE
 
 COLUMNS = (
     *SECTION,
-    *ARM,
+    *("method", *ARM),
     *("arm", "kind", "state", "problems", "samples", "runs", "accuracy", "low", "high"),
-    *("difference", "difference_low", "difference_high", "p"),
-    *("truncated", "damaged_share", "rows", "tokens"),
+    *("difference", "difference_low", "difference_high", "p", "p_holm"),
+    *("truncated", "damaged_share", "rows", "tokens", "keywords", "majority"),
 )
 """Of `table`; see there."""
+
+MEANS = ("truncated", "damaged_share", "rows", "tokens", "keywords", "majority")
+"""Columns that are means over an arm's runs."""
 
 
 def table(
@@ -59,31 +64,65 @@ def table(
             are rows with `state` "not run".
 
     Returns:
-        `SECTION`, `ARM`, and:
+        `SECTION`, `method`, `ARM`, and:
 
         arm, kind, state: its name; base, correct, content or structure; "done" or "not run".
         problems, samples, runs: n, responses a problem and run, and runs averaged (their seeds).
-        accuracy, low, high: `stats.accuracy`.
-        difference, difference_low, difference_high: `stats.difference` to `correct` of the same
+        accuracy, low, high: `stats.accuracy`; covers seeds where there are several.
+        difference, difference_low, difference_high, p: `stats.difference` to `correct` of the same
             section.
-        p: `stats.mcnemar` to `correct`; only where both are one run with one sample a problem.
+        p_holm: p adjusted for all comparisons of the section, see `significance.holm`.
         truncated: share of responses cut at the token limit.
         damaged_share: of the units in the selected traces.
         rows: traces trained on.
-        tokens: of a response, mean.
+        tokens, keywords: of a response, means.
+        majority: share of problems whose most frequent answer is right; several samples only.
     """
     asked = runs if planned is None else pd.concat([runs, planned], ignore_index=True)
     asked = asked[asked["benchmark"].notna()]
+    votes = [name for name in map(str, asked) if name.startswith("cons@")]
+    majority = asked[votes].astype(float).max(axis=1) if votes else float("nan")
+    asked = asked.assign(majority=majority)
     sections = asked[asked["method"] != "none"].drop_duplicates(list(SECTION))
     sections = pd.concat([sections, _lonely_bases(asked, sections)])
     rows = [row for _, section in sections.iterrows() for row in _section(section, asked, samples)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def arm_shares(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.Series:
-    """Share of right samples by problem, over all runs of one arm on one benchmark."""
+def in_sections(asked: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The arms that a study asks for, in the sections of recorded runs.
+
+    Records outlive the configs that they were made by, so settings are not compared: a section of
+    the runs takes the arms asked of its own training and size, whatever the student. What is asked
+    of a training and size that no run has stays as it is.
+
+    Args:
+        asked: see `ablations.runs.asked_runs`.
+        runs: see `ablations.runs.runs`.
+
+    Returns:
+        In the columns of `runs`, for `table`.
+    """
+    trained = runs[(runs["method"] != "none") & runs["benchmark"].notna()]
+    sections = trained.drop_duplicates(list(SECTION))
+    if sections.empty:
+        return asked
+    like, untrained = ["training", "size"], asked["method"] == "none"
+    arms, bases = asked[~untrained], asked[untrained]
+    run = arms.set_index(like).index.isin(sections.set_index(like).index)
+    parts = [arms[~run]]
+    for _, section in sections.iterrows():
+        mine = (arms["training"] == section["training"]) & (arms["size"] == section["size"])
+        shared = {name: section[name] for name in SECTION}
+        parts.append(arms[mine].assign(**shared))
+        parts.append(bases.assign(**shared | {"training": "none", "training_setting": None}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def arm_shares(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """Share of right samples by problem and run (`stats.by_seed`), of one arm's runs."""
     chosen = samples["cell"].isin(runs["cell"]) & samples["benchmark"].isin(runs["benchmark"])
-    return stats.by_problem(samples[chosen])
+    return stats.by_seed(samples[chosen])
 
 
 def arm_name(run: Any) -> str:
@@ -114,17 +153,20 @@ def _section(
         & ((asked["training_setting"] == section["training_setting"]) | (asked["method"] == "none"))
     ]
     alike = alike.assign(arm=[arm_name(run) for _, run in alike.iterrows()])
-    arms = sorted((part for _, part in alike.groupby("arm")), key=lambda part: _place(part.iloc[0]))
+    arms = sorted((part for _, part in alike.groupby("arm")), key=lambda part: place(part.iloc[0]))
     done = [part[part["accuracy"].notna()] for part in arms]
     shares = {
         part["arm"].iloc[0]: None if run.empty else arm_shares(run, samples)
         for part, run in zip(arms, done, strict=True)
     }
     shared = {name: section[name] for name in SECTION}
-    return [shared | _arm(part, shares) for part in arms]
+    rows = [shared | _arm(part, shares) for part in arms]
+    adjusted = holm([row.get("p", float("nan")) for row in rows])
+    return [row | {"p_holm": p} for row, p in zip(rows, adjusted, strict=True)]
 
 
-def _place(run: pd.Series) -> tuple[Any, ...]:
+def place(run: Any) -> tuple[Any, ...]:
+    """Where an arm stands among others: sorts them in the order of Table 2."""
     order = list(NAMES)
     known = order.index(run["corruption"]) if run["corruption"] in order else len(order)
     choices = CORRUPTION_CHOICES.get(run["corruption"], {})
@@ -132,27 +174,20 @@ def _place(run: pd.Series) -> tuple[Any, ...]:
     return run["method"] != "none", known, run["corruption"], variant, run["fraction"]
 
 
-def _arm(part: pd.DataFrame, shares: dict[str, pd.Series | None]) -> dict[str, Any]:
+def _arm(part: pd.DataFrame, shares: dict[str, pd.DataFrame | None]) -> dict[str, Any]:
     first, done = part.iloc[0], part[part["accuracy"].notna()]
     neutral = "base" if first["method"] == "none" else "correct"
-    row = {name: first[name] for name in (*ARM, "arm")}
+    row = {name: first[name] for name in ("method", *ARM, "arm")}
     row |= {"kind": KINDS.get(first["corruption"], neutral), "state": "not run"}
     mine, correct = shares[first["arm"]], shares.get(NAMES["none"])
     if mine is None:
         return row
-    counts = {
-        "samples": int(done["samples"].iloc[0]),
-        "runs": done["cell"].nunique(),
-        "state": "done",
-    }
-    row |= counts | _estimate("accuracy", "", stats.accuracy(mine)) | {"problems": len(mine)}
+    row |= {"samples": int(done["samples"].iloc[0]), "runs": mine.shape[1], "state": "done"}
+    row |= _estimate("accuracy", "", stats.accuracy(mine)) | {"problems": len(mine)}
     if correct is not None and first["arm"] != NAMES["none"]:
-        row |= _estimate("difference", "difference_", stats.difference(mine, correct))
-        if mine.isin([0, 1]).all() and correct.isin([0, 1]).all():
-            row["p"] = stats.mcnemar(mine, correct)
-    return row | {
-        name: done[name].mean() for name in ("truncated", "damaged_share", "rows", "tokens")
-    }
+        change = stats.difference(mine, correct)
+        row |= _estimate("difference", "difference_", change) | {"p": change.p}
+    return row | {name: done[name].astype(float).mean() for name in MEANS}
 
 
 def _estimate(name: str, prefix: str, estimate: Estimate) -> dict[str, float]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.config import PromptConfig
-from distill.prompt import prompt_ids, response
+from distill.prompt import opening, prompt_ids, response
 from distill.trace import Trace, read_traces
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def build_rows(
         elif row.trace_id in elsewhere:
             dropped["union"].append(row.trace_id)
         else:
-            _check(tokenizer, row, response(prompt, trace.thought, trace.solution))
+            asked = row.input_ids[: row.prompt_tokens]
+            _check(tokenizer, row, _text(tokenizer, prompt, asked, trace))
             rows.append(replace(row, undamaged=length))
     if not rows:
         raise ValueError(
@@ -115,12 +116,20 @@ def _encode(
     """A row of each trace; texts are tokenised 1000 at a time, apart from their prompts."""
     for start in range(0, len(traces), 1000):
         part = traces[start : start + 1000]
-        texts = [response(prompt, trace.thought, trace.solution) for trace in part]
+        prompts = [prompt_ids(tokenizer, prompt, trace.problem.question) for trace in part]
+        texts = [_text(tokenizer, prompt, ids, t) for ids, t in zip(prompts, part, strict=True)]
         answers = tokenizer(texts, add_special_tokens=False)["input_ids"]
-        for trace, answer in zip(part, answers, strict=True):
-            asked = prompt_ids(tokenizer, prompt, trace.problem.question)
+        for trace, asked, answer in zip(part, prompts, answers, strict=True):
             ids = [*asked, *answer, tokenizer.eos_token_id]
             yield Row(trace.id, ids, len(asked), len(ids))
+
+
+def _text(
+    tokenizer: "PreTrainedTokenizerBase", prompt: PromptConfig, asked: list[int], trace: Trace
+) -> str:
+    """The response, without the opening of its thought where the chat template wrote it already."""
+    text = response(prompt, trace.thought, trace.solution)
+    return text.removeprefix(opening(tokenizer, asked, prompt.thought_open))
 
 
 def _check(tokenizer: "PreTrainedTokenizerBase", row: Row, text: str) -> None:

@@ -120,3 +120,17 @@ def test_an_arm_of_another_size_is_refused(tmp_path):
     folders = artifact(tmp_path / "a", traces(5)), artifact(tmp_path / "b", traces(4))
     with pytest.raises(ValueError, match=r"5 traces .* has 4"):
         build_rows(TOKENIZER, PROMPT, *folders, [], 2048)
+
+
+def test_an_opening_that_the_chat_template_wrote_is_not_trained_on_twice(tmp_path):
+    tokenizer = micro_tokenizer.build()
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
+        "{% if add_generation_prompt %}Thought:\n{% endif %}"
+    )
+    folder = artifact(tmp_path / "a", traces(3))
+    rows, _ = build_rows(tokenizer, PROMPT, folder, folder, [], 2048)
+    for row in rows:
+        whole = tokenizer.decode(row.input_ids)
+        assert whole.count("Thought:\n") == 1
+        assert not tokenizer.decode([x for x in row.labels if x != IGNORED]).startswith("Thought")

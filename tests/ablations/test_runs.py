@@ -1,12 +1,13 @@
 """Records and sample rows as frames. Run: pytest tests/ablations/test_runs.py."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
 
-from ablations.plan import plan
-from ablations.runs import ARM, COUNTS, IDENTITY, SCORES, SETTINGS, planned_runs, runs, samples
+from ablations.responses import KEPT
+from ablations.runs import ARM, COUNTS, IDENTITY, SCORES, SETTINGS, asked_runs, runs, samples
 
 
 def rewrite(path, change):
@@ -120,6 +121,81 @@ def test_planned_cells_have_the_arms_and_settings_that_their_runs_will_have(
     make_run(["corruption=delete_steps", "training.seed=1"], [True])
     cell = studies.one(["study=smoke", "corruption=delete_steps", "training.seed=1"])
     names = ["benchmark", "training_seed", *ARM, *SETTINGS]
-    ran, planned = runs(tmp_path / "runs"), planned_runs(plan([cell]))
+    ran, planned = runs(tmp_path / "runs"), asked_runs([cell])
     assert ran[names].to_dict("records") == planned[names].to_dict("records")
     assert planned["accuracy"].isna().all()
+
+
+def collect(path, folder):
+    """Copy a record and its rows as they are kept in `analysis/results/`, and drop the artifact."""
+    record = json.loads(path.read_text())
+    rows = path.parents[3] / record["scores"]["sign_puzzle"]["path"] / "samples.parquet"
+    kept = folder / record["cell"][:16]
+    kept.mkdir(parents=True)
+    shutil.copy(path, kept / "run.json")
+    shutil.copy(rows, kept / "sign_puzzle.parquet")
+    rows.unlink()
+    return kept
+
+
+def test_rows_beside_a_collected_record_are_found_and_checked_all_the_same(make_run, tmp_path):
+    kept = collect(make_run([], [True, False]), tmp_path / "results" / "smoke")
+    assert samples(tmp_path / "results" / "smoke")["correct"].tolist() == [True, False]
+    rewrite(kept / "run.json", lambda r: r["scores"]["sign_puzzle"]["summary"].update(accuracy=1.0))
+    with pytest.raises(ValueError, match="1 of 2 rows are right"):
+        samples(tmp_path / "results" / "smoke")
+
+
+@pytest.mark.parametrize("text", [b"", b"PAR1 torn", None])
+def test_rows_that_cannot_be_read_are_an_error_that_names_the_file(text, make_run, tmp_path):
+    make_run([], [True])
+    file = next((tmp_path / "artifacts").rglob("samples.parquet"))
+    if text is None:
+        pd.DataFrame({"sample": [0]}).to_parquet(file)
+    else:
+        file.write_bytes(text)
+    with pytest.raises(ValueError, match="cannot be read") as raised:
+        samples(tmp_path / "runs")
+    assert str(file) in str(raised.value)
+
+
+def test_only_the_columns_asked_for_are_read_and_never_less_than_a_score_needs(make_run, tmp_path):
+    make_run([], [True])
+    frame = samples(tmp_path / "runs", ["tokens"])
+    assert {*KEPT, "tokens"} <= set(frame.columns)
+    assert not {"truncated", "keywords"} & set(frame.columns)
+
+
+def test_a_record_without_the_fields_that_came_later_keeps_its_settings(make_run, tmp_path):
+    path = make_run(["corruption=none"], [True])
+    (before,) = runs(tmp_path / "runs")[list(SETTINGS)].to_numpy().tolist()
+
+    def forget(record):
+        for group in ("filter", "grading", "verification"):
+            del record["config"][group]
+        for group, field in (
+            ("engine", "context"),
+            ("dataset", "max_rejected"),
+            ("teacher", "convert"),
+            ("training", "weight_decay"),
+        ):
+            del record["config"][group][field]
+        del record["config"]["evaluation"]["benchmarks"]["sign_puzzle"]["harness"]
+
+    rewrite(path, forget)
+    assert runs(tmp_path / "runs")[list(SETTINGS)].to_numpy().tolist() == [before]
+
+
+def test_a_field_that_is_not_at_its_default_is_a_setting_wherever_it_stands(studies):
+    changes = [
+        "grading.percent=true",
+        "filter.contamination=8",
+        "teacher.slip_rate=0.25",
+        "dataset.seed=1",
+        "prompt.system=Think.",
+        "engine.batch=8",
+        "evaluation.benchmarks.sign_puzzle.samples=4",
+    ]
+    cells = [studies.one(["corruption=none", *change]) for change in ([], *([c] for c in changes))]
+    seen = asked_runs(cells)[list(SETTINGS)].drop_duplicates()
+    assert len(seen) == len(cells)

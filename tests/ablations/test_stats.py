@@ -5,9 +5,12 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, bootstrap
+from scipy.stats import binomtest, bootstrap, multinomial
 
 from ablations import stats
+from ablations.dose import slope, slope_contrast, structure_minus_content
+from ablations.significance import holm, mcnemar, sign_flip
+from ablations.variance import mean_variance, seed_variance
 
 
 def series(values):
@@ -77,14 +80,27 @@ def test_arms_scored_on_other_problems_are_not_compared():
         stats.difference(series([1, 0, 1]), series([1, 0]))
 
 
+@pytest.mark.parametrize(("better", "worse", "n"), [(3, 0, 8), (5, 1, 12), (2, 2, 9), (7, 2, 20)])
+def test_mcnemar_is_exact_over_all_tables_at_the_least_favourable_discordance(better, worse, n):
+    b, c = np.meshgrid(range(n + 1), range(n + 1))
+    tables = np.stack([b, c, n - b - c], axis=-1)[b + c <= n]
+    discordant = np.maximum(tables[:, 0] + tables[:, 1], 1)
+    statistic = abs(tables[:, 0] - tables[:, 1]) / np.sqrt(discordant)
+    as_far = tables[statistic >= abs(better - worse) / np.sqrt(better + worse) - 1e-9]
+    worst = max(
+        multinomial.pmf(as_far, n, [d / 2, d / 2, 1 - d]).sum() for d in np.linspace(0.005, 1, 200)
+    )
+    arm = series([1] * better + [0] * (n - better))
+    reference = series([0] * better + [1] * worse + [0] * (n - better - worse))
+    assert mcnemar(arm, reference) == pytest.approx(worst, abs=1e-9)
+
+
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
-def test_mcnemar_is_the_exact_binomial_test_of_the_problems_that_only_one_solves(pairs):
-    arm, reference = zip(*pairs, strict=True)
-    better = sum(a and not b for a, b in pairs)
-    worse = sum(b and not a for a, b in pairs)
-    p = stats.mcnemar(series(arm), series(reference))
-    expected = binomtest(better, better + worse).pvalue if better + worse else 1.0
-    assert p == pytest.approx(expected)
+def test_mcnemar_is_symmetric_and_1_where_neither_is_ahead(pairs):
+    arm, reference = (series(side) for side in zip(*pairs, strict=True))
+    assert mcnemar(arm, reference) == mcnemar(reference, arm)
+    assert 0 < mcnemar(arm, reference) <= 1
+    assert (arm.sum() != reference.sum()) or mcnemar(arm, reference) == 1
 
 
 def test_mcnemar_refuses_shares_of_several_samples():
@@ -106,5 +122,100 @@ def test_samples_and_seeds_of_a_problem_are_averaged_and_undecided_is_not_right(
 
 def test_runs_scored_on_other_problems_are_not_one_arm():
     rows = pd.DataFrame({"cell": ["a", "a", "b"], "problem_id": ["p", "q", "p"], "correct": True})
-    with pytest.raises(ValueError, match="1 samples of problem q, but 2 of p"):
+    with pytest.raises(ValueError, match="cell b has 1 of 2 problems"):
         stats.by_problem(rows)
+
+
+def test_problems_count_alike_though_their_samples_are_of_uneven_number():
+    rows = pd.DataFrame(
+        {"cell": "a", "problem_id": ["p", "q", "q", "q"], "correct": [True, False, False, True]}
+    )
+    assert stats.by_problem(rows).mean() == pytest.approx((1 + 1 / 3) / 2)
+    assert stats.by_seed(rows).to_numpy().tolist() == [[1.0], [pytest.approx(1 / 3)]]
+
+
+def test_seeds_that_scatter_widen_an_interval_and_seeds_that_agree_do_not():
+    rng = np.random.default_rng(4)
+    share = rng.random((400, 1)) * 0.6
+    agree = pd.DataFrame(share + rng.normal(0, 0.01, (400, 5)))
+    scatter = agree + np.array([0.0, 0.1, 0.2, 0.3, 0.4])
+    widths = [e.high - e.low for e in map(stats.accuracy, (agree.iloc[:, 0], agree, scatter))]
+    assert widths[1] == pytest.approx(widths[0], rel=0.05)
+    assert widths[2] > 3 * widths[1]
+    assert [stats.accuracy(t).seeds for t in (agree.iloc[:, 0], agree)] == [1, 5]
+
+
+def test_the_variance_is_that_of_a_crossed_two_way_table():
+    rng = np.random.default_rng(5)
+    draws = [
+        rng.normal(0, 0.2, (50, 1)) + rng.normal(0, 0.1, (1, 5)) + rng.normal(0, 0.3, (50, 5))
+        for _ in range(2000)
+    ]
+    estimated = np.mean([mean_variance(t.mean(axis=1), [(t, 1.0)])[0] for t in draws])
+    assert estimated == pytest.approx(np.var([t.mean() for t in draws]), rel=0.08)
+    seeds = np.mean([seed_variance(t)[0] for t in draws])
+    assert seeds == pytest.approx(0.1**2 / 5, rel=0.08)
+
+
+def test_what_paired_seeds_share_cancels_and_seeds_without_pairs_are_refused():
+    rng = np.random.default_rng(6)
+    base = rng.random((100, 1)) * 0.5 + np.array([0.0, 0.2, 0.4])
+    arm, reference = (pd.DataFrame(base + rng.normal(0, 0.05, (100, 3))) for _ in range(2))
+    alone = stats.difference(arm, reference)
+    pairs = stats.difference(arm, reference, pair_seeds=True)
+    assert pairs.high - pairs.low < (alone.high - alone.low) / 5
+    with pytest.raises(ValueError, match="no pairs"):
+        stats.difference(arm, reference.rename(columns={0: 7}), pair_seeds=True)
+
+
+def test_the_sign_flip_test_is_that_of_flipping_each_problem_by_hand():
+    delta = np.random.default_rng(7).normal(0.3, 1, 40).round(2)
+    signs = np.random.default_rng(8).choice([-1, 1], (50_000, len(delta)))
+    expected = np.mean(abs(signs @ delta) >= abs(delta.sum()) - 1e-12)
+    assert sign_flip(delta) == pytest.approx(expected, abs=0.015)
+    assert sign_flip(np.zeros(5)) == 1
+
+
+def test_holm_is_the_textbooks_example_and_leaves_out_what_was_not_compared():
+    adjusted = holm([0.01, np.nan, 0.04, 0.03, 0.005])
+    assert adjusted[[0, 2, 3, 4]] == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert np.isnan(adjusted[1])
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        holm([1.2])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_holm_keeps_the_order_and_never_lowers_a_p(p):
+    adjusted = holm(p)
+    assert (adjusted >= np.array(p)).all() and (adjusted <= 1).all()
+    assert (np.diff(adjusted[np.argsort(p)]) >= 0).all()
+
+
+def test_a_slope_is_the_least_squares_line_of_the_mean_accuracies():
+    rng = np.random.default_rng(10)
+    doses = [0.2, 0.5, 1.0]
+    arms = [pd.DataFrame(rng.random((60, 3)) - 0.4 * dose) for dose in [0.0, *doses]]
+    estimate = slope(arms[0], dict(zip(doses, arms[1:], strict=True)))
+    line = np.polyfit([0.0, *doses], [arm.to_numpy().mean() for arm in arms], 1)
+    assert estimate.value == pytest.approx(line[0])
+    assert estimate.low < line[0] < estimate.high
+
+
+def test_the_contrast_of_slopes_is_the_difference_of_their_means():
+    rng = np.random.default_rng(11)
+    correct, *arms = (pd.DataFrame(rng.random((40, 2))) for _ in range(6))
+    structure = [{0.33: arms[0], 1.0: arms[1]}, {1.0: arms[2]}]
+    content = [{0.2: arms[3], 0.5: arms[4]}]
+    means = [np.mean([slope(correct, c).value for c in kind]) for kind in (structure, content)]
+    assert slope_contrast(correct, structure, content).value == pytest.approx(means[0] - means[1])
+
+
+def test_structure_minus_content_averages_arms_at_shared_doses_only():
+    flat = [pd.Series([value] * 10) for value in (0.2, 0.4, 0.9, 0.1)]
+    structure, content = [{0.5: flat[0]}, {0.5: flat[1]}], [{0.5: flat[2], 0.7: flat[3]}]
+    estimate, doses = structure_minus_content(structure, content)
+    assert (estimate.value, doses) == (pytest.approx(0.3 - 0.9), [0.5])
+    with pytest.raises(ValueError, match="no dose has both kinds"):
+        structure_minus_content(structure, [{0.7: flat[3]}])
+    with pytest.raises(ValueError, match="1 of structure and 0 of content"):
+        structure_minus_content(structure[:1], [])

@@ -6,11 +6,10 @@ import pytest
 
 from ablations import stats
 from ablations.claims import sentence, structure_minus_content
-from ablations.figures import structure_vs_content
 from ablations.markdown import NOTE, markdown
-from ablations.plan import plan
-from ablations.runs import planned_runs, runs, samples
-from ablations.tables import table
+from ablations.runs import asked_runs, runs, samples
+from ablations.significance import holm
+from ablations.tables import in_sections, table
 
 DEMO = {
     "training=none": 0.4,
@@ -96,7 +95,7 @@ def test_a_base_alone_is_a_section(make_run, tmp_path):
 
 def test_arms_that_were_not_run_are_rows_that_say_so(studies, make_run, tmp_path):
     make_run(["corruption=none"], [True, False])
-    planned = planned_runs(plan(studies.cells("smoke", ["training.seed=0,1"])))
+    planned = asked_runs(studies.cells("smoke", ["training.seed=0,1"]))
     arms = table(runs(tmp_path / "runs"), samples(tmp_path / "runs"), planned)
     states = dict(zip(arms["arm"], arms["state"], strict=True))
     assert states == {"base": "not run", "correct": "done", "steps shuffled 100 %": "not run"}
@@ -131,23 +130,46 @@ def test_no_number_is_printed_without_its_n_and_interval(demo):
     assert text.endswith(NOTE)
 
 
-def test_the_figure_has_an_interval_for_every_damaged_arm_and_a_line_for_each_other(demo):
-    figure = structure_vs_content(table(*demo))
-    (axis,) = figure.axes
-    assert [tick.get_text() for tick in axis.get_yticklabels()][::-1] == table(*demo)[
-        "arm"
-    ].tolist()[2:]
-    names = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert names == ["correct traces", "before training", "content damaged", "structure damaged"]
-    points = [x for container in axis.containers for x in container.lines[0].get_xdata()]
-    assert sorted(points) == sorted(100 * table(*demo)["accuracy"][2:])
+def test_p_is_adjusted_for_every_comparison_of_the_section(demo):
+    arms = table(*demo)
+    compared = arms[arms["p"].notna()]
+    assert compared["p_holm"].tolist() == pytest.approx(list(holm(compared["p"])))
+    assert (compared["p_holm"] >= compared["p"]).all() and len(compared) == 5
 
 
-def test_a_figure_of_two_sections_is_refused(make_run, tmp_path):
-    make_run(["training.epochs=1"], [True], "a")
-    make_run(["training.epochs=2"], [True], "b")
-    with pytest.raises(ValueError, match="one section"):
-        structure_vs_content(table(runs(tmp_path / "runs"), samples(tmp_path / "runs")))
+def test_an_interval_over_seeds_is_wider_than_one_that_cannot_see_them(make_run, tmp_path):
+    for seed, accuracy in enumerate((0.3, 0.6, 0.9)):
+        make_run([f"training.seed={seed}"], answers(accuracy, n=200, seed=9), f"{seed}")
+    finished, rows = runs(tmp_path / "runs"), samples(tmp_path / "runs")
+    (arm,) = table(finished, rows).to_dict("records")
+    blind = stats.accuracy(stats.by_problem(rows))
+    assert arm["high"] - arm["low"] > 2 * (blind.high - blind.low)
+
+
+def test_recorded_runs_keep_their_sections_and_gain_the_arms_that_are_missing(
+    studies, make_run, tmp_path
+):
+    overrides = ["training.epochs=2", "student=micro_clean"]
+    make_run([*overrides, "corruption=none"], [True, False], "a")
+    make_run([*overrides, "training=none"], [True, True], "b")
+    done = runs(tmp_path / "runs")
+    asked = in_sections(asked_runs(studies.cells("smoke")), done)
+    arms = table(done, samples(tmp_path / "runs"), asked)
+    assert arms["arm"].tolist() == ["base", "correct", "steps shuffled 100 %"]
+    assert arms["state"].tolist() == ["done", "done", "not run"]
+    assert set(arms["student"]) == {"micro_clean"}
+
+
+def test_what_is_asked_of_a_training_that_no_recorded_run_has_is_a_section_of_its_own(
+    studies, make_run, tmp_path
+):
+    make_run(["corruption=none"], [True, False], "a")
+    done = runs(tmp_path / "runs")
+    cells = studies.cells("smoke", ["training=micro_lora"])
+    arms = table(done, samples(tmp_path / "runs"), in_sections(asked_runs(cells), done))
+    states = arms.groupby(["training", "arm"])["state"].first().to_dict()
+    assert states[("micro_sft", "correct")] == "done"
+    assert states[("micro_lora", "correct")] == "not run"
 
 
 def test_the_claim_is_the_mean_over_arms_paired_by_problem(demo):

@@ -1,0 +1,151 @@
+"""Our arms beside published numbers: what is ours, what is theirs, and what neither has."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ablations.reference import published
+
+COMPARISON = (
+    *("student", "training", "size", "row", "benchmark", "metric", "state"),
+    *("ours", "low", "high", "n", "published", "difference", "verified", "note"),
+)
+"""Columns of every table here, one row per (section, row, benchmark, metric).
+
+student, training, size: what the arms of a section of ours share, as far as it is no part of `row`.
+row: as the paper names it; rows of theirs that we have not run and rows of ours that they have not
+    are both there.
+state: "done" or "not run", of ours.
+ours, low, high, n: with its 95 % interval (accuracies and changes only), and problems × samples a
+    problem × runs; `accuracy`, `majority` and `change` are shares of 1.
+published, verified, note: see `ablations.reference.published`.
+difference: ours minus published.
+"""
+
+AVERAGED = ("math500", "aime24", "amc23", "olympiadbench")
+"""Benchmarks of the averages in arXiv:2502.07374."""
+
+AVERAGE = "average_recomputed"
+"""The mean over `AVERAGED`, ours and theirs; `average` is the one that is printed."""
+
+STANDS_IN = "of the average of the four; the paper has no such benchmark"
+"""Note of a published change beside ours on a benchmark that the paper has not."""
+
+KEY = ["row", "benchmark", "metric"]
+"""What tells the numbers of a section apart."""
+
+
+def beside(
+    table: str,
+    arms: pd.DataFrame,
+    row: Callable[[Any], str],
+    shared: Sequence[str],
+    metrics: Sequence[str] = ("accuracy",),
+    order: Callable[[Any], Any] | None = None,
+) -> pd.DataFrame:
+    """Ours | published | difference, in the columns of `COMPARISON`.
+
+    Args:
+        table: a name of `ablations.reference.published`.
+        arms: see `ablations.tables.table`.
+        row: names the row of an arm and of a published number alike; by it they are matched.
+        shared: columns of `arms` that part them into sections; each stands beside all that is
+            published.
+        metrics: of ours.
+        order: key by which rows are sorted; None: as published, then what only we have.
+
+    Raises:
+        ValueError: two arms claim one place in the table.
+    """
+    theirs = published(table)
+    theirs = theirs.assign(row=[row(number) for _, number in theirs.iterrows()])
+    arms = arms.assign(row=[row(arm) for _, arm in arms.iterrows()])
+    ordered = pd.concat([theirs, arms]).drop_duplicates("row")
+    rows = [one["row"] for _, one in ordered.iterrows()]
+    if order:
+        rows = [one["row"] for one in sorted((one for _, one in ordered.iterrows()), key=order)]
+    if "change" in metrics:
+        theirs = pd.concat([theirs, _changes(theirs)], ignore_index=True)
+    parts = []
+    sections = arms.groupby(list(shared), sort=False) if shared else [((), arms)]
+    for values, section in sections if len(arms) else [((None,) * len(shared), arms)]:
+        ours = _ours(section, metrics)
+        told: dict[str, Any] = dict(zip(shared, values, strict=True))
+        both = _matched(ours, theirs).assign(**told)
+        parts.append(_sorted(both, "row", rows))
+    return pd.concat(parts, ignore_index=True).reindex(columns=list(COMPARISON))
+
+
+def _matched(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    """Every number of either; a change without its like is set against that of the average."""
+    numbers = theirs[[*KEY, "value", "verified", "note"]].rename(columns={"value": "published"})
+    lonely = ours["metric"].eq("change") & ~ours["benchmark"].isin(numbers["benchmark"])
+    average = numbers[numbers["metric"].eq("change") & numbers["benchmark"].eq(AVERAGE)]
+    stand_ins = [
+        average.assign(benchmark=name, note=STANDS_IN)
+        for name in ours["benchmark"][lonely].unique()
+    ]
+    both = pd.concat([numbers, *stand_ins]).merge(ours, on=KEY, how="outer", sort=False)
+    both = _sorted(both, "benchmark", [*ours["benchmark"], *numbers["benchmark"]])
+    return both.assign(
+        state=both["state"].fillna("not run"), difference=both["ours"] - both["published"]
+    )
+
+
+def _sorted(frame: pd.DataFrame, column: str, order: Sequence[str]) -> pd.DataFrame:
+    places = {name: place for place, name in enumerate(dict.fromkeys(order))}
+    return frame.sort_values(column, key=lambda names: names.map(places), kind="stable")
+
+
+def _ours(arms: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
+    """One row per (row, benchmark, metric) of one section."""
+    numbers = [_number(arm, metric) for _, arm in arms.iterrows() for metric in metrics]
+    columns = [*KEY, "state", "ours", "low", "high", "n"]
+    found = pd.DataFrame(numbers, columns=columns).drop_duplicates()
+    done = found[found["state"] == "done"]
+    same = done.duplicated(KEY, keep=False)
+    if same.any():
+        raise ValueError(
+            "several arms for one place of the table; give fewer runs:\n"
+            + done[same].to_string(index=False)
+        )
+    left = found[found["state"] != "done"].drop_duplicates(KEY)
+    left = left[~left.set_index(KEY).index.isin(done.set_index(KEY).index)]
+    return pd.concat([done, left, _averages(done)], ignore_index=True)
+
+
+def _number(arm: pd.Series, metric: str) -> dict[str, Any]:
+    made = {"row": arm["row"], "benchmark": arm["benchmark"], "metric": metric}
+    if arm["state"] != "done":
+        return made | {"state": arm["state"]}
+    n = f"{arm['problems']:.0f}×{arm['samples']:.0f}×{arm['runs']:.0f}"
+    value = arm.get("difference" if metric == "change" else metric)
+    made |= {"state": "done", "ours": value, "n": n}
+    if metric == "change":
+        return made | {"low": arm["difference_low"], "high": arm["difference_high"]}
+    return made | ({"low": arm["low"], "high": arm["high"]} if metric == "accuracy" else {})
+
+
+def _averages(done: pd.DataFrame) -> pd.DataFrame:
+    """Means over `AVERAGED` where all were run; their problems differ, so variances add up."""
+    four = done[done["benchmark"].isin(AVERAGED) & done["metric"].isin(("accuracy", "change"))]
+    rows = []
+    for (row, metric), part in four.groupby(["row", "metric"], sort=False):
+        if len(part) < len(AVERAGED) or part["ours"].isna().any():
+            continue
+        mean = part["ours"].mean()
+        low, high = (
+            ((part["ours"] - part[end]) ** 2).sum() ** 0.5 / len(part) for end in ("low", "high")
+        )
+        made = {"row": row, "benchmark": AVERAGE, "metric": metric, "state": "done", "ours": mean}
+        rows.append(made | {"low": mean - low, "high": mean + high, "n": " + ".join(part["n"])})
+    return pd.DataFrame(rows, columns=done.columns)
+
+
+def _changes(theirs: pd.DataFrame) -> pd.DataFrame:
+    """Published accuracies minus those of correct traces; not of the printed average."""
+    rows = theirs[theirs["metric"].eq("accuracy") & theirs["benchmark"].ne("average")]
+    correct = rows[rows["row"] == "correct"].set_index("benchmark")["value"]
+    change = rows["value"] - rows["benchmark"].map(correct)
+    return rows.assign(metric="change", value=change)[rows["row"] != "correct"]

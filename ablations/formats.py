@@ -1,0 +1,98 @@
+"""Tables as text: Markdown, LaTeX (booktabs) and HTML."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One table of finished texts."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    """As long as the header each; the first column names the row."""
+
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    **{sign: "\\" + sign for sign in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "×": r"$\times$",
+    "†": r"\textsuperscript{$\dagger$}",
+    "*": r"\textsuperscript{*}",
+    "[": "{[}",
+    "]": "{]}",
+}
+"""Sign -> how LaTeX prints it; a bracket after a line's end would be read as its argument."""
+
+
+def markdown(grids: Sequence[Grid], note: str) -> str:
+    """Pipe tables with their titles in bold, the note below."""
+    parts = [f"**{grid.title}**\n\n{_pipes(grid)}\n" for grid in grids]
+    return "\n".join([*parts, note, ""])
+
+
+def latex(grids: Sequence[Grid], note: str) -> str:
+    r"""A `table` environment each, to be `\input`; the note below the last."""
+    parts = ["% needs \\usepackage{booktabs} and \\usepackage{graphicx}; made, not written by hand"]
+    for grid in grids:
+        parts += [
+            r"\begin{table}[ht]\centering",
+            rf"\caption{{{_latex(grid.title)}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            rf"\begin{{tabular}}{{l{'r' * (len(grid.header) - 1)}}}",
+            r"\toprule",
+            _latex_line(grid.header),
+            r"\midrule",
+            *map(_latex_line, grid.rows),
+            r"\bottomrule",
+            r"\end{tabular}}",
+            r"\end{table}",
+        ]
+    return "\n".join([*parts, rf"\par\noindent{{\footnotesize {_latex(note)}\par}}", ""])
+
+
+def html(grids: Sequence[Grid], note: str) -> str:
+    """A `figure` with a table and its caption each, without style; the note in a paragraph."""
+    parts = []
+    for grid in grids:
+        head = "".join(f'<th scope="col">{escape(text)}</th>' for text in grid.header)
+        body = "\n".join(f"<tr>{_html_line(row)}</tr>" for row in grid.rows)
+        parts.append(
+            f'<figure class="table"><table>\n<caption>{escape(grid.title)}</caption>\n'
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></figure>"
+        )
+    return "\n".join([*parts, f'<p class="note">{escape(note)}</p>', ""])
+
+
+FORMATS: dict[str, Callable[[Sequence[Grid], str], str]] = {
+    "md": markdown,
+    "latex": latex,
+    "html": html,
+}
+"""Name of a format on the command line -> its function."""
+
+
+def _pipes(grid: Grid) -> str:
+    widths = [max(map(len, column)) for column in zip(grid.header, *grid.rows, strict=True)]
+    lines = [grid.header, ["-" * width for width in widths], *grid.rows]
+    return "\n".join(
+        "| " + " | ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    )
+
+
+def _latex_line(row: Sequence[str]) -> str:
+    return " & ".join(map(_latex, row)) + r" \\"
+
+
+def _latex(text: str) -> str:
+    return "".join(LATEX.get(sign, sign) for sign in text)
+
+
+def _html_line(row: Sequence[str]) -> str:
+    name, *values = map(escape, row)
+    return f'<th scope="row">{name}</th>' + "".join(f"<td>{value}</td>" for value in values)

@@ -1,0 +1,154 @@
+"""The power of a planned study for a terminal: what it could show, and what more would buy."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from ablations.power import POWER, Assumptions, Design, detectable
+from ablations.runs import ARM, planned_runs
+
+if TYPE_CHECKING:
+    from ablations.plan import Planned
+
+SIZES = {
+    "aime24": 30,
+    "aime25": 30,
+    "amc23": 40,
+    "gpqa_diamond": 198,
+    "gsm8k": 1319,
+    "humaneval": 164,
+    "math500": 500,
+    "olympiadbench": 674,
+}
+"""Problems of a data set that is scored whole, before it was ever read."""
+
+MORE_SAMPLES = 16
+MORE_SEEDS = (3, 5)
+"""What the table asks for in place of the design's own."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Arms of one section that are compared with its correct arm by the same design."""
+
+    section: str
+    """Benchmark, student and training."""
+
+    trained: bool
+    """Whether the arms were trained, or are the base, which no seed can move."""
+
+    arms: int
+    """How many."""
+
+    design: Design | None
+    """None: no correct arm to compare with, or nobody knows yet how many problems there are."""
+
+    greedy: bool
+    """Whether answers are not drawn at random, so that more samples would be the same ones."""
+
+
+def comparisons(planned: Sequence["Planned"]) -> list[Comparison]:
+    """Every arm of a study against the correct arm of its section, those of equal design together.
+
+    Seeds are the runs of an arm; the untrained student is an arm of every section scored like it.
+    """
+    cells = planned_runs(planned)
+    cells = cells[cells["benchmark"].notna()]
+    if cells.empty:
+        return []
+    configs = {one.key: one.cell.config for one in planned}
+    found: Counter[tuple[str, bool, Design | None, bool]] = Counter()
+    trained = cells[cells["method"] != "none"]
+    for (benchmark, scored, _), section in trained.groupby(
+        ["benchmark", "evaluation_setting", "training_setting"]
+    ):
+        first = section.iloc[0]
+        name = f"{benchmark}, {first['student']}, {first['training']}"
+        evaluation = configs[first["cell"]].evaluation
+        asked = evaluation.benchmarks[str(benchmark)]
+        greedy = (asked.sampling or evaluation.sampling).temperature == 0
+        problems = asked.dataset.problems or SIZES.get(asked.dataset.name)
+        samples = 1 if greedy else asked.samples
+        arms = section.groupby(list(ARM), dropna=False)["cell"].nunique()
+        undamaged = arms.index.get_level_values("corruption") == "none"
+        correct = int(arms[undamaged].sum())
+        bases = cells[(cells["method"] == "none") & (cells["evaluation_setting"] == scored)]
+        compared = [(True, int(seeds)) for seeds in arms[~undamaged]]
+        for is_trained, seeds in [*compared, *([(False, 1)] if len(bases) else [])]:
+            design = Design(problems, samples, (seeds, correct)) if problems and correct else None
+            found[name, is_trained, design, greedy] += 1
+    return [
+        Comparison(name, is_trained, arms, design, greedy)
+        for (name, is_trained, design, greedy), arms in found.items()
+    ]
+
+
+def power_table(planned: Sequence["Planned"], assumed: Assumptions | None = None) -> Group:
+    """What differences to the correct arm a study could show, in points, and what more would buy.
+
+    Args:
+        planned: its cells.
+        assumed: variances; default: those of a study without any result, which are printed.
+    """
+    assumed = assumed or Assumptions()
+    rows = comparisons(planned)
+    tables = [
+        _table(section, [row for row in rows if row.section == section], assumed)
+        for section in dict.fromkeys(row.section for row in rows)
+    ]
+    notes = Text(
+        f"Points of accuracy found with {POWER:.0%} power at two-sided 5 %, one comparison at a "
+        "time. These runs: with their seeds as they fell. The recipes: with any other seeds, which "
+        "one seed cannot test. Assumed: "
+        f"accuracy {assumed.accuracy:.0%}, correlation of answers to a problem "
+        f"{assumed.correlation:.2f}, arms differ by problem by {100 * assumed.interaction_sd:.0f} "
+        f"points (sd), training seeds by {100 * assumed.seed_sd:.1f} (sd).",
+        style="dim",
+    )
+    if any(row.greedy for row in rows):
+        notes.append(" Greedy answers do not vary: more samples buy nothing.")
+    title = Text("\nSmallest difference to correct traces that the study could show", style="bold")
+    return Group(title, *tables, notes) if rows else Group()
+
+
+def _table(section: str, rows: Sequence[Comparison], assumed: Assumptions) -> Table:
+    design = rows[0].design
+    size = f": {design.problems} problems × {design.samples}" if design else ""
+    table = Table(header_style="bold", title=section + size, title_justify="left", box=SIMPLE)
+    table.add_column("compared")
+    more = *(f"{seeds}\nseeds" for seeds in MORE_SEEDS), f"{MORE_SAMPLES}\nsamples"
+    for name in ("arms", "seeds", "these\nruns", "the\nrecipes", *more):
+        table.add_column(name, justify="right")
+    for row in rows:
+        name = "damaged" if row.trained else "the base"
+        table.add_row(name, str(row.arms), *_cells(row, assumed))
+    return table
+
+
+def _cells(row: Comparison, assumed: Assumptions) -> Iterator[str]:
+    design = row.design
+    if design is None:
+        yield from ["?"] * (4 + len(MORE_SEEDS))
+        return
+    fixed = replace(assumed, seed_sd=0.0)
+    one_seed = max(design.seeds) == 1
+    yield " to ".join(str(seeds) for seeds in dict.fromkeys(design.seeds))
+    yield _points(detectable(design, fixed))
+    yield "" if one_seed else _points(detectable(design, assumed))
+    for seeds in MORE_SEEDS:
+        more = replace(design, seeds=(seeds if row.trained else 1, seeds))
+        enough = design.seeds[1] >= seeds and design.seeds[0] >= more.seeds[0]
+        yield "" if enough else _points(detectable(more, assumed))
+    more = replace(design, samples=MORE_SAMPLES)
+    pointless = row.greedy or design.samples >= MORE_SAMPLES
+    yield "" if pointless else _points(detectable(more, fixed if one_seed else assumed))
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f}" if share < 1 else "> 100"

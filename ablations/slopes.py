@@ -1,0 +1,100 @@
+"""How much accuracy each kind of damage costs by dose: frame of runs -> frame of slopes."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from ablations import dose
+from ablations.claims import curves
+from ablations.formats import Grid
+from ablations.markdown import interval
+from ablations.runs import ARM
+from ablations.settings import SETTINGS
+from ablations.tables import KINDS, SECTION, arm_name, arm_shares, place
+from ablations.wording import points, verdict
+
+CONTRAST = "structure minus content"
+"""Name of the row that sets the kinds against each other."""
+
+COLUMNS = (*SECTION, "operator", "kind", "doses", "value", "low", "high", "problems", "seeds", "p")
+"""Of `slopes`; see there."""
+
+
+def slopes(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """One row per section and damaging operator, and `CONTRAST` where both kinds were run.
+
+    Args:
+        runs: see `ablations.runs.runs`.
+        samples: of these runs.
+
+    Returns:
+        `SECTION` and:
+
+        operator, kind: as in a table, without the dose; content, structure or `CONTRAST`.
+        doses: the fractions run, rising.
+        value, low, high, p: `dose.slope`, or `dose.slope_contrast` of all operators; shares of 1
+            from no damage to all units damaged, negative where damage costs.
+        problems, seeds: behind it, see `stats.Estimate`.
+
+        Sections without an arm on correct traces have no row.
+    """
+    trained = runs[(runs["method"] != "none") & runs["accuracy"].notna()]
+    sections = trained.groupby(["benchmark", *SETTINGS], sort=False)
+    rows = [row for _, section in sections for row in _section(section, samples)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def slopes_grid(slopes: pd.DataFrame, title: str) -> Grid:
+    """The slopes of one section as texts, in points of accuracy."""
+    rows = [
+        [
+            row["operator"],
+            row["kind"],
+            ", ".join(f"{share:.0%}" for share in row["doses"]),
+            interval(row["value"], row["low"], row["high"], "+"),
+            f"{row['problems']}, {row['seeds']}",
+        ]
+        for _, row in slopes.iterrows()
+    ]
+    header = ("operator", "kind", "doses", "points from no to full damage [95 %]")
+    return Grid(title, (*header, "problems, seeds"), rows)
+
+
+def slopes_sentence(slopes: pd.DataFrame) -> str:
+    """What `CONTRAST` of one section says, or why there is none."""
+    found = slopes[slopes["operator"] == CONTRAST]
+    if found.empty:
+        return "Operators of one kind only: structure and content cannot be compared."
+    row = found.iloc[0]
+    costs = verdict(row, "costs more than", "cannot be told apart from", "costs less than")
+    return (
+        f"Along the lines from no damage to full, damage to the structure {costs} damage to the "
+        f"content: {points(row)}."
+    )
+
+
+def _section(section: pd.DataFrame, samples: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    undamaged = section[section["corruption"] == "none"]
+    if undamaged.empty:
+        return
+    shared = {name: undamaged[name].iloc[0] for name in SECTION}
+    correct = arm_shares(undamaged, samples)
+    damaged = section[section["corruption"].isin(KINDS)]
+    kinds: dict[str, list[dose.Curve]] = {"content": [], "structure": []}
+    variant = [name for name in ARM if name != "fraction"]
+    groups = [part for _, part in damaged.groupby(variant, dropna=False)]
+    for part in sorted(groups, key=lambda part: place(part.iloc[0])):
+        curve = curves(part, samples)[0]
+        first = part.iloc[0]
+        kind = KINDS[first["corruption"]]
+        kinds[kind].append(curve)
+        name = arm_name(first).replace(f" {100 * first['fraction']:g} %", "")
+        found = {"operator": name, "kind": kind, "doses": sorted(curve)}
+        yield shared | found | asdict(dose.slope(correct, curve))
+    if all(kinds.values()):
+        doses = sorted({share for curve in kinds["structure"] + kinds["content"] for share in curve})
+        found = {"operator": CONTRAST, "kind": CONTRAST, "doses": doses}
+        contrast = dose.slope_contrast(correct, kinds["structure"], kinds["content"])
+        yield shared | found | asdict(contrast)

@@ -1,0 +1,87 @@
+"""What `python -m ablations table` prints."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from ablations import formats
+from ablations.markdown import NOTE, grids
+from ablations.paper_grids import paper_grids
+from ablations.papers import PAPERS
+from ablations.responses import GRADED
+from ablations.runs import asked_runs, runs, samples
+from ablations.studies import Studies
+from ablations.tables import in_sections, table
+
+CSV = "csv"
+"""The format that is numbers, not texts: shares of 1 instead of per cent."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which table, and of which runs."""
+
+    name: str
+    """A paper's table (`PAPERS`), or a study: the table of its arms."""
+
+    study: str | None = None
+    """Paper's tables: the study whose arms stand beside it; None: the one that runs its arms."""
+
+    overrides: Sequence[str] = ()
+    """Of the study, as on the command line."""
+
+    folder: Path | None = None
+    """Recorded runs, such as `analysis/results/table2`; None: those of the study in `runs/`."""
+
+    arms_only: bool = False
+    """Paper's tables: only the arms of the study."""
+
+
+def tabulate(asked: Request, form: str) -> str:
+    """The table as text.
+
+    A paper's table is followed by the arms behind it, except in `csv`, which is one frame.
+
+    Args:
+        asked: see there.
+        form: `csv` or one of `formats.FORMATS`.
+
+    Raises:
+        FileNotFoundError: there is no such folder; of a paper's table only where it was named.
+        ValueError: no such table or study; names the choices.
+    """
+    paper, study = PAPERS.get(asked.name, (None, asked.name))
+    study = asked.study or study
+    if study is None and (asked.folder or asked.overrides):
+        raise ValueError(
+            f"no study runs the arms of {asked.name}; name one by --study: "
+            f"{', '.join(Studies().names())}"
+        )
+    arms = _arms(asked, study, may_be_missing=paper is not None)
+    if paper is None or asked.arms_only:
+        return arms.to_csv(index=False) if form == CSV else formats.FORMATS[form](grids(arms), NOTE)
+    comparison = paper(arms)
+    if form == CSV:
+        return comparison.to_csv(index=False)
+    title = (paper.__doc__ or asked.name).partition("\n")[0].rstrip(".")
+    parts = [formats.FORMATS[form](*paper_grids(comparison, title))]
+    if (arms["state"] == "done").any():
+        parts.append(formats.FORMATS[form](grids(arms), NOTE))
+    return "\n".join(parts)
+
+
+def _arms(asked: Request, study: str | None, *, may_be_missing: bool) -> pd.DataFrame:
+    """The arms that the study asks for, done or not; none without a study."""
+    cells = Studies().cells(study, asked.overrides) if study else []
+    planned = asked_runs(cells)
+    if asked.folder:
+        done = runs(asked.folder)
+        return table(done, samples(asked.folder, GRADED), in_sections(planned, done))
+    if not cells:
+        return table(planned, pd.DataFrame())
+    folder = Path(cells[0].config.runs) / cells[0].config.study.name
+    if may_be_missing and not folder.is_dir():
+        return table(planned, pd.DataFrame())
+    return table(runs(folder), samples(folder, GRADED), planned)

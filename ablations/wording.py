@@ -1,0 +1,31 @@
+"""An estimate in words that claim no more than its interval does."""
+
+from typing import Any
+
+
+def verdict(estimate: Any, below: str, between: str, above: str) -> str:
+    """The word for where the interval lies: all below 0, with 0 in it, or all above.
+
+    Args:
+        estimate: has `low` and `high`; a `stats.Estimate`, or a row with its fields.
+        below: said where `high` < 0.
+        between: said where 0 is inside.
+        above: said where `low` > 0.
+    """
+    if estimate.high < 0:
+        return below
+    return above if estimate.low > 0 else between
+
+
+def points(estimate: Any) -> str:
+    """`-3.2 points, 95 % interval [-5.1, -1.3], n = 400 problems, 3 training seeds`.
+
+    Args:
+        estimate: has `value`, `low`, `high` (shares of 1), `problems` and `seeds`.
+    """
+    shares = (estimate.value, estimate.low, estimate.high)
+    value, low, high = (f"{round(100 * share, 1) + 0.0:+.1f}" for share in shares)
+    seeds = "one training seed; the interval covers no other"
+    if estimate.seeds > 1:
+        seeds = f"{estimate.seeds} training seeds"
+    return f"{value} points, 95 % interval [{low}, {high}], n = {estimate.problems} problems, {seeds}"
