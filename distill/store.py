@@ -140,6 +140,8 @@ class Store:
         _write_whole(partial / RECIPE, json.dumps(record, indent=1, sort_keys=True))
         os.rename(partial, artifact.path)
         _flush(artifact.path.parent)
+        if "summary.json" in record["files"]:
+            self.say(f"  {_counts(artifact.summary())}")
 
 
 def identify(stage: Callable[..., None], *identity: Any) -> dict[str, Any]:
@@ -268,6 +270,12 @@ def _as_paths(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(_as_paths(item) for item in value)
     return value
+
+
+def _counts(summary: dict[str, Any]) -> str:
+    """What a stage counted, in words; what it found none of is left out."""
+    counts = {n: v for n, v in summary.items() if isinstance(v, int) and v}
+    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in counts.items())
 
 
 def _stable(value: Any) -> bool:
