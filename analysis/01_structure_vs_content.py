@@ -3,23 +3,36 @@
 #
 # Li et al. (arXiv:2502.07374) damage the traces that a student is fine-tuned on, and find that
 # wrong answers, random digits and missing keywords cost little, but shuffled and deleted steps
-# cost much. Here is the question in the embedded world: the same problems, the same recipe, the
-# same dose, other damage.
+# cost much. Here is the question in the embedded world: the same problems, the same recipe, other
+# damage.
 #
-# `python -m distill study=demo` makes the runs that this reads. `STUDY` names another study.
+# The runs are those of `python -m distill study=table2` in this checkout, or else the recorded
+# ones in `analysis/results/`. The environment variable `STUDY` names another study, such as
+# `demo`.
 
 # %%
 import os
 from pathlib import Path
 
+from IPython.display import SVG, Markdown, display
+
+from ablations import formats
 from ablations.claims import sentence, structure_minus_content
-from ablations.figures import structure_vs_content
-from ablations.markdown import markdown
+from ablations.drawing import save
+from ablations.figures import dose_response, forest
+from ablations.folders import study_folder
+from ablations.markdown import NOTE, grids
+from ablations.responses import GRADED
 from ablations.runs import runs, samples
-from ablations.tables import table
+from ablations.slopes import CONTRAST, slopes, slopes_grid, slopes_sentence
+from ablations.tables import KINDS, SECTION, table
 
 checkout = Path(__file__).parents[1] if "__file__" in globals() else Path("..")
-study = checkout / "runs" / os.environ.get("STUDY", "demo")
+figures = checkout / "analysis" / "figures"
+figures.mkdir(exist_ok=True)
+study = study_folder(checkout, os.environ.get("STUDY", "table2"))
+finished, answers = runs(study), samples(study, GRADED)
+print(f"{len(finished)} runs in {study.relative_to(checkout)}")
 
 # %% [markdown]
 # ## The arms
@@ -29,30 +42,67 @@ study = checkout / "runs" / os.environ.get("STUDY", "demo")
 # same problems.
 
 # %%
-finished, answers = runs(study), samples(study)
 arms = table(finished, answers)
-print(markdown(arms))
+Markdown(formats.markdown(grids(arms), NOTE))
 
 # %% [markdown]
-# ## The figure
+# ## What each arm changes
 #
-# Lines with bands: the student before training, and after correct traces. Filled circles: the
-# content was damaged. Open squares: the structure was.
+# A figure a student. Filled circles: the content was damaged. Open squares: the structure was.
+# Crosses: published, of students and benchmarks far from ours.
 
 # %%
-figure = structure_vs_content(arms)
-folder = checkout / "analysis" / "figures"
-folder.mkdir(exist_ok=True)
-figure.savefig(folder / "01_structure_vs_content.png", dpi=150)
-figure
+sections = [part for _, part in arms.groupby(list(SECTION), sort=False, dropna=False)]
+sections = [part for part in sections if (part["method"] != "none").any()]
+for part in sections:
+    drawn = figures / f"01_forest_{part['student'].iloc[0]}_{part['benchmark'].iloc[0]}.svg"
+    save(forest(part), drawn)
+    display(SVG(drawn.read_text()))
+
+# %% [markdown]
+# ## What each dose costs
+
+# %%
+for part in sections:
+    drawn = figures / f"01_dose_{part['student'].iloc[0]}_{part['benchmark'].iloc[0]}.svg"
+    save(dose_response(part), drawn)
+    display(SVG(drawn.read_text()))
+
+# %% [markdown]
+# ## The slopes
+#
+# A line is fitted through each operator's doses and the arm on correct traces; the slope is what
+# full damage costs along it. Every arm counts, whatever doses its operator was run at. Last, the
+# mean slope of the operators on structure minus that of those on content.
+
+# %%
+lines = slopes(finished, answers)
+by_student = list(lines.groupby(["student", "benchmark"], sort=False))
+Markdown(formats.markdown([slopes_grid(part, ", ".join(key)) for key, part in by_student], ""))
+
+# %% [markdown]
+# ## At equal doses only
+#
+# Arms of one kind are averaged at each dose that both kinds have, then subtracted problem by
+# problem. A dose is a share of an operator's own units, so equal doses are not equal amounts of
+# text: see `05_what_damage_does.py`.
+
+# %%
+for (student, benchmark), part in finished.groupby(["student", "benchmark"], sort=False):
+    damaged = part.assign(kind=part["corruption"].map(KINDS))
+    doses = [set(kind["fraction"]) for _, kind in damaged.groupby("kind")]
+    if len(doses) == len(set(KINDS.values())) and set.intersection(*doses):
+        print(f"{student}, {benchmark}: {sentence(*structure_minus_content(part, answers))}")
 
 # %% [markdown]
 # ## The answer
-#
-# Arms of one kind are averaged at each dose that both kinds have, then subtracted problem by
-# problem. The interval is over problems; one base student and one training seed are behind it, so
-# it does not say how the answer would move with others.
 
 # %%
-difference, doses = structure_minus_content(finished, answers)
-print(sentence(difference, doses))
+found = lines[lines["operator"] == CONTRAST]
+for (student, benchmark), part in by_student:
+    print(f"{student}, {benchmark}: {slopes_sentence(part)}")
+print(
+    f"Damage to the structure costs more than damage to the content for "
+    f"{(found['high'] < 0).sum()} of {len(found)} students, and less for "
+    f"{(found['low'] > 0).sum()}."
+)

@@ -36,8 +36,11 @@ class Verdict:
 
 def pins() -> dict[str, Any]:
     """What decides verdicts from outside the configuration."""
+    from distill import code_tests
+
     libraries = ("math-verify", "latex2sympy2_extended", "sympy")
-    return {"version": VERSION} | {name: version(name) for name in libraries}
+    mine = {"version": VERSION, "code_tests": code_tests.VERSION}
+    return mine | {name: version(name) for name in libraries}
 
 
 def grade(

@@ -1,0 +1,74 @@
+# %% [markdown]
+# # How many traces does a student need?
+#
+# Li et al. (arXiv:2502.07374, Figure 2) find that a few thousand long traces are enough, and that
+# more add little. Here the embedded student is trained on correct traces of growing number, each
+# set inside the next.
+#
+# The runs are those of `python -m distill study=size` in this checkout, or else the recorded ones
+# in `analysis/results/`; whatever sizes are there are read.
+
+# %%
+from pathlib import Path
+
+from IPython.display import SVG, Markdown, display
+
+from ablations import formats
+from ablations.drawing import save
+from ablations.folders import study_folder
+from ablations.markdown import NOTE, grids
+from ablations.paper_figures import data_size
+from ablations.responses import GRADED
+from ablations.runs import runs, samples
+from ablations.scaling import SERIES, gains, gains_grid, gains_sentence, slowing
+from ablations.studies import Studies
+from ablations.tables import table
+
+checkout = Path(__file__).parents[1] if "__file__" in globals() else Path("..")
+figures = checkout / "analysis" / "figures"
+figures.mkdir(exist_ok=True)
+study = study_folder(checkout, "size")
+finished, answers = runs(study), samples(study, GRADED)
+trained = finished[(finished["method"] != "none") & (finished["corruption"] == "none")]
+asked = {cell.config.size.traces for cell in Studies().cells("size")}
+missing = ", ".join(f"{size:,}" for size in sorted(asked - set(trained["size"])))
+print(f"{len(finished)} runs in {study.relative_to(checkout)}; sizes not run: {missing or 'none'}")
+
+# %% [markdown]
+# ## The scores
+
+# %%
+arms = table(finished, answers)
+Markdown(formats.markdown(grids(arms), NOTE))
+
+# %% [markdown]
+# ## The figure
+#
+# Published points are of a student far larger than ours, on the average of four benchmarks: they
+# show the shape, not the height.
+
+# %%
+drawn = figures / "02_dataset_size.svg"
+save(data_size(arms), drawn)
+display(SVG(drawn.read_text()))
+
+# %% [markdown]
+# ## What each step buys
+#
+# Both students of a step answered the same problems, so that gains are paired. The first step is
+# from the student before training.
+
+# %%
+steps, change = gains(finished, answers), slowing(finished, answers)
+series = list(steps.groupby(list(SERIES), sort=False))
+titles = [f"{part['student'].iloc[0]}, {part['training'].iloc[0]}" for _, part in series]
+titled = zip(series, titles, strict=True)
+Markdown(formats.markdown([gains_grid(part, title) for (_, part), title in titled], ""))
+
+# %% [markdown]
+# ## The answer
+
+# %%
+for (_, part), title in zip(series, titles, strict=True):
+    own = change.merge(part[list(SERIES)].drop_duplicates(), on=list(SERIES))
+    print(f"{title}: {gains_sentence(part, own)}")

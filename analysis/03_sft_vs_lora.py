@@ -1,0 +1,89 @@
+# %% [markdown]
+# # Does an adapter learn what full fine-tuning learns?
+#
+# Li et al. (arXiv:2502.07374, Table 1) find that LoRA reaches the scores of full fine-tuning, and
+# take from it that the structure of long traces is learned with few parameters. Here both methods
+# train the embedded student on the same traces, undamaged and damaged.
+#
+# The runs are those of `python -m distill study=sft_vs_lora` in this checkout, or else the
+# recorded ones in `analysis/results/`.
+
+# %%
+from pathlib import Path
+
+from IPython.display import SVG, Markdown, display
+
+from ablations import formats
+from ablations.comparison import AVERAGED
+from ablations.drawing import save
+from ablations.folders import study_folder
+from ablations.markdown import NOTE, grids
+from ablations.methods import (
+    ALIKE,
+    lora_minus_sft,
+    methods_figure,
+    methods_grid,
+    methods_sentence,
+)
+from ablations.reference import published
+from ablations.responses import GRADED
+from ablations.runs import asked_runs, runs, samples
+from ablations.studies import Studies
+from ablations.tables import in_sections, table
+
+checkout = Path(__file__).parents[1] if "__file__" in globals() else Path("..")
+figures = checkout / "analysis" / "figures"
+figures.mkdir(exist_ok=True)
+study = study_folder(checkout, "sft_vs_lora")
+finished, answers = runs(study), samples(study, GRADED)
+print(f"{len(finished)} runs in {study.relative_to(checkout)}")
+
+# %% [markdown]
+# ## The scores
+#
+# Arms that the study asks for and that were not run say so.
+
+# %%
+asked = in_sections(asked_runs(Studies().cells("sft_vs_lora")), finished)
+Markdown(formats.markdown(grids(table(finished, answers, asked)), NOTE))
+
+# %% [markdown]
+# ## Arm by arm
+#
+# Differences are paired by problem. `extra damage` is what a damage changes with LoRA beyond what
+# it changes with full fine-tuning: below zero, LoRA suffers more.
+
+# %%
+arms = lora_minus_sft(finished, answers)
+alike = [part for _, part in arms.groupby(list(ALIKE), sort=False)]
+titles = [f"{part['student'].iloc[0]}, {part['size'].iloc[0]:,.0f} traces" for part in alike]
+titled = zip(alike, titles, strict=True)
+Markdown(formats.markdown([methods_grid(part, title) for part, title in titled], ""))
+
+# %%
+for part, title in zip(alike, titles, strict=True):
+    drawn = figures / f"03_sft_vs_lora_{title.replace(', ', '_').replace(' ', '_')}.svg"
+    save(methods_figure(part), drawn)
+    display(SVG(drawn.read_text()))
+
+# %% [markdown]
+# ## What was published
+
+# %%
+theirs = published("table1")
+theirs = theirs[theirs["benchmark"].isin(AVERAGED) & theirs["method"].isin(("sft", "lora"))]
+scores = theirs.pivot_table(index=["size", "benchmark"], columns="method", values="value")
+scores = 100 * scores.assign(difference=scores["lora"] - scores["sft"])
+average = scores["difference"].groupby("size").mean()
+scores.style.format("{:.1f}")
+
+# %% [markdown]
+# ## The answer
+
+# %%
+published_gaps = ", ".join(f"{gap:+.1f} at {size:,.0f} traces" for size, gap in average.items())
+print(f"Published, points, average of four, one run a method: LoRA minus full {published_gaps}.")
+for part, title in zip(alike, titles, strict=True):
+    print(f"{title}: {methods_sentence(part)}")
+if not alike:
+    print("No arm was trained by both methods: python -m distill study=sft_vs_lora makes them.")

@@ -1,0 +1,126 @@
+# %% [markdown]
+# # Which of the published differences could have been shown at all?
+#
+# Table 2 of Li et al. (arXiv:2502.07374) sets damaged arms against correct traces by one greedy
+# answer a problem of one training run each. This notebook asks what such a design can show, and
+# reads the outputs that the authors left in their repository (NovaSky-AI/SkyThought, branch
+# `corrupt`) again: with an interval, a paired test, and an eye on what was truncated.
+#
+# The first part needs nothing but the published numbers. The second is skipped, saying so, where
+# the outputs are not in `../shared/data` beside the checkout.
+
+# %%
+from pathlib import Path
+
+from IPython.display import SVG, Markdown, display
+
+from ablations import formats
+from ablations.comparison import AVERAGE
+from ablations.detectability import published_changes
+from ablations.detectability_shown import changes_figure, changes_grid, changes_sentence
+from ablations.drawing import save
+from ablations.imports import Request, import_file, text
+from ablations.reference import title
+from ablations.reread import pairs, pairs_grid, reread_sentence, truncation, truncation_grid
+from ablations.runs import samples
+
+checkout = Path(__file__).parents[1] if "__file__" in globals() else Path("..")
+figures = checkout / "analysis" / "figures"
+figures.mkdir(exist_ok=True)
+
+# %% [markdown]
+# ## The headline
+#
+# Students of wrong answers are said to lose little. How likely was a difference of that size to be
+# found, had it been real?
+
+# %%
+changes = published_changes()
+average = changes["benchmark"] == AVERAGE
+headline = changes[average & changes["row"].str.startswith("wrong answers")].iloc[0]
+beside = changes[~average & (changes["row"] == headline["row"])]
+by_benchmark = ", ".join(
+    f"{title(row['benchmark'])} {100 * row['change']:+.1f} (power {row['power']:.0%})"
+    for _, row in beside.iterrows()
+)
+print(
+    f"Wrong answers change the average by {100 * headline['change']:+.1f} points. Differences "
+    f"below {100 * headline['detectable']:.1f} points would often go unseen between these runs, "
+    f"and below {100 * headline['detectable_recipes']:.1f} between the recipes. By benchmark: "
+    f"{by_benchmark}."
+)
+
+# %% [markdown]
+# ## Every arm
+#
+# Detectable: the smallest true difference that is found in most studies of this design, between
+# these runs as their seeds fell, and between the recipes, whose other seeds scatter as
+# `ablations.power.Assumptions` says. Least p: of the exact paired test, had the answers fallen as
+# favourably to the difference as the two scores allow; raw outputs can only raise it.
+
+# %%
+tables = changes.groupby("benchmark", sort=False)
+Markdown(formats.markdown([changes_grid(part, title(name)) for name, part in tables], ""))
+
+# %%
+drawn = figures / "04_published_changes.svg"
+save(changes_figure(changes[average]), drawn)
+display(SVG(drawn.read_text()))
+
+# %% [markdown]
+# ## The authors' outputs, graded again
+
+# %%
+outputs = checkout.parent / "shared" / "data" / "traces" / "skythought_ablation_outputs.jsonl"
+if not outputs.is_file():
+    print(f"Skipped: there is no {outputs.name} in ../shared/data/traces.")
+
+# %%
+columns = {
+    "question": "question",
+    "answer": "gold_answer",
+    "response": "pre+reasoning+mid+solution+post",
+    "verdict": "correct",
+    "truncated": "truncated",
+}
+imported = Request(
+    outputs,
+    run="@run",
+    benchmark="@benchmark",
+    columns=columns,
+    prompt="sky_t1",
+    study="skythought",
+    runs=checkout / "build" / "imported",
+)
+verdicts = import_file(imported) if outputs.is_file() else None
+answers = samples(imported.runs / imported.study) if outputs.is_file() else None
+display(Markdown(text(verdicts))) if verdicts is not None else None
+
+# %% [markdown]
+# ## Arms against each other
+#
+# All arms answered the same problems, so that each pair has an exact paired test.
+
+# %%
+if answers is not None:
+    apart, cut = pairs(answers), truncation(answers)
+    display(Markdown(formats.markdown([pairs_grid(apart, "Pairs of arms")], "")))
+
+# %% [markdown]
+# ## What truncation does
+#
+# A response that reaches the token limit has no answer and counts as wrong. Greedy decoding of
+# long thoughts can run in circles, and arms differ in how often it does: then a score compares
+# endings, not reasoning.
+
+# %%
+if answers is not None:
+    display(Markdown(formats.markdown([truncation_grid(cut, "Truncated responses")], "")))
+
+# %% [markdown]
+# ## The answer
+
+# %%
+print(changes_sentence(changes))
+if answers is not None:
+    print(f"In the authors' own outputs: {reread_sentence(apart, cut)}")
