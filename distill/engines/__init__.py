@@ -1,15 +1,20 @@
-"""What runs a model to generate: a module each, with `LIBRARIES` and a function `generate`."""
+"""What runs a model to generate: a module each, with `LIBRARIES`, `generate` and `free`."""
 
 import importlib
-from collections.abc import Collection, Iterator, Sequence
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
 
-from distill.config import ComputeConfig, EngineConfig, SamplingConfig
+from distill.config import Api, ComputeConfig, EngineConfig, SamplingConfig
 from distill.hub import Model
 from distill.store import version
+
+Prompt = list[int] | list[dict[str, str]]
+"""Token ids; or, for an engine that `wants_messages`, messages with `role` and `content`."""
 
 
 @dataclass(frozen=True)
@@ -17,22 +22,26 @@ class Completion:
     """What a model wrote after a prompt."""
 
     ids: list[int]
-    """Token ids, without the end token."""
+    """Token ids, without the end token; empty where a server does not give them."""
 
     text: str
     """The same as text, special tokens written out."""
 
     finish_reason: Literal["stop", "length"]
-    """`length` where it was cut at `sampling.max_new_tokens`."""
+    """`length` where it was cut at `sampling.max_new_tokens`, or at the end of what the engine can
+    hold (`engine.context`, or the server's)."""
 
     tokens: int
     """Tokens generated, the end token counted."""
+
+    reasoning: str | None = None
+    """The thought, where a chat server gives it apart; `text` is then what follows it."""
 
 
 def generate(
     engine: EngineConfig,
     model: Model,
-    prompts: Sequence[list[int]],
+    prompts: Sequence[Prompt],
     seeds: Sequence[int],
     sampling: SamplingConfig,
     *,
@@ -41,13 +50,15 @@ def generate(
 ) -> Iterator[tuple[int, Completion]]:
     """Complete prompts; what is owed and how far it got is the caller's to keep.
 
-    An engine makes the same completions whether it is asked for all or for the rest: it may give
+    k samples of a problem are its prompt k times, each with a seed of its own. An engine may give
     prompts again that are done, where they were generated side by side with one that is owed.
+    A prompt that an engine cannot complete (a server's content filter) stays owed; all others are
+    generated before the error.
 
     Args:
-        engine: which, and its number format and batch.
+        engine: which, and its number format.
         model: weights and tokenizer.
-        prompts: token ids, not text, so that every engine sees the same.
+        prompts: token ids, not text, so that every engine sees the same; or messages.
         seeds: of each prompt's own stream of draws; read if `sampling.temperature` > 0.
         sampling: how tokens are drawn.
         done: indices of prompts whose completions the caller has.
@@ -57,12 +68,27 @@ def generate(
         Index of the prompt, and its completion, as they get ready.
 
     Raises:
-        ValueError: there is no such engine.
+        ValueError: there is no such engine, or a prompt does not fit into it.
+        ModuleNotFoundError: the engine's package is not installed.
+        RuntimeError: the engine stopped, or prompts are left that it could not complete.
     """
     if len(seeds) != len(prompts):
         raise ValueError(f"{len(prompts)} prompts need as many seeds, got {len(seeds)}")
     module = _module(engine.name)
     return module.generate(engine, model, prompts, seeds, sampling, done=done, compute=compute)
+
+
+def wants_messages(engine: EngineConfig) -> bool:
+    """Whether prompts are messages, which the engine renders itself, and not token ids."""
+    return engine.name == "openai" and engine.api is Api.chat
+
+
+def free() -> None:
+    """Give back the memory of every model that an engine keeps for its next call."""
+    for name in _names():
+        module = sys.modules.get(f"{__name__}.{name}")
+        if module:
+            module.free()
 
 
 def pins(engine: EngineConfig) -> dict[str, str | None]:
@@ -71,7 +97,28 @@ def pins(engine: EngineConfig) -> dict[str, str | None]:
 
 
 def _module(name: str) -> ModuleType:
-    known = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
-    if name not in known:
-        raise ValueError(f"engine.name must be one of {', '.join(known)}; got {name!r}")
-    return importlib.import_module(f"distill.engines.{name}")
+    if name not in _names():
+        raise ValueError(f"engine.name must be one of {', '.join(_names())}; got {name!r}")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def _names() -> list[str]:
+    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+
+
+def raise_failed(failed: Mapping[int, str], asked: int) -> None:
+    """Say how many prompts were not completed, and why.
+
+    Args:
+        failed: index of a prompt -> why.
+        asked: how many there were in all.
+
+    Raises:
+        RuntimeError: there is one.
+    """
+    if failed:
+        reasons = "; ".join(f"{n} × {why}" for why, n in Counter(failed.values()).most_common(3))
+        raise RuntimeError(
+            f"{len(failed)} of {asked} prompts could not be completed and stay owed, the first of "
+            f"them number {min(failed)}: {reasons}"
+        )
