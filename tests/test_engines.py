@@ -191,3 +191,12 @@ def test_pins_name_the_versions_that_are_installed():
 
     pins = engines.pins(EngineConfig())
     assert pins["torch"] == version("torch") and pins["transformers"] == version("transformers")
+
+
+def test_a_freed_engine_keeps_no_model_and_loads_it_again(llama):
+    asked = (EXACT, llama, [[5, 6]], [0], SamplingConfig(max_new_tokens=3))
+    before = list(engines.generate(*asked, compute=COMPUTE))
+    assert engine._loaded
+    engines.free()
+    assert not engine._loaded
+    assert list(engines.generate(*asked, compute=COMPUTE)) == before

@@ -65,6 +65,11 @@ def generate(
             bar.update(len(chunk))
 
 
+def free() -> None:
+    """Drop the model in memory."""
+    _loaded.clear()
+
+
 def _load(model: hub.Model, engine: EngineConfig, device: str) -> Any:
     """The network, kept from the last call if nothing about it changed.
 

@@ -1,0 +1,242 @@
+"""Outputs made elsewhere become runs: graded by our grader, the first verdict kept beside ours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ablations import foreign, formats
+from ablations.foreign import Foreign
+from ablations.formats import Grid
+from ablations.markdown import interval
+from ablations.studies import Studies
+from distill import evaluate, grading
+from distill.cells import RUN, commit
+from distill.config import BenchmarkConfig, ComputeConfig, Config, DatasetConfig, StudyConfig
+from distill.keywords import count_keywords
+from distill.prompt import parse_foreign
+from distill.store import canonical_json, content_hash, write_json
+from distill.trace import Problem
+
+THEIRS = "their_correct"
+"""Column of the sample rows and of a score's summary: the verdict that came with the response."""
+
+KINDS = ("math", "choice", "countdown", "sign_puzzle")
+"""Kinds of problems that can be graded by question and answer alone."""
+
+NOTE = (
+    "Per cent right, with our 95 % interval clustered by problem. only ours, only theirs: "
+    "responses that one grader calls right and the other does not; undecided: by ours."
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which file, and how it is read."""
+
+    file: Path
+    run: str
+    """Name of the run, or `@COLUMN`."""
+
+    benchmark: str
+    """The same."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """See `foreign.read`."""
+
+    form: str = "json_lines"
+    kind: str = "math"
+    prompt: str = "plain"
+    """In `conf/prompt/`: where a thought begins and ends."""
+
+    study: str = "imported"
+    runs: Path = Path("runs")
+    overrides: Sequence[str] = ()
+    """How its students were trained, as for `python -m distill`; nothing: not at all."""
+
+
+def import_file(asked: Request, compute: ComputeConfig | None = None) -> pd.DataFrame:
+    """Write `run.json` and the sample rows of every run in the file; grade them anew.
+
+    The folder is `<runs>/<study>/<16 digits>`, its key the hash of the file, how it was read, and
+    the grader. What is unusable is named in `<runs>/<study>/rejected.jsonl`. Counts of tokens and
+    truncated responses are empty unless the file has them.
+
+    Args:
+        asked: see there.
+        compute: workers of the grader.
+
+    Returns:
+        One row per (run, benchmark): `run`, `benchmark`, `problems`, `samples`; shares `ours`,
+        `low`, `high`, `theirs` (NaN without verdicts); counts of responses `both` (right by both),
+        `only_ours`, `only_theirs`, `undecided`; and `folder`.
+
+    Raises:
+        ValueError: see `foreign.read`; an unknown kind; a benchmark's name that is no file name; or
+            problems with unequal numbers of samples.
+    """
+    if asked.kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {asked.kind!r}")
+    if asked.prompt not in (known := _prompts()):
+        raise ValueError(f"no prompt {asked.prompt!r}; known: {', '.join(known)}")
+    setting = ("training=none", "tracking=none", f"prompt={asked.prompt}", *asked.overrides)
+    config = Studies().one(setting).config
+    out = asked.runs / asked.study
+    out.mkdir(parents=True, exist_ok=True)
+    read = foreign.read(asked.file, asked.form, asked.run, asked.benchmark, asked.columns, out)
+    groups: dict[str, dict[str, list[Foreign]]] = {}
+    for row in read:
+        groups.setdefault(row.run, {}).setdefault(row.benchmark, []).append(row)
+    graded = _graded(read, asked.kind, config, compute or config.compute)
+    compared = []
+    for run, benchmarks in groups.items():
+        tables = {name: [graded[id(row)] for row in rows] for name, rows in benchmarks.items()}
+        folder = _write(asked, config, run, tables)
+        compared += [_compare(run, name, rows, folder) for name, rows in tables.items()]
+    return pd.DataFrame(compared)
+
+
+def text(compared: pd.DataFrame) -> str:
+    """What `import_file` returns, as a Markdown table."""
+    header = ("run", "benchmark", "n", "ours [95 %]", "theirs", "difference", "only ours")
+    rows = []
+    for _, row in compared.iterrows():
+        theirs = pd.notna(row["theirs"])
+        rows.append(
+            (
+                row["run"],
+                row["benchmark"],
+                f"{row['problems']}×{row['samples']}",
+                interval(row["ours"], row["low"], row["high"]),
+                f"{100 * row['theirs']:.1f}" if theirs else "",
+                f"{100 * (row['ours'] - row['theirs']):+.1f}" if theirs else "",
+                *(str(row[name]) for name in ("only_ours", "only_theirs", "undecided")),
+            )
+        )
+    grid = Grid("Ours and theirs", (*header, "only theirs", "undecided"), rows)
+    return formats.markdown([grid], NOTE)
+
+
+def _prompts() -> list[str]:
+    from distill.store import CHECKOUT
+
+    return sorted(path.stem for path in (CHECKOUT / "conf" / "prompt").glob("*.yaml"))
+
+
+def _graded(
+    read: Sequence[Foreign], kind: str, config: Config, compute: ComputeConfig
+) -> dict[int, dict[str, Any]]:
+    """Rows as `evaluate` writes them, by the identity of what they were read from."""
+    parsed = [parse_foreign(config.prompt, row.response) for row in read]
+    problems = [Problem.of(row.question, row.answer, kind, row.benchmark) for row in read]
+    closed = [(p, part.solution) for p, part in zip(problems, parsed, strict=True) if part.closed]
+    verdicts = iter(grading.grade_all(closed, config.grading, compute))
+    unclosed = grading.Verdict(False, None, "the thought never closed")
+    seen: dict[tuple[str, ...], int] = {}
+    graded = {}
+    for row, problem, part in zip(read, problems, parsed, strict=True):
+        verdict = next(verdicts) if part.closed else unclosed
+        place = (row.run, row.benchmark, problem.id)
+        seen[place] = seen.get(place, -1) + 1
+        graded[id(row)] = {
+            "problem_id": problem.id,
+            "sample": seen[place],
+            "question": row.question,
+            "answer": row.answer,
+            "response": row.response,
+            "thought_closed": part.closed,
+            "extracted": verdict.answer,
+            "correct": verdict.correct,
+            "why": verdict.why,
+            "tokens": row.tokens,
+            "truncated": row.truncated,
+            "keywords": count_keywords(row.response),
+            THEIRS: None if row.verdict is None else float(row.verdict),
+        }
+    return graded
+
+
+def _write(
+    asked: Request, config: Config, run: str, tables: Mapping[str, list[dict[str, Any]]]
+) -> Path:
+    """The record and the rows of one run; returns its folder."""
+    if nameless := [name for name in tables if "/" in name]:
+        raise ValueError(f"benchmark {nameless[0]!r} cannot name a file; choose by --benchmark")
+    origin = {
+        "file": asked.file.name,
+        "sha256": content_hash(asked.file),
+        "format": asked.form,
+        "columns": dict(asked.columns),
+        "kind": asked.kind,
+    }
+    how = {"prompt": asdict(config.prompt), "overrides": list(asked.overrides)}
+    key = sha256(canonical_json([run, origin, how, grading.pins()]).encode()).hexdigest()
+    summaries = {name: _summary(rows, f"{run}, {name}") for name, rows in tables.items()}
+    benchmarks = {
+        name: BenchmarkConfig(DatasetConfig(name=name), samples=summary["samples"])
+        for name, summary in summaries.items()
+    }
+    config = replace(
+        config,
+        student=replace(config.student, name=run, model=run),
+        evaluation=replace(config.evaluation, name="imported", benchmarks=benchmarks),
+        study=StudyConfig(asked.study),
+        runs=asked.runs.as_posix(),
+    )
+    folder = asked.runs / asked.study / key[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in tables.items():
+        evaluate.write_samples(folder / f"{name}.parquet", rows)
+    made: dict[str, Any] = {"key": key, "path": "", "seconds": None, "how": {}, "versions": {}}
+    record = {
+        "cell": key,
+        "label": run,
+        "study": asdict(config.study),
+        "config": asdict(config),
+        "stages": {},
+        "scores": {name: made | {"summary": summary} for name, summary in summaries.items()},
+        "commit": commit(),
+        "imported": origin,
+    }
+    write_json(folder / RUN, record)
+    return folder
+
+
+def _summary(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """As `evaluate.scores`; what the file does not tell is None."""
+    counts = pd.Series([row["problem_id"] for row in rows]).value_counts()
+    if counts.nunique() > 1:
+        uneven = counts.idxmax()
+        question = next(row["question"] for row in rows if row["problem_id"] == uneven)
+        raise ValueError(
+            f"{name}: {counts.max()} responses to {question[:60]!r}, {counts.min()} to others; "
+            "every problem needs as many"
+        )
+    untold = [k for k in ("tokens", "truncated") if any(row[k] is None for row in rows)]
+    zeros = dict.fromkeys(untold, 0)
+    return evaluate.scores([dict(row) | zeros for row in rows]) | dict.fromkeys(untold)
+
+
+def _compare(
+    run: str, benchmark: str, rows: Sequence[Mapping[str, Any]], folder: Path
+) -> dict[str, Any]:
+    scored = _summary(rows, run)
+    pairs = [(row["correct"], row[THEIRS]) for row in rows if row[THEIRS] is not None]
+    return {
+        "run": run,
+        "benchmark": benchmark,
+        "problems": scored["problems"],
+        "samples": scored["samples"],
+        "ours": scored["accuracy"],
+        "low": scored["low"],
+        "high": scored["high"],
+        "theirs": scored[THEIRS],
+        "both": sum(ours is True and theirs == 1 for ours, theirs in pairs),
+        "only_ours": sum(ours is True and theirs == 0 for ours, theirs in pairs),
+        "only_theirs": sum(ours is not True and theirs == 1 for ours, theirs in pairs),
+        "undecided": sum(row["correct"] is None for row in rows),
+        "folder": folder.as_posix(),
+    }

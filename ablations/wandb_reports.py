@@ -1,0 +1,203 @@
+"""W&B: a study as a report and as a sweep, and its runs read back into the frames of `runs`."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ablations.report_text import SECTIONS, Study
+from ablations.runs import SCORES, frame
+from ablations.studies import Studies
+from distill.config import Stage
+
+if TYPE_CHECKING:
+    from wandb_workspaces.reports.v2 import Report
+
+COMMAND = "set -f; exec python -m distill hydra.mode=RUN tracking.mode=online ${0#cell=}"
+"""What `wandb agent` has a shell run: the overrides of a cell come as one parameter."""
+
+
+def wandb_runs(path: str, study: str | None = None) -> pd.DataFrame:
+    """The finished cells of a W&B project in the columns of `ablations.runs.runs`.
+
+    Args:
+        path: `entity/project`.
+        study: only this group's; None: all.
+
+    Raises:
+        ValueError: W&B has no such project, or a run lacks what `distill.tracking` writes; names
+            it.
+    """
+    return frame(_records(path, study))
+
+
+def _records(path: str, study: str | None) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """What a `run.json` holds, of every cell; of a cell that was tracked twice, the last time."""
+    import wandb
+
+    wanted = {"jobType": "cell", "state": "finished"} | ({"group": study} if study else {})
+    cells: dict[str, tuple[Path, dict[str, Any]]] = {}
+    for run in wandb.Api().runs(path, wanted, lazy=False):
+        place = Path(path, run.id)
+        record = _record(dict(run.summary_metrics), place)
+        cells[record["cell"]] = (place, record)
+    yield from cells.values()
+
+
+def _record(summary: Mapping[str, Any], place: Path) -> dict[str, Any]:
+    missing = [name for name in ("cell", "label", "config") if name not in summary]
+    if missing:
+        raise ValueError(f"W&B run {place} has no {', '.join(missing)}; no run of this program")
+    config = json.loads(summary["config"])
+    benchmarks = config["evaluation"]["benchmarks"]
+    scores = {name: _below(summary, f"{name}/") for name in benchmarks}
+    stages = {s.value: _below(summary, f"stages/{s.value}/") for s in Stage}
+    return {
+        "cell": summary["cell"],
+        "label": summary["label"],
+        "study": config["study"],
+        "commit": summary.get("commit"),
+        "config": config,
+        "stages": {
+            name: {"summary": told, "seconds": summary[f"seconds/{name}"]}
+            for name, told in stages.items()
+            if f"seconds/{name}" in summary
+        },
+        "scores": {
+            name: {
+                "summary": dict.fromkeys(SCORES) | told,  # W&B keeps no empty values
+                "seconds": summary.get(f"seconds/evaluate/{name}"),
+            }
+            for name, told in scores.items()
+            if "accuracy" in told
+        },
+    }
+
+
+def _below(summary: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {name[len(prefix) :]: v for name, v in summary.items() if name.startswith(prefix)}
+
+
+def report(
+    study: str,
+    overrides: Sequence[str] = (),
+    folder: Path | None = None,
+    entity: str | None = None,
+    project: str | None = None,
+) -> "Report":
+    """A study as a W&B report: our numbers as text, W&B's own panels where they show the runs.
+
+    Args:
+        study: a file in `conf/study/`.
+        overrides: as on the command line.
+        folder: recorded runs; None: the study's in `runs/`.
+        entity: W&B user or team; None: as `tracking.entity`, and at last the login's own.
+        project: None: as `tracking.project`.
+
+    Raises:
+        ValueError: no such study, or a record is broken; see `ablations.runs`.
+    """
+    from wandb_workspaces.reports import v2 as wr
+
+    told = Study.read(study, overrides, folder)
+    tracking = told.cells[0].config.tracking
+    place: dict[str, Any] = {
+        "entity": entity or tracking.entity or "",
+        "project": project or tracking.project,
+    }
+    runset = wr.Runset(**place, name=study, filters=f"Group = '{study}'")
+    panels = _panels(told.benchmarks)
+    blocks: list[Any] = []
+    for title, text in SECTIONS.items():
+        blocks += [wr.H1(title), wr.MarkdownBlock(text(told))]
+        if title in panels:
+            blocks.append(wr.PanelGrid(runsets=[runset], panels=panels[title]))
+    return wr.Report(
+        **place,
+        title=f"Study {study}",
+        description=told.cells[0].config.study.hypothesis,
+        blocks=blocks,
+        width="fluid",
+    )
+
+
+def _panels(benchmarks: Sequence[str]) -> dict[str, list[Any]]:
+    """Title of a section -> panels that W&B draws from the runs themselves."""
+    from wandb_workspaces.reports import v2 as wr
+
+    fraction = wr.Config("corruption.fraction")
+    scored = [(name, wr.SummaryMetric(f"{name}/accuracy")) for name in benchmarks]
+    return {
+        "Effects": [
+            wr.BarPlot(title=name, metrics=[score], groupby=wr.Config("corruption.name"))
+            for name, score in scored
+        ],
+        "Dose and response": [
+            wr.ScatterPlot(title=name, x=fraction, y=score) for name, score in scored
+        ],
+        "Truncation, tokens, keywords": [
+            wr.BarPlot(
+                title=f"{name}: {what}",
+                metrics=[wr.SummaryMetric(f"{name}/{what}")],
+                groupby=wr.Config("corruption.name"),
+            )
+            for name in benchmarks
+            for what in ("truncated", "tokens", "keywords")
+        ],
+        "Time and tokens": [wr.LinePlot(title="training", x="train/step", y=["train/loss"])],
+        "Configs": [wr.RunComparer(diff_only="split")],
+    }
+
+
+def spec(made: "Report") -> str:
+    """What would be sent, as JSON; needs no login."""
+    made = deepcopy(made)
+    for block in made.blocks:
+        for runset in getattr(block, "runsets", ()):
+            runset.entity = ""  # else W&B is asked for the project's number
+    model = made._to_model()  # the package has no public way to its own wire format
+    told = {"title": made.title, "entity": made.entity, "project": made.project}
+    blocks = json.loads(model.spec.model_dump_json(by_alias=True, exclude_none=True))
+    return json.dumps(told | {"description": made.description, "spec": blocks}, indent=1)
+
+
+def save(made: "Report") -> str:
+    """Send a report; returns its address.
+
+    Raises:
+        wandb.errors.UsageError: there is no login.
+    """
+    import wandb
+
+    made.entity = made.entity or str(wandb.Api().default_entity)
+    return made.save().url
+
+
+def sweep(study: str, overrides: Sequence[str] = ()) -> str:
+    """A study as YAML for `wandb sweep`: a grid of its cells, each a line of overrides.
+
+    A study is a union of grids, which W&B's parameters cannot say one by one. `wandb agent` then
+    drives `python -m distill`; what is done already is not done again.
+
+    Raises:
+        ValueError: no such study, or an override with a blank, which the agent's shell would part.
+    """
+    import yaml
+
+    cells = Studies().cells(study, overrides)
+    torn = [text for cell in cells for text in cell.overrides if any(map(str.isspace, text))]
+    if torn:
+        raise ValueError(f"an override of a W&B sweep cannot hold a blank: {torn[0]!r}")
+    config = cells[0].config
+    told = {
+        "name": study,
+        "description": config.study.hypothesis,
+        "project": config.tracking.project,
+        "method": "grid",
+        "command": ["${env}", "sh", "-c", COMMAND, "${args_no_hyphens}"],
+        "parameters": {"cell": {"values": [" ".join(cell.overrides) for cell in cells]}},
+    }
+    return yaml.safe_dump(told, sort_keys=False, width=1000)

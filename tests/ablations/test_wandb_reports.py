@@ -1,0 +1,286 @@
+"""A study as a W&B report and sweep, and read back from a server that answers as W&B's does."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from ablations import __main__ as cli
+from ablations.report_text import SECTIONS
+from ablations.runs import runs
+from ablations.studies import Studies
+from ablations.wandb_reports import report, save, spec, sweep, wandb_runs
+from distill.store import CHECKOUT, version
+
+if not version("wandb") or not version("wandb-workspaces"):
+    pytest.skip("no wandb or wandb-workspaces", allow_module_level=True)
+
+ARMS = {
+    "training=none": [False, False, True, False],
+    "corruption=none": [True, True, True, False],
+    "corruption=random_digits corruption.fraction=1.0": [True, False, True, False],
+    "corruption=shuffle_steps corruption.fraction=1.0": [False, False, True, False],
+}
+TRACK = """
+import json, sys
+from pathlib import Path
+from distill.tracking import track
+from ablations.studies import Studies
+for path in map(Path, sys.argv[1:]):
+    record = json.loads(path.read_text())
+    config = Studies().one(["study=smoke", *record["label"].split()]).config
+    with track(config, record["cell"], record["label"], path.parent) as tracker:
+        tracker.finish(record)
+"""
+
+
+@pytest.fixture
+def recorded(make_run, tmp_path) -> list[Path]:
+    """`run.json` of four arms, with everything where it says it is."""
+    paths = []
+    for i, (label, right) in enumerate(ARMS.items()):
+        path = make_run(label.split(), right, name=f"{i}a")
+        record = json.loads(path.read_text())
+        for stage, made in record["stages"].items():
+            (tmp_path / stage).mkdir(exist_ok=True)
+            (tmp_path / stage / "curve.jsonl").write_text('{"step": 1, "loss": 2.0}\n')
+            made["path"] = str(tmp_path / stage)
+        for made in record["scores"].values():
+            made["path"] = str(tmp_path / made["path"])
+        path.write_text(json.dumps(record | {"label": label}))
+        paths.append(path)
+    return paths
+
+
+def nodes(paths: list[Path]) -> list[dict[str, Any]]:
+    """Runs as W&B's API tells them, from what `distill.tracking` wrote of them offline."""
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT), "WANDB_MODE": "offline"}
+    subprocess.run([sys.executable, "-c", TRACK, *paths], env=environment, check=True)
+    return [_node(path.parent) for path in paths]
+
+
+def _node(folder: Path) -> dict[str, Any]:
+    (file,) = folder.rglob("run-*.wandb")
+    wandb = Path(sys.executable).with_name("wandb")
+    command = [wandb, "leet", "inspect", "--summary", "--json", file]
+    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    empty = dict.fromkeys(("sweepName", "commit", "description", "notes", "historyKeys"))
+    return empty | {
+        "projectId": "1",
+        "id": folder.name,
+        "name": folder.name,
+        "displayName": folder.name,
+        "tags": [],
+        "state": "finished",
+        "config": json.dumps({name: {"value": v} for name, v in told["config"].items()}),
+        "summaryMetrics": json.dumps(told["summary"]),
+        "group": "smoke",
+        "jobType": "cell",
+        "readOnly": False,
+        "createdAt": "2026-01-01T00:00:00",
+        "heartbeatAt": "2026-01-01T00:00:00",
+        "systemMetrics": "{}",
+        "historyLineCount": 1,
+        "user": {"name": "u", "username": "u"},
+    }
+
+
+class Server(ThreadingHTTPServer):
+    """Answers the GraphQL queries of W&B's client, one run a page; keeps what it was asked."""
+
+    runs: list[dict[str, Any]]
+    asked: list[dict[str, Any]]
+
+
+class Answer(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Server
+
+    def do_POST(self) -> None:
+        """GraphQL, or telemetry without a body."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
+        told = json.dumps(
+            {"data": self._data(json.loads(body)) if self.path == "/graphql" else {}}
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+    def _data(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.server.asked.append(asked)
+        query, variables = asked["query"], asked.get("variables") or {}
+        if "query Runs" in query:
+            at = int(variables["cursor"] or 0)
+            more = {"endCursor": str(at + 1), "hasNextPage": at + 1 < len(self.server.runs)}
+            page = [{"node": node, "cursor": str(at + 1)} for node in self.server.runs[at : at + 1]]
+            found = {"edges": page, "pageInfo": more}
+            count = {"runCount": len(self.server.runs), "internalId": "1", "readOnly": False}
+            return {"project": count | {"runs": found}}
+        if "internalId" in query:
+            return {"project": {"internalId": "1"}}
+        if "upsertView" in query:
+            view = {"id": "VmlldzoxMjM=", "name": "n", "displayName": "d", "type": "runs"}
+            view |= {"description": "", "spec": variables["spec"], "updatedAt": None}
+            project = {"id": "p", "name": "distill", "entityName": "team"}
+            return {"upsertView": {"view": view | {"project": project}, "inserted": True}}
+        if "models" in query or "rojects" in query:
+            project = {"id": "p", "name": "distill", "entityName": "team", "isBenchmark": False}
+            user = {"id": "1", "username": "u", "name": "u", "email": "", "admin": False}
+            user |= {"flags": "{}", "entity": "team", "deletedAt": None}
+            user |= {"apiKeys": {"edges": []}, "teams": {"edges": []}}
+            project |= {"createdAt": "2026-01-01T00:00:00Z", "user": user}
+            page = {"endCursor": None, "hasNextPage": False}
+            return {"models": {"edges": [{"node": project, "cursor": "1"}], "pageInfo": page}}
+        teams = {"edges": []}
+        viewer = {"id": "1", "username": "u", "entity": "team", "email": "", "flags": "{}"}
+        return {"viewer": viewer | {"teams": teams, "admin": False}}
+
+
+@pytest.fixture
+def server(monkeypatch) -> Iterator[Server]:
+    """Stands where W&B would be."""
+    import wandb
+
+    with Server(("127.0.0.1", 0), Answer) as serving:
+        serving.runs, serving.asked = [], []
+        threading.Thread(target=serving.serve_forever, daemon=True).start()
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{serving.server_port}")
+        monkeypatch.setenv("WANDB_API_KEY", "f" * 40)
+        monkeypatch.delenv("WANDB_MODE")
+        yield serving
+        wandb.teardown()
+        serving.shutdown()
+
+
+def test_a_sweep_read_back_from_w_and_b_is_the_frame_of_its_records(recorded, server):
+    server.runs = nodes(recorded)
+    ours = runs(recorded[0].parent.parent)
+    pd.testing.assert_frame_equal(
+        wandb_runs("team/distill").sort_values("cell", ignore_index=True),
+        ours.sort_values("cell", ignore_index=True),
+        check_dtype=False,
+        check_like=True,
+    )
+
+
+def test_only_finished_cells_of_the_study_are_asked_for(server):
+    assert wandb_runs("team/distill", "demo").empty
+    (filters,) = (a["variables"]["filters"] for a in server.asked if "query Runs" in a["query"])
+    assert json.loads(filters) == {"jobType": "cell", "state": "finished", "group": "demo"}
+
+
+def test_a_run_of_another_program_is_an_error_that_names_it(recorded, server):
+    server.runs = [_other()]
+    with pytest.raises(ValueError, match="team/distill/stray has no cell, label, config"):
+        wandb_runs("team/distill")
+
+
+def _other() -> dict[str, Any]:
+    empty = dict.fromkeys(("sweepName", "commit", "description", "notes", "historyKeys", "group"))
+    same = {"createdAt": "2026-01-01T00:00:00", "heartbeatAt": "2026-01-01T00:00:00"}
+    told = {"config": "{}", "summaryMetrics": "{}", "systemMetrics": "{}", "state": "finished"}
+    names = {"projectId": "1", "id": "s", "name": "stray", "displayName": "stray", "tags": []}
+    user = {"user": {"name": "u", "username": "u"}, "readOnly": False, "historyLineCount": 0}
+    return empty | same | told | names | user | {"jobType": "cell"}
+
+
+def texts(told: dict[str, Any]) -> dict[str, str]:
+    """Title of every section -> its text, of a report's spec."""
+    found: dict[str, str] = {}
+    for block in told["spec"]["blocks"]:
+        if block["type"] == "heading":
+            title = block["children"][0]["text"]
+        elif block["type"] == "markdown-block":
+            found[title] = block["content"]
+    return found
+
+
+def test_a_dry_run_prints_the_spec_with_every_section(recorded, capsys):
+    folder = str(recorded[0].parent.parent)
+    assert cli.main(["wandb-report", "smoke", "--runs", folder, "--dry-run"]) == 0
+    found = texts(json.loads(capsys.readouterr().out))
+    assert list(found) == list(SECTIONS)
+    assert "damage to the structure" in found["The answer"]
+    assert "-50.0 [" in found["Effects"]
+    assert "steps shuffled" in found["Dose and response"]
+    assert "75.0 [" in found["Scores"]
+    assert "correct" in found["Truncation, tokens, keywords"]
+    assert "80% power" in found["Power"]
+    assert "study=smoke corruption=none" in found["Configs"]
+    assert "not run" not in found["Missing"]
+
+
+def test_a_study_without_runs_has_a_report_of_what_is_missing(tmp_path):
+    found = texts(json.loads(spec(report("smoke", [f"runs={tmp_path}"]))))
+    assert "Nothing has been run yet" in found["The answer"]
+    assert found["Missing"].count("not run") == 3
+
+
+def test_panels_show_the_runs_of_the_study_and_the_benchmark(recorded):
+    told = json.loads(spec(report("smoke", (), recorded[0].parent.parent, "team", "lab")))
+    grids = [b["metadata"] for b in told["spec"]["blocks"] if b["type"] == "panel-grid"]
+    assert (told["entity"], told["project"], len(grids)) == ("team", "lab", 5)
+    for grid in grids:
+        (runset,) = grid["runSets"]
+        assert '"smoke"' in json.dumps(runset["filters"])
+    assert "sign_puzzle/accuracy" in json.dumps(grids)
+
+
+def test_a_report_is_sent_as_its_spec_says(recorded, server):
+    made = report("smoke", (), recorded[0].parent.parent, "team")
+    assert save(made).startswith("http")
+    (sent,) = (a["variables"] for a in server.asked if "upsertView" in a["query"])
+    assert (sent["entityName"], sent["projectName"]) == ("team", "distill")
+    assert "damage to the structure" in sent["spec"]
+
+
+def test_a_w_and_b_agent_runs_every_cell_of_a_study_once(tmp_path):
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
+
+    told = yaml.safe_load(sweep("smoke"))
+    (tmp_path / "python").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    (tmp_path / "python").chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    asked = []
+    for value in told["parameters"]["cell"]["values"]:
+        macros = create_sweep_command_args({"args": {"cell": {"value": value}}})
+        macros["env"] = ["/usr/bin/env"]
+        command: list[str] = []
+        for part in create_sweep_command(list(told["command"])):
+            whole = part.startswith("${") and part.endswith("}")
+            command += macros[part[2:-1]] if whole else [part]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+        asked.append(done.stdout.split("\n")[:-1])
+    head = ["-m", "distill", "hydra.mode=RUN", "tracking.mode=online"]
+    cells = [list(cell.overrides) for cell in Studies().cells("smoke")]
+    assert asked == [[*head, *cell] for cell in cells]
+
+
+@pytest.mark.parametrize("study", Studies().names()[:-1])
+def test_every_study_has_a_sweep_of_its_cells(study):
+    told = yaml.safe_load(sweep(study))
+    values = told["parameters"]["cell"]["values"]
+    assert values == [" ".join(cell.overrides) for cell in Studies().cells(study)]
+    assert told["method"] == "grid"
+
+
+def test_an_override_with_a_blank_cannot_be_part_of_a_sweep():
+    with pytest.raises(ValueError, match=r"cannot hold a blank: 'study\.hypothesis="):
+        sweep("single", ["study.hypothesis=a b"])
