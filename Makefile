@@ -2,6 +2,7 @@
 .PHONY: help setup demo test test-vllm check bench pretrain tables notebooks clean
 PYTHON ?= python3
 RUN := .venv/bin/python -m
+TABLES := $(addprefix table,1 2 3 4 5 6 7) r1_table5 r1_table6
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,13 +45,16 @@ bench: setup ## Measure speed: operators, training, generation, plans
 pretrain: setup ## Make the students of the embedded world again, from nothing
 	@set -e; for name in micro micro_seed1 micro_clean; do $(RUN) distill.micro.pretrain $$name; done
 
-tables: setup ## Write the table of every study that was run to runs/<study>/table.md and .csv
-	@set -e; for study in $(filter-out logs,$(notdir $(wildcard runs/*))); do for format in md csv; do \
-	  $(RUN) ablations table $$study --format $$format --out runs/$$study/table.$$format; done; done
+tables: setup ## Every table of the papers, ours beside: build/tables; from runs/, or else from analysis/results
+	@mkdir -p build/tables; for format in md csv latex html; do for table in $(TABLES); do \
+	  $(RUN) ablations table $$table --format $$format --out build/tables/$$table.$$format || exit 1; done; done
+	@echo "build/tables: $(TABLES), as md, csv, latex, html"
 
-notebooks: setup ## Run every analysis as a notebook: analysis/*.ipynb
-	@$(RUN) jupytext --to ipynb --execute analysis/*.py
+notebooks: setup ## Run every analysis as a notebook: analysis/*.ipynb and *.html
+	@failed=0; for file in analysis/[0-9]*.py; do \
+	  $(RUN) jupytext --quiet --to ipynb --set-kernel python3 --execute $$file || failed=1; done; \
+	  $(RUN) nbconvert --log-level WARN --to html analysis/*.ipynb && exit $$failed
 
 clean: ## Remove caches; artifacts, runs and .venv stay
-	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info analysis/*.ipynb
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info analysis/*.ipynb analysis/*.html
 	@find distill ablations analysis tests -name __pycache__ -prune -exec rm -rf {} +

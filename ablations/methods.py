@@ -80,7 +80,9 @@ def methods_figure(arms: pd.DataFrame) -> "Figure":
     """Accuracy of either method by arm with 95 % intervals; `arms` are the rows of one `ALIKE`."""
     shown = arms.iloc[::-1].reset_index(drop=True)
     figure, axis = canvas(7, 1.9 + 0.5 * len(shown))
-    for offset, (method, (colour, marker, fill)) in zip((0.12, -0.12), METHODS.items(), strict=True):
+    for offset, (method, (colour, marker, fill)) in zip(
+        (0.12, -0.12), METHODS.items(), strict=True
+    ):
         look = {"color": colour, "marker": marker, "fillstyle": fill, "ls": "none"}
         label = "LoRA" if method == "lora" else "full fine-tuning"
         columns = (None, method, f"{method}_low", f"{method}_high")

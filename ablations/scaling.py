@@ -115,17 +115,17 @@ def _series(
     done = runs[runs["accuracy"].notna() & (runs["corruption"] == "none")]
     trained, bases = (done[(done["method"] == "none") == yes] for yes in (False, True))
     for values, part in trained.groupby(list(SERIES), sort=False):
-        key = dict(zip(SERIES, values, strict=True))
+        key: dict[str, Any] = dict(zip(SERIES, values, strict=True))
         like = ["benchmark", "evaluation_setting"]
         own = bases[(bases[like] == part[like].iloc[0]).all(axis=1)]
-        sizes = {0: arm_shares(own, samples)} if len(own) else {}
+        sizes: dict[int, Shares] = {0: arm_shares(own, samples)} if len(own) else {}
         for size, arm in part.groupby("size"):
             if arm["training_setting"].nunique() > 1:
                 raise ValueError(
                     f"students of {size:,.0f} traces were trained by several settings: "
                     f"{', '.join(arm['label'])}; give runs that differ in size alone"
                 )
-            sizes[int(size)] = arm_shares(arm, samples)
+            sizes[int(arm["size"].iloc[0])] = arm_shares(arm, samples)
         yield key, sizes
 
 

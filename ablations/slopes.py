@@ -94,7 +94,9 @@ def _section(section: pd.DataFrame, samples: pd.DataFrame) -> Iterator[dict[str,
         found = {"operator": name, "kind": kind, "doses": sorted(curve)}
         yield shared | found | asdict(dose.slope(correct, curve))
     if all(kinds.values()):
-        doses = sorted({share for curve in kinds["structure"] + kinds["content"] for share in curve})
+        doses = sorted(
+            {share for curve in kinds["structure"] + kinds["content"] for share in curve}
+        )
         found = {"operator": CONTRAST, "kind": CONTRAST, "doses": doses}
         contrast = dose.slope_contrast(correct, kinds["structure"], kinds["content"])
         yield shared | found | asdict(contrast)

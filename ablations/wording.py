@@ -2,6 +2,9 @@
 
 from typing import Any
 
+LEVEL = 0.05
+"""Below this p, adjusted where there are several, a difference is said to be there."""
+
 
 def verdict(estimate: Any, below: str, between: str, above: str) -> str:
     """The word for where the interval lies: all below 0, with 0 in it, or all above.
@@ -28,4 +31,6 @@ def points(estimate: Any) -> str:
     seeds = "one training seed; the interval covers no other"
     if estimate.seeds > 1:
         seeds = f"{estimate.seeds} training seeds"
-    return f"{value} points, 95 % interval [{low}, {high}], n = {estimate.problems} problems, {seeds}"
+    return (
+        f"{value} points, 95 % interval [{low}, {high}], n = {estimate.problems} problems, {seeds}"
+    )

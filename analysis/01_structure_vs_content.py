@@ -27,11 +27,13 @@ from ablations.runs import runs, samples
 from ablations.slopes import CONTRAST, slopes, slopes_grid, slopes_sentence
 from ablations.tables import KINDS, SECTION, table
 
-checkout = Path(__file__).parents[1] if "__file__" in globals() else Path("..")
+here = Path(__file__) if "__file__" in globals() else Path("here").absolute()
+checkout = here.resolve().parents[1]
 figures = checkout / "analysis" / "figures"
 figures.mkdir(exist_ok=True)
 study = study_folder(checkout, os.environ.get("STUDY", "table2"))
 finished, answers = runs(study), samples(study, GRADED)
+NAMED = ["student", "training", "size", "benchmark"]
 print(f"{len(finished)} runs in {study.relative_to(checkout)}")
 
 # %% [markdown]
@@ -54,8 +56,9 @@ Markdown(formats.markdown(grids(arms), NOTE))
 # %%
 sections = [part for _, part in arms.groupby(list(SECTION), sort=False, dropna=False)]
 sections = [part for part in sections if (part["method"] != "none").any()]
-for part in sections:
-    drawn = figures / f"01_forest_{part['student'].iloc[0]}_{part['benchmark'].iloc[0]}.svg"
+names = ["_".join(str(part[name].iloc[0]) for name in NAMED) for part in sections]
+for part, name in zip(sections, names, strict=True):
+    drawn = figures / f"01_forest_{name}.svg"
     save(forest(part), drawn)
     display(SVG(drawn.read_text()))
 
@@ -63,8 +66,8 @@ for part in sections:
 # ## What each dose costs
 
 # %%
-for part in sections:
-    drawn = figures / f"01_dose_{part['student'].iloc[0]}_{part['benchmark'].iloc[0]}.svg"
+for part, name in zip(sections, names, strict=True):
+    drawn = figures / f"01_dose_{name}.svg"
     save(dose_response(part), drawn)
     display(SVG(drawn.read_text()))
 
@@ -77,8 +80,8 @@ for part in sections:
 
 # %%
 lines = slopes(finished, answers)
-by_student = list(lines.groupby(["student", "benchmark"], sort=False))
-Markdown(formats.markdown([slopes_grid(part, ", ".join(key)) for key, part in by_student], ""))
+by_student = [(", ".join(map(str, key)), part) for key, part in lines.groupby(NAMED, sort=False)]
+Markdown(formats.markdown([slopes_grid(part, name) for name, part in by_student], ""))
 
 # %% [markdown]
 # ## At equal doses only
@@ -88,19 +91,20 @@ Markdown(formats.markdown([slopes_grid(part, ", ".join(key)) for key, part in by
 # text: see `05_what_damage_does.py`.
 
 # %%
-for (student, benchmark), part in finished.groupby(["student", "benchmark"], sort=False):
-    damaged = part.assign(kind=part["corruption"].map(KINDS))
-    doses = [set(kind["fraction"]) for _, kind in damaged.groupby("kind")]
+damaged = finished.assign(kind=finished["corruption"].map(KINDS)).dropna(subset="kind")
+for key, part in damaged[damaged["method"] != "none"].groupby(NAMED, sort=False):
+    doses = [set(kind["fraction"]) for _, kind in part.groupby("kind")]
     if len(doses) == len(set(KINDS.values())) and set.intersection(*doses):
-        print(f"{student}, {benchmark}: {sentence(*structure_minus_content(part, answers))}")
+        told = sentence(*structure_minus_content(part, answers))
+        print(f"{', '.join(map(str, key))}: {told}")
 
 # %% [markdown]
 # ## The answer
 
 # %%
 found = lines[lines["operator"] == CONTRAST]
-for (student, benchmark), part in by_student:
-    print(f"{student}, {benchmark}: {slopes_sentence(part)}")
+for name, part in by_student:
+    print(f"{name}: {slopes_sentence(part)}")
 print(
     f"Damage to the structure costs more than damage to the content for "
     f"{(found['high'] < 0).sum()} of {len(found)} students, and less for "

@@ -24,7 +24,8 @@ from ablations.scaling import SERIES, gains, gains_grid, gains_sentence, slowing
 from ablations.studies import Studies
 from ablations.tables import table
 
-checkout = Path(__file__).parents[1] if "__file__" in globals() else Path("..")
+here = Path(__file__) if "__file__" in globals() else Path("here").absolute()
+checkout = here.resolve().parents[1]
 figures = checkout / "analysis" / "figures"
 figures.mkdir(exist_ok=True)
 study = study_folder(checkout, "size")

@@ -31,7 +31,8 @@ from ablations.runs import asked_runs, runs, samples
 from ablations.studies import Studies
 from ablations.tables import in_sections, table
 
-checkout = Path(__file__).parents[1] if "__file__" in globals() else Path("..")
+here = Path(__file__) if "__file__" in globals() else Path("here").absolute()
+checkout = here.resolve().parents[1]
 figures = checkout / "analysis" / "figures"
 figures.mkdir(exist_ok=True)
 study = study_folder(checkout, "sft_vs_lora")

@@ -10,8 +10,10 @@
 # the outputs are not in `../shared/data` beside the checkout.
 
 # %%
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 from IPython.display import SVG, Markdown, display
 
 from ablations import formats
@@ -20,11 +22,13 @@ from ablations.detectability import published_changes
 from ablations.detectability_shown import changes_figure, changes_grid, changes_sentence
 from ablations.drawing import save
 from ablations.imports import Request, import_file, text
+from ablations.power import Assumptions, Design, power
 from ablations.reference import title
 from ablations.reread import pairs, pairs_grid, reread_sentence, truncation, truncation_grid
 from ablations.runs import samples
 
-checkout = Path(__file__).parents[1] if "__file__" in globals() else Path("..")
+here = Path(__file__) if "__file__" in globals() else Path("here").absolute()
+checkout = here.resolve().parents[1]
 figures = checkout / "analysis" / "figures"
 figures.mkdir(exist_ok=True)
 
@@ -49,6 +53,13 @@ print(
     f"and below {100 * headline['detectable_recipes']:.1f} between the recipes. By benchmark: "
     f"{by_benchmark}."
 )
+smallest = beside.loc[beside["problems"].idxmin()]
+fixed = replace(Assumptions(), seed_sd=0)
+chance = power(headline["change"], Design(smallest["problems"]), fixed)
+print(
+    f"{title(smallest['benchmark'])} alone, n = {smallest['problems']} problems, finds a "
+    f"difference of {abs(100 * headline['change']):.1f} points with power {chance:.2f}."
+)
 
 # %% [markdown]
 # ## Every arm
@@ -72,10 +83,6 @@ display(SVG(drawn.read_text()))
 
 # %%
 outputs = checkout.parent / "shared" / "data" / "traces" / "skythought_ablation_outputs.jsonl"
-if not outputs.is_file():
-    print(f"Skipped: there is no {outputs.name} in ../shared/data/traces.")
-
-# %%
 columns = {
     "question": "question",
     "answer": "gold_answer",
@@ -92,9 +99,13 @@ imported = Request(
     study="skythought",
     runs=checkout / "build" / "imported",
 )
-verdicts = import_file(imported) if outputs.is_file() else None
-answers = samples(imported.runs / imported.study) if outputs.is_file() else None
-display(Markdown(text(verdicts))) if verdicts is not None else None
+answers = None
+if outputs.is_file():
+    verdicts = import_file(imported)
+    answers = pd.concat([samples(Path(folder)) for folder in verdicts["folder"].unique()])
+    display(Markdown(text(verdicts)))
+else:
+    print(f"Skipped: there is no {outputs.name} in ../shared/data/traces.")
 
 # %% [markdown]
 # ## Arms against each other

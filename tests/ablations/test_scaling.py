@@ -1,0 +1,60 @@
+"""What more traces buy. Run: pytest tests/ablations/test_scaling.py."""
+
+import pytest
+
+from ablations.runs import runs, samples
+from ablations.scaling import gains, gains_grid, gains_sentence, slowing
+
+
+@pytest.fixture
+def sized(make_run, tmp_path):
+    """({size: right answers of 20}, more overrides by size) -> (runs, samples)."""
+
+    def make(right, **more):
+        for size, count in right.items():
+            overrides = [f"size.traces={size}", "dataset.problems=1000"] if size else []
+            overrides += ["training=none"] if not size else more.get(f"at_{size}", [])
+            make_run(overrides, [i < count for i in range(20)], f"{size}")
+        return runs(tmp_path / "runs"), samples(tmp_path / "runs")
+
+    return make
+
+
+def test_gains_between_sizes_add_up_and_the_base_comes_first(sized):
+    steps = gains(*sized({0: 4, 100: 12, 200: 15, 800: 16}))
+    assert list(zip(steps["from"], steps["to"], strict=True)) == [(0, 100), (100, 200), (200, 800)]
+    assert steps["value"].tolist() == pytest.approx([0.4, 0.15, 0.05])
+    assert steps["share"].sum() == pytest.approx(1)
+    assert steps["doublings"].tolist()[1:] == [1, 2]
+    rows = gains_grid(steps, "micro").rows
+    assert [row[2] for row in rows] == ["", "+15.0", "+2.5"]
+
+
+def test_slowing_is_the_last_doubling_minus_the_first(sized):
+    change = slowing(*sized({0: 4, 100: 8, 200: 16, 800: 18})).iloc[0]
+    assert change["value"] == pytest.approx(0.1 / 2 - 0.4)
+    assert change["sizes"] == [100, 200, 800]
+
+
+def test_two_sizes_say_nothing_of_slowing(sized):
+    finished, answers = sized({100: 12, 200: 16})
+    assert slowing(finished, answers).empty
+    told = gains_sentence(gains(finished, answers), slowing(finished, answers))
+    assert told.startswith("100% of what is gained from 100 to 200 traces is there at 200")
+    assert told.endswith(
+        "Fewer than three sizes: whether doublings buy less and less is not known."
+    )
+
+
+def test_where_nothing_is_gained_no_share_is_made_up(sized):
+    finished, answers = sized({0: 12, 100: 8})
+    steps = gains(finished, answers)
+    assert steps["share"].isna().all()
+    assert gains_sentence(steps, slowing(finished, answers)).startswith("Nothing was gained")
+
+
+def test_students_of_one_size_and_other_settings_are_refused(sized, make_run, tmp_path):
+    sized({100: 12, 200: 16})
+    make_run(["size.traces=100", "dataset.problems=1000", "training.epochs=2"], [True], "other")
+    with pytest.raises(ValueError, match=r"100 traces were trained by several settings.*epochs=2"):
+        gains(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
