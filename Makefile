@@ -2,7 +2,7 @@
 .PHONY: help setup demo test test-vllm check bench pretrain tables notebooks clean
 PYTHON ?= python3
 RUN := .venv/bin/python -m
-TABLES := $(addprefix table,1 2 3 4 5 6 7) r1_table5 r1_table6
+RUNS ?= analysis/results/table2
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,10 +45,12 @@ bench: setup ## Measure speed: operators, training, generation, plans
 pretrain: setup ## Make the students of the embedded world again, from nothing
 	@set -e; for name in micro micro_seed1 micro_clean; do $(RUN) distill.micro.pretrain $$name; done
 
-tables: setup ## Every table of the papers, ours beside: build/tables; from runs/, or else from analysis/results
-	@mkdir -p build/tables; for format in md csv latex html; do for table in $(TABLES); do \
-	  $(RUN) ablations table $$table --format $$format --out build/tables/$$table.$$format || exit 1; done; done
-	@echo "build/tables: $(TABLES), as md, csv, latex, html"
+tables: setup ## Every table of the papers, ours beside: build/tables; ours are in RUNS=analysis/results/table2
+	@mkdir -p build/tables; for format in md csv latex html; do \
+	  for table in table1 table2 table5 table6 table7; do $(RUN) ablations table $$table --runs $(RUNS) \
+	    --format $$format --out build/tables/$$table.$$format || exit 1; done; \
+	  for table in table3 table4 r1_table5 r1_table6; do $(RUN) ablations table $$table \
+	    --format $$format --out build/tables/$$table.$$format || exit 1; done; done; ls build/tables
 
 notebooks: setup ## Run every analysis as a notebook: analysis/*.ipynb and *.html
 	@failed=0; for file in analysis/[0-9]*.py; do \

@@ -16,6 +16,7 @@ examples
   python -m ablations plan table2 training.seed=0,1,2
   python -m ablations status demo
   python -m ablations table demo --format csv --out demo.csv
+  python -m ablations report table2 --runs analysis/results/table2
   python -m ablations show corruption=shuffle_steps corruption.fraction=0.67 --trace 3
   python -m ablations explain "corruption=none training.seed=0" "corruption=none training.seed=1"
 """

@@ -1,6 +1,6 @@
 """One trace before and after its damage."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,6 +49,16 @@ def show(config: Config, which: str | None, store: Store) -> Shown:
         ValueError: no such trace; or the run has no traces, since nothing is trained.
         RuntimeError: the operator's code no longer does what the stored artifact holds.
     """
+    place = -1
+    for place, one in enumerate(every(config, store)):
+        anything = bool(one.corpus["damaged"])
+        if _is_wanted(which, place, one.before, bool(one.after.damaged) or not anything):
+            return one
+    raise ValueError(f"no trace {which!r}; give an id, or a place from 0 to {place}")
+
+
+def every(config: Config, store: Store) -> Iterator[Shown]:
+    """Every selected trace of a run in order; arguments and errors are those of `show`."""
     made = {s.stage: s.artifact for s in pipeline.run(until_corrupt(config), store.produce)}
     if not made:
         raise ValueError("training=none has no traces; leave it out")
@@ -57,16 +67,13 @@ def show(config: Config, which: str | None, store: Store) -> Shown:
     stored = TraceFile(made[Stage.corrupt].path / "traces.jsonl")
     damaged = operator(config.corruption.name)(selected, config.corruption, verified)
     corpus = made[Stage.corrupt].summary()
-    anything = bool(corpus["damaged"])
-    for place, (before, after, kept) in enumerate(zip(selected, damaged, stored, strict=True)):
+    for before, after, kept in zip(selected, damaged, stored, strict=True):
         if after.trace != kept:
             raise RuntimeError(
                 f"{config.corruption.name} makes something else of trace {before.id} than is in "
                 f"{made[Stage.corrupt].path}: its code was changed, but not the stage's VERSION"
             )
-        if _is_wanted(which, place, before, bool(after.damaged) or not anything):
-            return Shown(config.corruption, before, after, corpus)
-    raise ValueError(f"no trace {which!r}; give an id, or a place from 0 to {corpus['traces'] - 1}")
+        yield Shown(config.corruption, before, after, corpus)
 
 
 def until_corrupt(config: Config) -> Config:
@@ -76,22 +83,29 @@ def until_corrupt(config: Config) -> Config:
 
 def render(shown: Shown, console: Console) -> Group:
     """The header, then both texts, their differences in colour, or by signs where none is."""
-    before, after = shown.before, shown.after.trace
-    rule = shown.corruption.steps or STEP_RULES[0]
-    old, new = mark(before.thought, after.thought, rule)
-    for side, part in zip((old, new), words(before.solution, after.solution), strict=True):
-        side += [Piece("\n\n── solution ──\n"), *part]
+    old, new = sides(shown)
+    question = f"question: {shown.before.problem.question}"
+    header = Text("\n".join([*facts(shown), question]))
     panels = [
         Panel(text(pieces, console.color_system is not None), title=title, title_align="left")
         for title, pieces in (("before", old), ("after", new))
     ]
     if console.width < SIDE_BY_SIDE:
-        return Group(_header(shown), *panels)
+        return Group(header, *panels)
     grid = Table.grid(expand=True)
     for _ in panels:
         grid.add_column(ratio=1)
     grid.add_row(*panels)
-    return Group(_header(shown), grid)
+    return Group(header, grid)
+
+
+def sides(shown: Shown) -> tuple[list[Piece], list[Piece]]:
+    """The pieces of both responses, thought and solution."""
+    before, after = shown.before, shown.after.trace
+    old, new = mark(before.thought, after.thought, shown.corruption.steps or STEP_RULES[0])
+    for side, part in zip((old, new), words(before.solution, after.solution), strict=True):
+        side += [Piece("\n\n── solution ──\n"), *part]
+    return old, new
 
 
 def text(pieces: Sequence[Piece], colour: bool) -> Text:
@@ -110,19 +124,18 @@ def text(pieces: Sequence[Piece], colour: bool) -> Text:
     return made
 
 
-def _header(shown: Shown) -> Text:
+def facts(shown: Shown) -> list[str]:
+    """What was done, to this trace and to the corpus, a line each."""
     corruption, corpus, after = shown.corruption, shown.corpus, shown.after
     fields = [(name, value) for name, value in vars(corruption).items() if value is not None]
     share = "" if corpus["share"] is None else f" ({100 * corpus['share']:.1f} %)"
     other = "" if after.trace.id == shown.before.id else f", replaced by trace {after.trace.id}"
-    lines = [
+    return [
         "corruption: " + " ".join(f"{name}={value}" for name, value in fields),
         f"trace {shown.before.id}{other}: {after.damaged} of {after.units} units damaged",
         f"corpus of {corpus['traces']} traces: {corpus['damaged']} of {corpus['units']} units "
         f"damaged{share}, {corpus['untouched_traces']} traces untouched",
-        f"question: {shown.before.problem.question}",
     ]
-    return Text("\n".join(lines))
 
 
 def _is_wanted(which: str | None, place: int, trace: Trace, damaged: bool) -> bool:

@@ -1,5 +1,6 @@
 """LEAF. What a training leaves on disk: checkpoints to continue from, and the trained student."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from distill import hub
 
 COMPLETE = "complete"
-"""Written last into a checkpoint: transformers writes it in place, so a killed one can be torn."""
+"""Written last into a checkpoint: transformers writes it in place, so a killed one can be torn.
+Holds the number of processes: each has its random state there, and perhaps a share of weights."""
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -21,14 +23,27 @@ TOKENIZER_FILES = (
 )
 
 
-def last_complete(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end; others are removed."""
+def mark_complete(checkpoint: Path, processes: int) -> None:
+    """Mark a checkpoint, once all processes have written theirs, and remove those before it."""
+    os.sync()
+    (checkpoint / COMPLETE).write_text(str(processes))
+    for folder in checkpoint.parent.glob("checkpoint-*"):
+        if folder != checkpoint:
+            discard(folder)
+
+
+def drop_torn(folder: Path, processes: int) -> None:
+    """Remove what was not written to its end, or by another number of processes."""
+    for path in folder.glob("checkpoint-*"):
+        mark = path / COMPLETE
+        if not mark.exists() or mark.read_text() != str(processes):
+            discard(path)
+
+
+def newest(folder: Path) -> str | None:
+    """The checkpoint to continue from, after `drop_torn`."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    complete = [path for path in found if (path / COMPLETE).exists()]
-    for path in found:
-        if path not in complete:
-            shutil.rmtree(path)
-    return str(complete[-1]) if complete else None
+    return str(found[-1]) if found else None
 
 
 def discard(folder: Path) -> None:
@@ -45,11 +60,39 @@ def emptied(folder: Path) -> Path:
     return folder
 
 
-def save_model(model: Any, base: hub.Model, folder: Path) -> None:
-    """Weights in the base's number format, with the base's own tokenizer files."""
-    for parameter in model.parameters():
-        parameter.data = parameter.data.to(model.config.dtype)
-    model.save_pretrained(folder)
+def gathered(model: Any) -> dict[str, Any]:
+    """All weights in memory, of which each process holds a share; every process must call this.
+
+    Tied weights are left out but for the one that the others are tied to. Only the first process
+    keeps the rest.
+    """
+    import torch
+
+    first, whole = torch.distributed.get_rank() == 0, {}
+    tied = getattr(model, "all_tied_weights_keys", {})
+    for name, weight in model.state_dict().items():
+        full = weight.full_tensor() if hasattr(weight, "full_tensor") else weight
+        if first and name not in tied:
+            whole[name] = full.cpu()
+    return whole
+
+
+def save_model(model: Any, weights: dict[str, Any] | None, base: hub.Model, folder: Path) -> None:
+    """Weights in the base's number format, with the base's own tokenizer files.
+
+    Args:
+        model: the trained model.
+        weights: the model's, gathered from all processes; None where this one has them all.
+        base: what it was before.
+        folder: empty.
+    """
+    if weights is None:
+        for parameter in model.parameters():
+            parameter.data = parameter.data.to(model.config.dtype)
+    else:
+        for name in {name for name, _ in model.named_parameters()} & set(weights):
+            weights[name] = weights[name].to(model.config.dtype)
+    model.save_pretrained(folder, state_dict=weights)
     if base.revision:
         hub.load_tokenizer(base).save_pretrained(folder)
         return
@@ -58,10 +101,17 @@ def save_model(model: Any, base: hub.Model, folder: Path) -> None:
             shutil.copyfile(Path(base.name, name), folder / name)
 
 
-def save_adapter(model: Any, base: str, folder: Path) -> None:
-    """A PEFT folder that names its base as the config does, not by this machine's path."""
+def save_adapter(model: Any, weights: dict[str, Any] | None, base: str, folder: Path) -> None:
+    """A PEFT folder that names its base as the config does, not by this machine's path.
+
+    Args:
+        model: the base with its trained adapter.
+        weights: the model's, gathered from all processes; None where this one has them all.
+        base: name of the base.
+        folder: empty.
+    """
     config = model.peft_config["default"]
     config.base_model_name_or_path = base
     config.target_modules = sorted(config.target_modules)  # a set: its order differs by process
-    model.save_pretrained(folder, save_embedding_layers=False)
+    model.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
     (folder / "README.md").unlink(missing_ok=True)

@@ -633,7 +633,7 @@ class ComputeConfig:
     bit."""
 
     batch_per_device: int = 0
-    """Traces a forward pass in training, >= 0; 0: the whole batch, no accumulation."""
+    """Traces a forward pass in training, >= 0; 0: all of a process's rows of a step."""
 
     gradient_checkpointing: bool = False
     """Whether activations are recomputed in the backward pass to save memory."""
@@ -643,7 +643,7 @@ class ComputeConfig:
 
     processes: int = 1
     """Training processes, a GPU each, >= 1; more than one share the weights (FSDP). The batch stays
-    what `training.batch` says."""
+    what `training.batch` says; a killed training continues only with the same number."""
 
     tensor_parallel: int = 1
     """`vllm` only: GPUs that one model is spread over, >= 1."""

@@ -89,11 +89,23 @@ def epoch_order(
 
 
 class Order:
-    """Sampler of a plan's orders; the trainer says which pass it is."""
+    """Sampler of a plan's orders; the trainer says which pass it is.
 
-    def __init__(self, plan: Plan) -> None:
-        """Args: plan: what to follow, from its first pass."""
+    Several processes need steps of one size: each takes as many rows in every forward pass. What a
+    step has too few of is then filled up with the data set's last row, which must have no label: it
+    adds nothing to the loss, to its gradient, or to the tokens that both are divided by.
+    """
+
+    def __init__(self, plan: Plan, slots: int | None = None) -> None:
+        """A sampler that stands before the first pass.
+
+        Args:
+            plan: what to follow.
+            slots: rows that every step is filled up to, >= `plan.batch`; None fills up none.
+        """
         self.orders = plan.orders
+        if slots:
+            self.orders = [_filled(order, plan.batch, slots) for order in plan.orders]
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -107,3 +119,9 @@ class Order:
     def __iter__(self) -> Iterator[int]:
         """Row numbers of the pass."""
         return iter(self.orders[self.epoch])
+
+
+def _filled(order: list[int], batch: int, slots: int) -> list[int]:
+    blank = len(order)
+    steps = [order[start : start + batch] for start in range(0, len(order), batch)]
+    return [row for step in steps for row in step + [blank] * (slots - len(step))]

@@ -5,23 +5,26 @@ import ctypes
 import gc
 import math
 import os
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from distill import checkpoint, hub
+from distill import checkpoint, engines, hub
 from distill.config import (
     Batching,
     ComputeConfig,
+    Dtype,
     Method,
     PromptConfig,
     Schedule,
     StudentConfig,
     TrainingConfig,
 )
+from distill.launch import Job, Log, Watch, start
 from distill.plan import Order, Plan, make_plan
-from distill.rows import Row, build_rows
+from distill.rows import IGNORED, Row, build_rows
 from distill.store import version, write_json
 from distill.trace import write_rows
 
@@ -32,7 +35,6 @@ SCHEDULES = {
     Schedule.cosine: "cosine",
     Schedule.constant: "constant_with_warmup",
 }
-Log = Callable[[dict[str, Any]], None]
 
 
 def pins(student: StudentConfig, training: TrainingConfig, *rest: Any) -> dict[str, str | None]:
@@ -59,7 +61,14 @@ def train_student(
     Reads `traces.jsonl` of `corrupted`; `selected` gives undamaged lengths and `union` further arms
     (see `distill.rows.build_rows`). Writes `model/` with its tokenizer, in the base's number
     format, or a PEFT `adapter/`; `curve.jsonl`, a row an optimiser step; and `summary.json`. A
-    killed training continues from its last complete checkpoint, to the same bytes.
+    killed training continues from its last complete checkpoint, to the same bytes; with another
+    number of processes it begins anew.
+
+    Several processes (`compute.processes`) make the same steps of the same rows, up to rounding:
+    sums are taken in another order, and dropout draws other masks. On GPUs they share the weights
+    (FSDP), on CPUs each has them all (DDP). A step's rows are dealt out `compute.batch_per_device`
+    at a time, and where they do not come out even, as at the end of a pass, a process is given rows
+    without labels, never others of the data set.
 
     Args:
         student: the base model.
@@ -68,20 +77,37 @@ def train_student(
         selected: artifact of stage 4.
         corrupted: artifact of stage 5, this arm.
         union: artifacts of stage 5; what is too long in one of them is dropped here too.
-        compute: device, threads, rows a forward pass, checkpoints.
+        compute: device, processes, threads, rows a forward pass, checkpoints.
         log: told each row of the curve while it is made.
         out: folder to write to.
 
     Raises:
         ValueError: no trace fits, a row's labels do not give its response back,
-            `compute.batch_per_device` does not divide the batch, or a launcher started several
-            processes, of which each would train on a whole batch.
+            `compute.batch_per_device` does not divide the rows that a process has of a step, there
+            are fewer GPUs than processes, or a launcher started several processes, of which each
+            would train on a whole batch.
         FloatingPointError: the loss is no number any more.
+        RuntimeError: one of several processes failed otherwise; see `distill.launch.start`.
     """
+    if (launched := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
+        raise ValueError(
+            f"a launcher started WORLD_SIZE={launched} processes, of which each would train a "
+            f"student on whole batches; start one, and set compute.processes={launched}"
+        )
+    job = Job(student, training, prompt, selected, corrupted, union, compute, out)
+    checkpoint.drop_torn(job.checkpoints, compute.processes)
+    watch = Watch(log, compute.progress)
+    engines.free()
     try:
-        _train(student, training, prompt, selected, corrupted, union, compute, log, out)
+        if compute.processes == 1:
+            train(job, watch)
+        else:
+            folder = checkpoint.emptied(out / "launch")
+            start(job, watch, folder)
+            shutil.rmtree(folder)
     finally:
         release_memory()
+    checkpoint.discard(job.checkpoints)
 
 
 def release_memory() -> None:
@@ -96,48 +122,51 @@ def release_memory() -> None:
         libc.malloc_trim(0)
 
 
-def _train(
-    student: StudentConfig,
-    training: TrainingConfig,
-    prompt: PromptConfig,
-    selected: Path,
-    corrupted: Path,
-    union: list[Path],
-    compute: ComputeConfig,
-    log: Log | None,
-    out: Path,
-) -> None:
-    """Whose variables are gone when memory is given back."""
+def train(job: Job, watch: Watch) -> None:
+    """Train in this process, which can be one of several; the first of them writes what is made.
+
+    All that is large hangs on the variables of this function, which are gone when `train_student`
+    gives memory back.
+    """
+    training, compute, out = job.training, job.compute, job.out
     device = hub.set_up(compute)
-    base = hub.base_model(student)
+    base = hub.base_model(job.student)
     tokenizer = hub.load_tokenizer(base)
-    rows, counts = build_rows(tokenizer, prompt, selected, corrupted, union, training.max_tokens)
+    arms = (job.selected, job.corrupted, job.union)
+    rows, counts = build_rows(tokenizer, job.prompt, *arms, training.max_tokens)
     dataset, plan = _dataset(rows, training)
-    checkpoints = out / "checkpoints"
-    arguments = _arguments(training, plan, compute, device, checkpoints)
+    if compute.processes > 1:
+        dataset = _with_blank_row(dataset)
+        _load_on_cpus()
+    arguments = _arguments(training, plan, compute, device, job.checkpoints)
     model = _load(base, training.dtype)
     original = copy.deepcopy((model.config, model.generation_config))
     trainer = _trainer(model, tokenizer, dataset, plan, training, arguments)
-    trainer.add_callback(_recorder(plan, log, compute.progress))
-    trainer.train(resume_from_checkpoint=checkpoint.last_complete(checkpoints))
+    trainer.add_callback(_recorder(plan, watch, compute.processes))
+    counts |= {
+        "parameters": trainer.model.num_parameters(),
+        "trainable_parameters": trainer.model.num_parameters(only_trainable=True),
+    }
+    trainer.train(resume_from_checkpoint=checkpoint.newest(job.checkpoints))
+    weights = checkpoint.gathered(trainer.model) if trainer.is_fsdp_enabled else None
+    if not trainer.is_world_process_zero():
+        return
     curve = [_curve_row(entry, plan) for entry in trainer.state.log_history if "loss" in entry]
     write_rows(out / "curve.jsonl", curve)
     if training.method is Method.lora:
-        checkpoint.save_adapter(trainer.model, student.model, checkpoint.emptied(out / "adapter"))
+        folder = checkpoint.emptied(out / "adapter")
+        checkpoint.save_adapter(trainer.model, weights, job.student.model, folder)
     else:
         trainer.model.config, trainer.model.generation_config = original
-        checkpoint.save_model(trainer.model, base, checkpoint.emptied(out / "model"))
+        checkpoint.save_model(trainer.model, weights, base, checkpoint.emptied(out / "model"))
     last = [row["loss"] for row in curve[-plan.steps_per_epoch :]]
     trained_on = {
         "steps": plan.steps,
         "tokens": plan.tokens[-1],
         "response_tokens": sum(len(row.input_ids) - row.prompt_tokens for row in rows),
         "final_loss": sum(last) / len(last),
-        "parameters": trainer.model.num_parameters(),
-        "trainable_parameters": trainer.model.num_parameters(only_trainable=True),
     }
     write_json(out / "summary.json", counts | trained_on)
-    checkpoint.discard(checkpoints)
 
 
 def _dataset(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, Plan]:
@@ -165,23 +194,41 @@ def _dataset(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, Plan]:
     return dataset, make_plan(packs, packs, batch, training)
 
 
+def _with_blank_row(dataset: Any) -> Any:
+    """With a last row of two tokens and no label; see `distill.plan.Order`."""
+    ids = dataset[0]["input_ids"][:2]
+    blank = {"input_ids": ids, "labels": [IGNORED] * len(ids), "seq_lengths": [len(ids)]}
+    return dataset.add_item({name: blank[name] for name in dataset.column_names})
+
+
+def _load_on_cpus() -> None:
+    """Checkpoints are loaded to `cpu:0`, as accelerate names a CPU; torch knows `cpu` alone."""
+    from torch.serialization import register_package
+
+    register_package(
+        30, lambda storage: None, lambda storage, at: storage if at.startswith("cpu:") else None
+    )
+
+
 def _arguments(
     training: TrainingConfig, plan: Plan, compute: ComputeConfig, device: str, folder: Path
 ) -> Any:
     from trl import SFTConfig
 
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ValueError(f"training runs in one process, got WORLD_SIZE={os.environ['WORLD_SIZE']}")
-    at_once = min(compute.batch_per_device or plan.batch, plan.batch)
-    if plan.batch % at_once:
+    share = math.ceil(plan.batch / compute.processes)
+    at_once = min(compute.batch_per_device or share, share)
+    if share % at_once:
         raise ValueError(
-            f"compute.batch_per_device={at_once} must divide the rows of a step, {plan.batch}"
+            f"compute.batch_per_device={at_once} must divide the rows of a step"
+            + (f" in each of {compute.processes} processes" if compute.processes > 1 else "")
+            + f", {share}"
         )
-    return SFTConfig(
+    sharded = compute.processes > 1 and device == "cuda"
+    arguments = SFTConfig(
         output_dir=str(folder),
         max_steps=plan.steps,
         per_device_train_batch_size=at_once,
-        gradient_accumulation_steps=plan.batch // at_once,
+        gradient_accumulation_steps=share // at_once,
         learning_rate=training.learning_rate,
         lr_scheduler_type=SCHEDULES[training.schedule],
         warmup_steps=math.ceil(training.warmup * plan.steps),
@@ -189,7 +236,7 @@ def _arguments(
         adam_beta2=training.adam_beta2,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
-        bf16=training.autocast,
+        bf16=training.autocast and not (sharded and training.dtype is Dtype.bfloat16),
         seed=training.seed,
         gradient_checkpointing=compute.gradient_checkpointing,
         packing=training.batching is Batching.packed,
@@ -202,7 +249,36 @@ def _arguments(
         save_steps=compute.checkpoint_every,
         report_to="none",
         disable_tqdm=True,
+        ddp_find_unused_parameters=False,
+        **(_sharding(compute.processes) if sharded else {}),
     )
+    if sharded:
+        arguments.fsdp_plugin_args["mixed_precision_policy"] = _precision(training)
+    return arguments
+
+
+def _sharding(processes: int) -> dict[str, Any]:
+    """FSDP2: each process holds a share of weights, gradients and moments."""
+    import torch
+
+    if (there := torch.cuda.device_count()) < processes:
+        raise ValueError(f"compute.processes={processes} need a GPU each, torch sees {there}")
+    os.environ["ACCELERATE_USE_FSDP"] = "true"  # else every process loads all weights into memory
+    config = {"cpu_ram_efficient_loading": True, "state_dict_type": "SHARDED_STATE_DICT"}
+    return {"fsdp": True, "fsdp_config": {"version": 2, **config}}
+
+
+def _precision(training: TrainingConfig) -> Any:
+    """As in one process: gradients are added up in float32, and the losses of tokens stay in it.
+
+    accelerate would add gradients up in bfloat16, round what a model returns, and, with autocast,
+    keep bfloat16 weights in float32.
+    """
+    import torch
+    from torch.distributed.fsdp import MixedPrecisionPolicy
+
+    products = torch.bfloat16 if training.autocast else None
+    return MixedPrecisionPolicy(param_dtype=products, reduce_dtype=torch.float32)
 
 
 def _load(base: hub.Model, dtype: str) -> Any:
@@ -228,7 +304,9 @@ def _trainer(
         """In the plan's order, and without a model card in every checkpoint."""
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            return Order(plan)
+            slots = self.args.train_batch_size * self.args.gradient_accumulation_steps
+            processes = self.args.world_size
+            return Order(plan, slots * processes if processes > 1 else None)
 
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             pass
@@ -257,17 +335,14 @@ def _lora(training: TrainingConfig) -> Any:
     )
 
 
-def _recorder(plan: Plan, log: Log | None, progress: bool) -> Any:
-    from tqdm import tqdm
+def _recorder(plan: Plan, watch: Watch, processes: int) -> Any:
     from transformers import TrainerCallback
 
     class Recorder(TrainerCallback):
         """Reports the curve, and marks checkpoints that are complete."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            self.bar = tqdm(
-                total=plan.steps, initial=state.global_step, desc="train", disable=not progress
-            )
+            watch.begin(plan.steps, state.global_step)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any, **rest: Any) -> None:
             if "loss" not in logs:
@@ -278,25 +353,20 @@ def _recorder(plan: Plan, log: Log | None, progress: bool) -> Any:
                     f"the loss is {row['loss']} at step {row['step']}; "
                     "a lower training.learning_rate or a longer training.warmup may help"
                 )
-            self.bar.update()
-            self.bar.set_postfix(loss=f"{row['loss']:.4f}", refresh=False)
-            if log:
-                log(row)
+            watch.step(row)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             if state.global_step == plan.steps:  # the student is about to be saved itself
                 control.should_save = False
 
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            os.sync()
-            newest = Path(args.output_dir, f"checkpoint-{state.global_step}")
-            (newest / checkpoint.COMPLETE).touch()
-            for folder in newest.parent.glob("checkpoint-*"):
-                if folder != newest:
-                    checkpoint.discard(folder)
+            args.distributed_state.wait_for_everyone()
+            if state.is_world_process_zero:
+                saved = Path(args.output_dir, f"checkpoint-{state.global_step}")
+                checkpoint.mark_complete(saved, processes)
 
         def on_train_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            self.bar.close()
+            watch.end()
 
     return Recorder()
 

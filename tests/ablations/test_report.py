@@ -1,0 +1,222 @@
+"""The page of a study. Run: pytest tests/ablations/test_report.py."""
+
+import json
+import re
+from collections import Counter
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+
+from ablations import power_grids
+from ablations.__main__ import main
+from ablations.claims import sentence, structure_minus_content
+from ablations.marks import Piece
+from ablations.provenance import configs, costs
+from ablations.report import Request, report
+from ablations.runs import runs, samples
+from ablations.show_html import marked
+from distill.cells import FAILED
+
+ARMS = {
+    "training=none": [False, True, False, False],
+    "corruption=none": [True, True, True, False],
+    "corruption=random_digits corruption.fraction=0.67": [True, True, False, False],
+    "corruption=shuffle_steps corruption.fraction=0.67": [False, True, False, False],
+}
+GRIDS = "corruption=none,random_digits,shuffle_steps corruption.fraction=0.67"
+
+
+class Page(HTMLParser):
+    """Ids, targets of links, and elements of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.ids, self.links, self.elements = [], [], Counter()
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.elements[tag] += 1
+        for name, value in attributes:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("href", "src", "xlink:href"):
+                self.links.append(value)
+            self.links += re.findall(r"url\(([^)]*)\)", value or "")
+
+
+@pytest.fixture
+def ask(make_run, tmp_path):
+    """Arms, by overrides -> a request for the page of runs made of them."""
+
+    def ask(arms=ARMS, overrides=GRIDS):
+        for place, (label, right) in enumerate(arms.items()):
+            make_run(label.split(), right, f"{place}a")
+        places = [f"runs={tmp_path}/runs", f"artifacts={tmp_path}/artifacts"]
+        folder = tmp_path / "runs" / "smoke" if arms else None
+        return Request("smoke", [*overrides.split(), *places], folder)
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return []
+
+
+@pytest.fixture
+def page(ask, pages, tmp_path):
+    """The page of `ARMS`, made once; the folder it was made in is called TMP."""
+    if not pages:
+        pages.append(report(ask()).replace(str(tmp_path), "TMP"))
+    return pages[0]
+
+
+def words(page):
+    """What is read: no elements, one blank between words."""
+    text = re.sub(r"<style.*?</style>", "", page, flags=re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+def test_the_answer_is_the_claim_of_the_runs_with_its_interval(ask):
+    asked = ask()
+    page, folder = report(asked), asked.folder
+    claim = sentence(*structure_minus_content(runs(folder), samples(folder)))
+    assert "95 % interval" in claim
+    assert claim in words(page.partition("<h2>")[0])
+
+
+def test_every_demand_of_the_page_has_its_section(page):
+    text = words(page)
+    for title in (
+        "Effects by arm",
+        "Dose and response",
+        "Scores",
+        "Truncation, tokens and keywords",
+        "Power",
+        "Traces before and after damage",
+        "Wall time and tokens",
+        "Versions",
+        "Runs and their configs",
+        "Failed and missing",
+    ):
+        assert title in text
+    assert Page(page).elements["svg"] == 2
+
+
+def test_it_needs_no_network_and_no_script(page):
+    found = Page(page)
+    assert not found.elements["script"] and not found.elements["iframe"]
+    assert all(link.startswith(("#", "data:")) for link in found.links)
+    assert "@import" not in page
+
+
+def test_links_resolve_and_ids_of_inlined_figures_do_not_clash(page):
+    found = Page(page)
+    assert [name for name, count in Counter(found.ids).items() if count > 1] == []
+    assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
+
+
+def test_figures_have_a_text_alternative(page):
+    assert len(re.findall(r'<svg[^>]* role="img" aria-label="[^"]{40,}"', page)) == 2
+
+
+def test_the_same_runs_give_the_same_bytes(ask, tmp_path):
+    asked = ask()
+    first = report(asked)
+    assert report(asked) == first
+
+
+def test_a_study_without_runs_says_so_and_has_its_plan_and_power(ask):
+    text = words(report(ask(arms={})))
+    assert "Nothing of this study has been run yet" in text
+    assert "python -m distill study=smoke hydra.mode=RUN corruption=shuffle_steps" in text
+    assert "At the variance assumed" in text
+
+
+def test_what_is_not_run_and_what_failed_is_named(ask, tmp_path):
+    arms = {label: ARMS[label] for label in list(ARMS)[:3]}
+    asked = ask(arms)
+    folder = tmp_path / "runs" / "smoke" / "f"
+    folder.mkdir()
+    (folder / FAILED).write_text(json.dumps({"label": "corruption=x", "why": "<script>boom"}))
+    page = report(asked)
+    missing = words(page.partition('<section id="missing">')[2])
+    assert missing.count("steps shuffled 67 %") == 1 and "random digits 67 %" not in missing
+    assert "corruption=x <script>boom" in missing
+    assert "<script" not in page
+    assert "no dose was run of both" in words(page)
+
+
+def test_a_study_that_was_run_whole_misses_nothing(page):
+    assert "Every arm that the study asks for was run." in words(page)
+    assert "No failed run is recorded." in words(page)
+
+
+def test_each_run_has_its_command_and_its_config_whole(ask, tmp_path):
+    ask()
+    records = [json.loads(p.read_text()) for p in sorted(tmp_path.glob("runs/smoke/*/run.json"))]
+    shared, grid = configs(records)
+    assert len(grid.rows) == len(ARMS)
+    assert [row[0].partition(",")[0] for row in grid.rows] == [
+        *("base", "correct"),
+        *("random digits 67 %", "steps shuffled 67 %"),
+    ]
+    for record in records:
+        ((_, _, _, own),) = [row for row in grid.rows if row[2].endswith(record["label"])]
+        lines = [*shared.split("\n"), *filter(None, own.split("; "))]
+        told = dict(line.split(": ", 1) for line in lines)
+        assert told["corruption.name"] == json.dumps(record["config"]["corruption"]["name"])
+        assert told["training.method"] == json.dumps(record["config"]["training"]["method"])
+        assert told["training.learning_rate"] == str(record["config"]["training"]["learning_rate"])
+
+
+def test_an_artifact_that_runs_share_costs_once():
+    def stage(key):
+        return {"key": key, "seconds": 60.0, "summary": {"tokens": 100}, "versions": {}}
+
+    runs = [{"stages": {"traces": stage("a"), "train": stage(key)}, "scores": {}} for key in "bc"]
+    assert [(row[0], row[1], row[2], row[4]) for row in costs(runs).rows] == [
+        ("traces", "1", "0:01:00", "100"),
+        ("train", "2", "0:02:00", "200"),
+        ("all", "3", "0:03:00", "300"),
+    ]
+
+
+def test_marks_keep_the_text_and_what_is_cut_is_counted():
+    pieces = [Piece("a < b\n"), Piece("gone", "removed"), Piece("new", "inserted")]
+    html = marked(pieces)
+    assert unescape(re.sub(r"</?(del|ins)>", "", html)) == "a < b\ngonenew"
+    assert "<del>gone</del><ins>new</ins>" in html
+    cut = marked(pieces, longest=8)
+    assert "<del>go</del>" in cut and "new" not in cut and "5 more signs" in cut
+
+
+def test_three_different_traces_are_shown_with_their_damage(ask):
+    wanted = f"{GRIDS.replace('none', 'none,delete_steps')}"
+    page = report(ask(overrides=wanted))
+    part = page.partition('<section id="traces">')[2].partition("</section>")[0]
+    ids = re.findall(r"trace (\w{8,}): ", part)
+    assert len(ids) == len(set(ids)) == 3
+    assert "<del>" in part and "<ins>" in part and "<mark>" in part
+    assert "The scripted teacher made them again" in part
+
+
+def test_the_commands_write_their_pages(ask, tmp_path, capsys):
+    asked = ask()
+    out = tmp_path / "page.html"
+    folder = ["--runs", str(asked.folder), "--out", str(out)]
+    assert main(["report", "smoke", *asked.overrides, *folder]) == 0
+    assert out.read_text().startswith("<!doctype html>")
+    trace = tmp_path / "trace.html"
+    corpus = [text for text in asked.overrides if not text.startswith("corruption")]
+    corpus += ["size.traces=5", "dataset.problems=20"]
+    assert main(["show", "corruption=delete_steps", *corpus, "--html", str(trace)]) == 0
+    assert "<del>" in trace.read_text() and "Question." in trace.read_text()
+    assert main(["report", "smoke", "--runs", "no/such"]) == 1
+    assert "no folder no/such" in capsys.readouterr().err
+
+
+def test_power_uses_the_variance_of_the_runs_once_there_are_any(page):
+    assert "at the variance measured" in words(page)
+    assert power_grids.NOTE[:40] in words(page)
