@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-vllm check bench pretrain tables notebooks clean
+.PHONY: help setup demo test test-slow test-vllm check bench pretrain tables notebooks clean
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 RUNS ?= analysis/results/table2
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## Make .venv with the pinned versions; once, and again when the pins change
 .venv/.ready: pyproject.toml constraints.txt
@@ -21,8 +21,11 @@ demo: setup ## The paper's question in six cells on this machine, as a table; AR
 	@$(RUN) ablations table demo $(ARGS)
 	@echo "Records: runs/demo/*/run.json. What they were made from: artifacts/. Again: make demo, skips what is done."
 
-test: setup ## All tests that need no GPU
+test: setup ## All tests that need no GPU and take less than ten seconds
 	@$(RUN) pytest
+
+test-slow: setup ## The tests of ten seconds and more: calibration, every reference solution, several processes
+	@$(RUN) pytest -m "slow and not gpu and not vllm"
 
 test-vllm: .venv-vllm/.ready ## Tests of the vLLM engine and server on CPU, in an environment of their own
 	@.venv-vllm/bin/python -m pytest -m vllm tests/vllm

@@ -161,7 +161,13 @@ def wandb_report_command(asked: argparse.Namespace) -> int:
     from ablations.wandb_reports import report, save, spec
 
     made = report(asked.study, asked.overrides, asked.runs, asked.entity, asked.project)
-    print(spec(made) if asked.dry_run else save(made))
+    if asked.dry_run:
+        print(spec(made))
+        return 0
+    try:
+        print(save(made))
+    except Exception as error:  # wandb raises bare ones where there is no login
+        raise ValueError(f"W&B: {error}. Log in (wandb login), or add --dry-run") from error
     return 0
 
 

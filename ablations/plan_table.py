@@ -30,7 +30,9 @@ def plan_table(planned: Sequence[Planned]) -> Group:
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
     total = Text(f"{len(planned)} cells: {counts}")
     tables = _cells_table(planned), legend, _stages_table(planned)
-    return Group(*tables, total, *unresolved_reasons(planned), power_table(planned))
+    scored = [one for one in planned if one.cell.config.until is Stage.evaluate]
+    powers = [power_table(scored)] if scored else []
+    return Group(*tables, total, *unresolved_reasons(planned), *powers)
 
 
 def unresolved_reasons(planned: Sequence[Planned]) -> list[Text]:

@@ -1,5 +1,6 @@
 """One run, or a sweep of runs: `python -m distill [-m] [overrides]`."""
 
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -21,7 +22,7 @@ from distill.cells import (
     write_failure,
     write_record,
 )
-from distill.config import Config
+from distill.config import Config, Stage
 from distill.store import Store
 from distill.tracking import track
 
@@ -61,8 +62,10 @@ def _say_what_next(config: Config, outcome: Outcome) -> None:
         print(f"{name}: {percent(score)}, truncated {100 * score['truncated']:.1f} %")
     print(f"{outcome.state} in {outcome.seconds:.1f} s")
     print(f"record: {folder / 'run.json'}; artifacts: {config.artifacts}/<stage>/<key>/")
-    look = f"table {config.study.name}" if outcome.scores else f"show {outcome.label}"
-    print(f"next: python -m ablations {look}")
+    if outcome.scores:
+        print(f"next: python -m ablations table {config.study.name}")
+    elif config.until is Stage.corrupt:
+        print(f"next: python -m ablations show {shlex.join(HydraConfig.get().overrides.task)}")
 
 
 @hydra.main(version_base=None, config_path="../conf", config_name="config")
@@ -79,6 +82,8 @@ def main(composed: DictConfig) -> Outcome | None:
     try:
         outcome = run_cell(config, label)
     except Exception as error:
+        if not sweeping and isinstance(error, ValueError | OSError):
+            sys.exit(f"failed: {reason(error)}")
         if not sweeping:
             raise
         print(f"failed: {reason(error)}", file=sys.stderr, flush=True)

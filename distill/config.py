@@ -6,6 +6,7 @@ fields that mean nothing for a choice are set to one value, so that two configs 
 same thing are equal.
 """
 
+import re
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
@@ -150,6 +151,10 @@ class EngineConfig:
             self.batch = 256
         if self.name != "vllm":
             self.context = 0
+        if "@" in self.base_url or "?" in self.base_url:
+            raise ValueError(
+                "engine.base_url may hold no user, key or query: it is written to every record"
+            )
         if self.name != "openai":
             self.base_url, self.api = "", Api.completions
 
@@ -674,6 +679,11 @@ class ComputeConfig:
         for name in ("processes", "tensor_parallel", "concurrency"):
             _at_least(f"compute.{name}", getattr(self, name), 1)
         _at_least("compute.workers", self.workers, 0)
+        if not re.fullmatch(r"[A-Za-z_]\w*", self.api_key):
+            raise ValueError(
+                "compute.api_key is the NAME of an environment variable, such as OPENAI_API_KEY; "
+                "what was given is none, and is not repeated here in case it is a key"
+            )
         if not 0 < self.memory_share <= 1:
             raise ValueError(f"compute.memory_share must be in (0, 1], got {self.memory_share}")
 
@@ -744,6 +754,16 @@ class Config:
             self.teacher.engine = replace(self.engine)
         if self.teacher.name == "recorded":
             self.dataset = recorded_problems(self.teacher, self.dataset)
+        asked = {
+            Stage.rate: self.filter.rating is not None,
+            Stage.filter: self.filter.active,
+            Stage.convert: self.teacher.convert is not None,
+        }
+        if not asked.get(self.until, True):
+            raise ValueError(
+                f"until={self.until.value}, but this run has no such stage; it takes "
+                "filter.rating, an active filter, or teacher.convert to have it"
+            )
         available = self.dataset.problems * min(self.selection.per_problem, self.teacher.samples)
         if self.dataset.problems and self.size.traces > available:
             raise ValueError(

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def evaluate_student(
         compute=compute,
     )
     rows = [_row(p, k, prompt, reply) for (p, k), reply in zip(asked, replies, strict=True)]
-    ordered = _graded(asked, rows, how, prompt, compute)
+    ordered = _graded(asked, rows, how, prompt, engine, compute)
     write_samples(out / "samples.parquet", ordered)
     summary = scores(ordered)
     write_json(out / "scores.json", summary)
@@ -221,10 +222,16 @@ def _graded(
     rows: Sequence[dict[str, Any]],
     how: GradingConfig,
     prompt: PromptConfig,
+    engine: EngineConfig,
     compute: ComputeConfig,
 ) -> list[dict[str, Any]]:
     """The rows with their verdicts. A thought that never closed is never read for an answer."""
     parsed = [parse(prompt, row["response"]) for row in rows]
+    if not prompt.thought_open or engines.wants_messages(engine):  # a thought may open unmarked
+        parsed = [
+            replace(part, closed=part.closed and bool(part.thought or not row["truncated"]))
+            for part, row in zip(parsed, rows, strict=True)
+        ]
     read = [(p, part.solution) for (p, _), part in zip(asked, parsed, strict=True) if part.closed]
     verdicts = iter(grading.grade_all(read, how, compute))
     unclosed = grading.Verdict(False, None, "the thought never closed")

@@ -9,6 +9,7 @@ first needed, one for each thread that asks at the same time, and end with this 
 
 import atexit
 import json
+import math
 import os
 import resource
 import selectors
@@ -19,12 +20,17 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from distill import algebra
 from distill.equivalence import Comparison, Outcome
 
 DEADLINE = 3.5
-"""Seconds for one comparison, parsing included, until its process is killed; with the start of the
-next one less than five."""
+"""Seconds of processor time for one comparison, parsing included, until its process is killed; with
+the start of the next one less than five. Not of the clock: verdicts do not depend on how busy the
+machine is."""
+PATIENCE = 60.0
+"""Seconds of the clock for one comparison, should its process wait for something."""
 MEMORY = 1 << 30
 """Bytes of address space of a process."""
 START = 120.0
@@ -73,7 +79,7 @@ class Worker:
         """Ask for one comparison; past a limit the process is ended, the outcome undecided."""
         try:
             _stream(self.process.stdin).write(json.dumps(request).encode() + b"\n")
-            line = self._line(DEADLINE)
+            line = self._line(PATIENCE, DEADLINE)
         except BrokenPipeError:
             line = ""
         if line:
@@ -93,20 +99,34 @@ class Worker:
             _stream(stream).close()
         self.process.wait()
 
-    def _line(self, seconds: float) -> str | None:
-        """The next line of the process; empty where it ended, None where it took too long."""
+    def _line(self, seconds: float, worked: float = math.inf) -> str | None:
+        """The next line of the process; empty where it ended, None where it took too long.
+
+        Args:
+            seconds: of the clock.
+            worked: seconds of processor time.
+        """
         until, got = time.monotonic() + seconds, b""
+        until_worked = self._worked() + worked
         out = _stream(self.process.stdout).fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(out, selectors.EVENT_READ)
             while not got.endswith(b"\n"):
-                if not selector.select(max(0.0, until - time.monotonic())):
+                left = min(until - time.monotonic(), until_worked - self._worked())
+                if left <= 0:
                     return None
+                if not selector.select(left):
+                    continue
                 more = os.read(out, 65536)
                 if not more:
                     return ""
                 got += more
         return got.decode().strip()
+
+    def _worked(self) -> float:
+        """Processor time that the process has used, in seconds."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        return times.user + times.system
 
 
 _idle: list[Worker] = []

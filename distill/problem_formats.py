@@ -15,7 +15,7 @@ from typing import Any
 from distill import answers, code_formats
 from distill.countdown_search import expression
 from distill.trace import digest
-from distill.trace_formats import UnusableRowError
+from distill.trace_formats import UnusableRowError, unusable
 
 Row = Mapping[str, Any]
 Columns = Mapping[str, str]
@@ -49,7 +49,10 @@ def read(name: str, row: Row, columns: Columns) -> Read:
         raise ValueError(
             f"dataset.format must be one of {', '.join(sorted(FORMATS))}; got {name!r}"
         )
-    made = FORMATS[name](row, columns)
+    try:
+        made = FORMATS[name](row, columns)
+    except (TypeError, KeyError, AttributeError, IndexError, ValueError) as error:
+        raise unusable(error) from error
     if not made.question.strip():
         raise UnusableRowError("no question")
     if made.kind == "code" and not made.tests:

@@ -27,13 +27,14 @@ def pins(rating: AskConfig, *rest: Any) -> dict[str, Any]:
 def rate_problems(rating: AskConfig, problems: Path, *, compute: ComputeConfig, out: Path) -> None:
     """Write the problems with `difficulty` as the model rates it, in the same order.
 
-    A problem whose reply gives no level on the scale has none (None) and is counted as `unrated`.
-    Replies are kept in `rows.jsonl` while they are made; a killed call continues.
+    A problem whose reply was cut off, or gives no level on the scale, has none (None) and is
+    counted as `unrated`. Replies are kept in `rows.jsonl` while they are made; a killed call
+    continues.
     """
     asked = list(read_problems(problems / "problems.jsonl"))
     fills = [{"question": p.question, "answer": p.answer} for p in asked]
     replies = ask.ask(rating, fills, keep=out / "rows.jsonl", compute=compute)
-    levels = [level(reply.text) for reply in replies]
+    levels = [level(r.text) if r.finish_reason != "length" else None for r in replies]
     rated = (replace(p, difficulty=given) for p, given in zip(asked, levels, strict=True))
     write_records(out / "problems.jsonl", rated)
     given = Counter(int(level) for level in levels if level is not None)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from distill import hub
+from distill import engines, hub
 from distill.config import ComputeConfig
 from distill.kept import append, kept_rows
 from distill.prompt import Chat
@@ -56,6 +56,7 @@ def _reader(name: str, revision: str, compute: ComputeConfig) -> Any:
     import torch
     from transformers import AutoModelForSequenceClassification
 
+    engines.free()
     device = hub.set_up(compute)
     folder = local_path(name)
     model = hub.Model(str(folder)) if folder else hub.Model(name, hub.resolve_model(name, revision))

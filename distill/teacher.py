@@ -11,7 +11,7 @@ from distill.config import ComputeConfig, EngineConfig, PromptConfig, TeacherCon
 from distill.engines import Completion
 from distill.micro import scripted_teacher
 from distill.prompt import Parsed, messages, parse_foreign
-from distill.store import local_path, write_json
+from distill.store import content_hash, local_path, write_json
 from distill.trace import Problem, Trace, read_problems, write_records
 from distill.trace_formats import Response, UnusableRowError, as_problem, recorded
 
@@ -93,7 +93,7 @@ def _model(
         compute=compute,
     )
     folder = local_path(name)
-    label = folder.name if folder else name
+    label = content_hash(folder)[:12] if folder else name
     counts |= {"cut_off": 0, "unclosed": 0}
     for (problem, sample), reply in zip(wanted, replies, strict=True):
         parsed = _taken_apart(prompt, reply)
@@ -148,10 +148,15 @@ def _recorded(
             continue
         try:
             read = recorded(row, teacher)
-            responses = [(r, _published(teacher.prompt, r)) for r in read.responses]
         except UnusableRowError as error:
             rejected.append((place, str(error)))
             continue
+        responses = []
+        for response in read.responses:
+            try:
+                responses.append((response, _published(teacher.prompt, response)))
+            except UnusableRowError as error:
+                rejected.append((place, str(error)))
         problem = asked.get(as_problem(read, teacher).id)
         if problem is None:
             counts["of_other_problems"] += 1

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from distill import answers, code_formats
@@ -69,10 +68,20 @@ def recorded(row: Row, source: SourceConfig) -> Recorded:
             f"a recorded teacher's format must be one of {', '.join(sorted(FORMATS))}; "
             f"got {source.format!r}"
         )
-    read = FORMATS[source.format](row, source.columns)
+    try:
+        read = FORMATS[source.format](row, source.columns)
+    except (TypeError, KeyError, AttributeError, IndexError, ValueError) as error:
+        raise unusable(error) from error
     if not read.question:
         raise UnusableRowError("no question")
     return read
+
+
+def unusable(error: Exception) -> UnusableRowError:
+    """What a row of another shape than its schema's did, as a reason to set it aside."""
+    if isinstance(error, UnusableRowError):
+        return error
+    return UnusableRowError(f"not of its schema: {type(error).__name__}: {error}")
 
 
 def problem_of(row: Row, source: SourceConfig) -> Problem | str:
@@ -89,7 +98,7 @@ def problem_of(row: Row, source: SourceConfig) -> Problem | str:
 
 def as_problem(read: Recorded, source: SourceConfig) -> Problem:
     """The problem of a row that was read."""
-    place = source.hub or Path(source.path or "").name
+    place = source.hub or "local"
     more = {"difficulty": read.difficulty, "tests": read.tests}
     return Problem.of(read.question, read.answer, read.kind, place, **more)
 

@@ -140,3 +140,16 @@ def test_a_value_out_of_range_is_refused_with_value_rule_and_choices(
         build(hydra_compose(*overrides))
     text = f"{caught.value} {caught.value.__cause__ or ''}"
     assert all(word in text for word in words), text
+
+
+def test_a_key_in_place_of_its_variables_name_is_refused_and_not_repeated(hydra_compose):
+    with pytest.raises((ValueError, OmegaConfBaseException)) as caught:
+        build(hydra_compose("compute.api_key=sk-secret-123"))
+    assert "NAME of an environment variable" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stage", ["rate", "filter", "convert"])
+def test_a_run_ends_at_no_stage_that_it_has_not(hydra_compose, stage):
+    with pytest.raises((ValueError, OmegaConfBaseException), match=f"until={stage}"):
+        build(hydra_compose(f"until={stage}"))

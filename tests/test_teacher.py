@@ -164,7 +164,8 @@ def test_a_local_model_teaches_through_a_real_engine(tiny_student, problems, tmp
         samples=2,
     )
     traces, counts = sample(teacher, problems, tmp_path / "out")
-    assert [t.teacher for t in traces] == ["tiny"] * 4  # never the machine's path
+    named = content_hash(tiny_student)[:12]  # never the machine's path
+    assert [t.teacher for t in traces] == [named] * 4
     assert counts["traces"] == 4 and all(t.tokens for t in traces)
     assert traces[0].thought + traces[0].solution != traces[1].thought + traces[1].solution
     assert len(pins(teacher)["model"]) == 64

@@ -87,7 +87,7 @@ def test_every_schema_gives_the_question_the_answer_and_every_response(name):
     assert (read.question, read.answer, read.kind) == ("What is 2+2?", "4", "math")
     assert len(read.responses) == (2 if name == "openr1_math_220k" else 1)
     problem = problem_of(ROWS[name], source(name))
-    assert problem == Problem.of("What is 2+2?", "4", "math", "rows.jsonl")
+    assert problem == Problem.of("What is 2+2?", "4", "math", "local")
 
 
 @pytest.mark.parametrize("name", ["json_lines", "openthoughts_114k", "s1k_1_1"])
@@ -219,3 +219,10 @@ def test_json_lines_reads_every_row_of_the_shared_traces_or_says_why_not(name):
     questions = {p.question for p in problems if isinstance(p, Problem)}
     assert (len(rows), len(questions), len(refused)) == FILES[name]
     assert all(why.startswith("no question: no column question; has ") for why in refused)
+
+
+def test_a_row_of_another_shape_is_set_aside_and_not_fatal():
+    source = TeacherConfig(name="recorded", format="json_lines")
+    row = {"question": "q", "answer": "1", "thought": "t", "solution": "s", "difficulty": "hard"}
+    with pytest.raises(UnusableRowError, match="not of its schema"):
+        recorded(row, source)

@@ -75,6 +75,7 @@ def generate(
     if len(seeds) != len(prompts):
         raise ValueError(f"{len(prompts)} prompts need as many seeds, got {len(seeds)}")
     module = _module(engine.name)
+    free(but=engine.name)
     return module.generate(engine, model, prompts, seeds, sampling, done=done, compute=compute)
 
 
@@ -83,9 +84,15 @@ def wants_messages(engine: EngineConfig) -> bool:
     return engine.name == "openai" and engine.api is Api.chat
 
 
-def free() -> None:
-    """Give back the memory of every model that an engine keeps for its next call."""
+def free(but: str = "") -> None:
+    """Give back the memory of every model that an engine keeps for its next call.
+
+    Args:
+        but: the engine that keeps its model.
+    """
     for name in _names():
+        if name == but:
+            continue
         module = sys.modules.get(f"{__name__}.{name}")
         if module:
             module.free()

@@ -1,5 +1,6 @@
 """Generate with any causal LM of transformers: a batched loop over its forward pass."""
 
+import gc
 from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -66,8 +67,15 @@ def generate(
 
 
 def free() -> None:
-    """Drop the model in memory."""
+    """Drop the model in memory, and what is kept of its memory."""
+    if not _loaded:
+        return
+    import torch
+
     _loaded.clear()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _load(model: hub.Model, engine: EngineConfig, device: str) -> Any:

@@ -52,7 +52,8 @@ def test_benchmark_problems_and_arms_of_the_union_are_counted_though_they_are_no
     names = [artifact.stage for artifact in trained.artifacts]
     assert names.count("select_problems") == 2
     assert names.count("corrupt_traces") == 2
-    assert [step.stage for step in trained.made] == list(Stage)
+    optional = {Stage.rate, Stage.filter, Stage.convert}
+    assert [step.stage for step in trained.made] == [s for s in Stage if s not in optional]
 
 
 def test_the_table_says_what_exists_what_is_shared_and_how_many_are_to_be_made(cells, tmp_path):
