@@ -61,8 +61,8 @@ def train_student(
     Reads `traces.jsonl` of `corrupted`; `selected` gives undamaged lengths and `union` further arms
     (see `distill.rows.build_rows`). Writes `model/` with its tokenizer, in the base's number
     format, or a PEFT `adapter/`; `curve.jsonl`, a row an optimiser step; and `summary.json`. A
-    killed training continues from its last complete checkpoint, to the same bytes; with another
-    number of processes it begins anew.
+    killed training continues from its last complete checkpoint, to the same bytes (several
+    processes: seen within the first pass only); with another number of processes it begins anew.
 
     Several processes (`compute.processes`) make the same steps of the same rows, up to rounding:
     sums are taken in another order, and dropout draws other masks. On GPUs they share the weights
