@@ -42,8 +42,12 @@ def drop_torn(folder: Path, processes: int) -> None:
 
 def newest(folder: Path) -> str | None:
     """The checkpoint to continue from, after `drop_torn`."""
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
-    return str(found[-1]) if found else None
+    return max(map(str, folder.glob("checkpoint-*")), key=steps, default=None)
+
+
+def steps(checkpoint: str) -> int:
+    """Optimiser steps that a checkpoint was written after."""
+    return int(checkpoint.rpartition("-")[2])
 
 
 def discard(folder: Path) -> None:

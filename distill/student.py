@@ -61,8 +61,8 @@ def train_student(
     Reads `traces.jsonl` of `corrupted`; `selected` gives undamaged lengths and `union` further arms
     (see `distill.rows.build_rows`). Writes `model/` with its tokenizer, in the base's number
     format, or a PEFT `adapter/`; `curve.jsonl`, a row an optimiser step; and `summary.json`. A
-    killed training continues from its last complete checkpoint, to the same bytes (several
-    processes: seen within the first pass only); with another number of processes it begins anew.
+    killed training continues from its last complete checkpoint, to the same bytes; with another
+    number of processes it begins anew.
 
     Several processes (`compute.processes`) make the same steps of the same rows, up to rounding:
     sums are taken in another order, and dropout draws other masks. On GPUs they share the weights
@@ -141,13 +141,15 @@ def train(job: Job, watch: Watch) -> None:
     arguments = _arguments(training, plan, compute, device, job.checkpoints)
     model = _load(base, training.dtype)
     original = copy.deepcopy((model.config, model.generation_config))
-    trainer = _trainer(model, tokenizer, dataset, plan, training, arguments)
+    newest = checkpoint.newest(job.checkpoints)
+    begun = checkpoint.steps(newest) // plan.steps_per_epoch if newest else 0
+    trainer = _trainer(model, tokenizer, dataset, plan, training, arguments, begun)
     trainer.add_callback(_recorder(plan, watch, compute.processes))
     counts |= {
         "parameters": trainer.model.num_parameters(),
         "trainable_parameters": trainer.model.num_parameters(only_trainable=True),
     }
-    trainer.train(resume_from_checkpoint=checkpoint.newest(job.checkpoints))
+    trainer.train(resume_from_checkpoint=newest)
     weights = checkpoint.gathered(trainer.model) if trainer.is_fsdp_enabled else None
     if not trainer.is_world_process_zero():
         return
@@ -295,8 +297,15 @@ def _load(base: hub.Model, dtype: str) -> Any:
 
 
 def _trainer(
-    model: Any, tokenizer: Any, dataset: Any, plan: Plan, training: TrainingConfig, arguments: Any
+    model: Any,
+    tokenizer: Any,
+    dataset: Any,
+    plan: Plan,
+    training: TrainingConfig,
+    arguments: Any,
+    begun: int,
 ) -> Any:
+    """TRL's trainer; `begun` is the pass, from 0, in which it begins or continues."""
     from transformers import PrinterCallback
     from trl import SFTTrainer
 
@@ -306,7 +315,9 @@ def _trainer(
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             slots = self.args.train_batch_size * self.args.gradient_accumulation_steps
             processes = self.args.world_size
-            return Order(plan, slots * processes if processes > 1 else None)
+            order = Order(plan, slots * processes if processes > 1 else None)
+            order.set_epoch(begun)  # continuing, accelerate's wrappers do not pass it on
+            return order
 
         def create_model_card(self, *args: Any, **kwargs: Any) -> None:
             pass

@@ -170,7 +170,6 @@ def test_killed_processes_continue_to_the_same_bytes(base, corpus, adapted, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="continued within the second pass, steps 7 and 8 differ: not understood")
 def test_no_process_outlives_one_that_was_killed_and_the_next_continues(
     base, corpus, adapted, tmp_path
 ):
