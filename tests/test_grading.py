@@ -309,3 +309,13 @@ def test_an_answer_is_taken_apart_where_a_reader_would():
     assert assigned(r"\cos(x) = 1") == ("", r"\cos(x) = 1")
     assert without_unit(r"15 \mbox{ cm}^2") == ("15", "cm^2")
     assert without_unit("3x") == ("3x", "")
+
+
+def test_a_process_that_holds_much_itself_can_have_answers_compared():
+    code = (
+        "from distill import killable; held = b'x' * 700_000_000; "
+        "print(killable.compare(r'\\sqrt{8}', r'\\sqrt{7}', False)[0])"
+    )
+    asked = [sys.executable, "-c", code]
+    told = subprocess.run(asked, cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
