@@ -344,10 +344,11 @@ def test_leaving_off_early_calls_off_what_is_under_way():
 
 def test_an_interrupt_ends_the_program_at_once_although_responses_are_awaited():
     script = """
-import sys
+import signal, sys
 from distill import engines
 from distill.config import *
 from distill.hub import Model
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is born deaf to it
 engine = EngineConfig(name="openai", base_url=sys.argv[1])
 rows = engines.generate(engine, Model("org/model"), [[10]], [0], SamplingConfig(),
                         compute=ComputeConfig(progress=False))

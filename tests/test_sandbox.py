@@ -30,7 +30,7 @@ TIGHT = Limits(
     disk_bytes=4 * MEBIBYTE,
     processes=8,
 )
-SECRET = "73915"
+SECRET = "7391526048377"  # so long that no library happens to hold it
 SUM = json.dumps({"type": "call", "function": "add", "arguments": [2, 3], "expected": 5})
 needs_bwrap = pytest.mark.skipif(
     shutil.which("bwrap") is None, reason="bwrap is not installed (package bubblewrap)"
@@ -123,14 +123,14 @@ HOSTILE = {
     "read_the_frames": "import sys, gc\ndef look():\n    f, seen = sys._getframe(), ''\n"
     "    while f:\n        seen += repr(f.f_locals) + repr(f.f_globals.get('job'))\n"
     "        f = f.f_back\n    return look_for(seen + repr(gc.get_objects()))\n"
-    "def look_for(text):\n    import re\n    found = re.findall(r'7391\\d', text)\n"
+    "def look_for(text):\n    import re\n    found = re.findall(r'73915260\\d{5}', text)\n"
     "    return found[0] if found else ''\ndef solve(n): return look()\nprint(look())",
     "read_the_files": "import os, re\ndef look():\n"
     "    for top in ('/tmp', '/proc', '/dev/shm', '/inside.py'):\n"
     "        for d, _, names in os.walk(top):\n            for name in names:\n"
     "                try:\n                    text = open(d + '/' + name, 'rb').read(10**5)\n"
     "                except OSError:\n                    continue\n"
-    "                if found := re.findall(rb'7391\\d', text): return found[0].decode()\n"
+    "                if found := re.findall(rb'73915260\\d{5}', text): return found[0].decode()\n"
     "    return ''\ndef solve(n): return look()",
 }
 
