@@ -28,7 +28,7 @@ test-slow: setup ## The tests of ten seconds and more: calibration, every refere
 	@$(RUN) pytest -m "slow and not gpu and not vllm"
 
 test-vllm: .venv-vllm/.ready ## Tests of the vLLM engine and server on CPU, in an environment of their own
-	@.venv-vllm/bin/python -m pytest -m vllm tests/vllm
+	@.venv-vllm/bin/python -m pytest -m vllm tests/vllm $(ARGS)
 .venv-vllm/.ready: pyproject.toml constraints.txt
 	@echo "Setting up .venv-vllm with a CPU build of vLLM (once, a few minutes) ..."
 	@$(PYTHON) -m venv .venv-vllm
