@@ -11,9 +11,7 @@ from ablations.markdown import interval
 from ablations.sections import Section
 from ablations.stats import Estimate
 from ablations.tables import KINDS, NAMES, arm_shares
-
-LEVEL = 0.05
-"""Below this adjusted p a difference counts as found."""
+from ablations.wording import LEVEL
 
 
 def answer(section: Section) -> str:

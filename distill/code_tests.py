@@ -22,7 +22,6 @@ Of a `stdin` or `call` test too, the expected value never enters the sandbox. Op
 """
 
 import json
-import platform
 import socket
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -42,11 +41,6 @@ _REQUIRED = {
     "program": {"code"},
 }
 _OPTIONAL = {"type", "tolerance", "imports", "setup", "entry"}
-
-
-def pins() -> dict[str, Any]:
-    """What decides a verdict besides problem and program."""
-    return {"code_tests": VERSION, "python": platform.python_version()}
 
 
 def grade_code(
