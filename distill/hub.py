@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from distill.config import ComputeConfig, EngineConfig, StudentConfig
 from distill.store import content_hash, local_path
@@ -72,12 +72,21 @@ def resolve_model(name: str, revision: str) -> str:
     folder = local_path(name)
     if folder:
         return content_hash(folder)
+    return commit("model", name, revision)
+
+
+def commit(kind: Literal["model", "dataset"], name: str, revision: str) -> str:
+    """The commit of the hub that a branch or tag stands for; looked up in its cache here first.
+
+    Raises:
+        OSError: the hub does not tell: no network, nothing of this name, or no right to see it.
+    """
     if re.fullmatch(r"[0-9a-f]{40}", revision):
         return revision
-    commit = _commit(name, revision)
-    if isinstance(commit, OSError):
-        raise commit
-    return commit
+    found = _commit(kind, name, revision)
+    if isinstance(found, OSError):
+        raise found
+    return found
 
 
 def served(name: str, revision: str, engine: EngineConfig) -> Model:
@@ -133,20 +142,21 @@ def set_up(compute: ComputeConfig) -> str:
 
 
 @lru_cache(maxsize=256)
-def _commit(model: str, revision: str) -> str | OSError:
+def _commit(kind: Literal["model", "dataset"], name: str, revision: str) -> str | OSError:
     """The commit, or why there is none: a plan of many cells asks an unreachable hub once."""
     import httpx
     from huggingface_hub import HfApi, constants
 
-    cached = Path(constants.HF_HUB_CACHE, f"models--{model.replace('/', '--')}", "refs", revision)
+    folder = Path(constants.HF_HUB_CACHE, f"{kind}s--{name.replace('/', '--')}")
+    cached = folder / "refs" / revision
     if cached.is_file():
         return cached.read_text().strip()
     try:
-        commit = HfApi().model_info(model, revision=revision, timeout=10).sha
+        found = HfApi().repo_info(name, revision=revision, repo_type=kind, timeout=10).sha
     except (OSError, ValueError, httpx.HTTPError) as error:
         return OSError(
-            f"model={model!r} at revision={revision!r} is no local folder and the hub does not "
-            f"give it ({type(error).__name__}). Name a folder, log in if the model is gated "
+            f"{kind} {name!r} at revision={revision!r} is no local path and the hub does not "
+            f"give it ({type(error).__name__}). Name a path, log in if it is gated "
             "(`hf auth login`), or set its revision to the 40 hex digits of a commit."
         )
-    return commit or OSError(f"the hub names no commit of {model!r} at revision {revision!r}")
+    return found or OSError(f"the hub names no commit of {name!r} at revision {revision!r}")

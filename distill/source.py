@@ -3,10 +3,10 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from distill import hub
 from distill.config import SourceConfig
 from distill.store import local_path
 from distill.trace import write_rows
@@ -20,7 +20,6 @@ PARQUET = "refs/convert/parquet"
 with a loading script, which `datasets` >= 4 refuses."""
 
 _SHOWN = 5
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def pins(source: SourceConfig) -> dict[str, Any]:
@@ -34,12 +33,7 @@ def pins(source: SourceConfig) -> dict[str, Any]:
 
 def commit(source: SourceConfig) -> str:
     """The commit that `source.revision` stands for; looked up in the hub's cache here first."""
-    if _COMMIT.fullmatch(source.revision):
-        return source.revision
-    found = _commit(source.hub or "", source.revision)
-    if isinstance(found, OSError):
-        raise found
-    return found
+    return hub.commit("dataset", source.hub or "", source.revision)
 
 
 def rows(source: SourceConfig) -> Iterator[Placed]:
@@ -162,24 +156,3 @@ def _first_character(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(4096).decode("utf-8-sig", errors="replace")
     return head.lstrip()[:1]
-
-
-@lru_cache(maxsize=256)
-def _commit(hub: str, revision: str) -> str | OSError:
-    """The commit, or why there is none: a plan of many cells asks an unreachable hub once."""
-    import httpx
-    from huggingface_hub import HfApi, constants
-
-    folder = Path(constants.HF_HUB_CACHE, f"datasets--{hub.replace('/', '--')}")
-    cached = folder / "refs" / revision
-    if cached.is_file():
-        return cached.read_text().strip()
-    try:
-        found = HfApi().dataset_info(hub, revision=revision, timeout=10).sha
-    except (OSError, ValueError, httpx.HTTPError) as error:
-        return OSError(
-            f"the hub does not give the data set {hub!r} at revision={revision!r} "
-            f"({type(error).__name__}). Set its path to a local file in the same schema, log in if "
-            "it is gated (`hf auth login`), or set revision to the 40 hex digits of a commit."
-        )
-    return found or OSError(f"the hub names no commit of {hub!r} at revision {revision!r}")

@@ -39,7 +39,7 @@ def test_a_branch_is_looked_up_in_this_machines_cache(tmp_path, monkeypatch):
 
 
 def test_a_model_nobody_can_name_is_refused_with_its_name_and_what_to_do():
-    with pytest.raises(OSError, match=r"model='org/absent'.*revision='v2'.*40 hex digits"):
+    with pytest.raises(OSError, match=r"model 'org/absent'.*revision='v2'.*40 hex digits"):
         hub.resolve(student("org/absent", revision="v2"))
 
 

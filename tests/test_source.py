@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from distill import source
+from distill import hub, source
 from distill.config import DatasetConfig, SourceConfig
 from distill.trace import read_rows
 
@@ -80,7 +80,7 @@ def test_unusable_rows_are_named_and_stop_the_run_past_the_share(tmp_path, share
 
 def test_a_hub_set_is_pinned_to_the_commit_in_the_cache(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    source._commit.cache_clear()
+    hub._commit.cache_clear()
     refs = tmp_path / "datasets--a--b" / "refs"
     refs.mkdir(parents=True)
     (refs / "main").write_text("0" * 40)
@@ -90,7 +90,7 @@ def test_a_hub_set_is_pinned_to_the_commit_in_the_cache(tmp_path, monkeypatch):
 
 def test_an_unreachable_hub_is_an_error_that_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    source._commit.cache_clear()
+    hub._commit.cache_clear()
     with pytest.raises(OSError, match=r"'a/b' at revision='main'.*path"):
         source.pins(SourceConfig(hub="a/b"))
 
