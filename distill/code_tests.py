@@ -22,6 +22,7 @@ Of a `stdin` or `call` test too, the expected value never enters the sandbox. Op
 """
 
 import json
+import platform
 import socket
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -34,6 +35,12 @@ from distill.trace import Problem
 
 VERSION = 1
 """Part of the identity of everything graded; raise it when a verdict can change."""
+
+
+def pins() -> dict[str, Any]:
+    """What decides verdicts on programs: these rules and the Python that runs the programs."""
+    return {"code_tests": VERSION, "python": platform.python_version()}
+
 
 _REQUIRED = {
     "stdin": {"input", "output"},

@@ -39,8 +39,7 @@ def pins() -> dict[str, Any]:
     from distill import code_tests
 
     libraries = ("math-verify", "latex2sympy2_extended", "sympy")
-    mine = {"version": VERSION, "code_tests": code_tests.VERSION}
-    return mine | {name: version(name) for name in libraries}
+    return {"version": VERSION} | code_tests.pins() | {name: version(name) for name in libraries}
 
 
 def grade(
@@ -70,10 +69,16 @@ def grade_all(
     """
     from tqdm import tqdm
 
-    verdicts = [_grader(problem)(problem, text, how, compute) for problem, text in items]
+    verdicts = []
+    for problem, text in items:
+        verdict = _grader(problem)(problem, text, how, compute)
+        if isinstance(verdict, _Algebra):
+            killable.start()
+        verdicts.append(verdict)
     owed = list(dict.fromkeys(v for v in verdicts if not isinstance(v, Verdict)))
     most = compute.workers or len(os.sched_getaffinity(0))
-    workers = min(most, 1 + len(owed) // _WORTH_A_PROCESS)
+    algebra = sum(isinstance(work, _Algebra) for work in owed)
+    workers = min(most, 1 + len(owed) - algebra + algebra // _WORTH_A_PROCESS)
     with ThreadPoolExecutor(workers) as pool:
         work = pool.map(lambda work: work(), owed)
         bar = tqdm(work, "grading", len(owed), disable=not compute.progress or not owed)
@@ -185,7 +190,7 @@ def _sign_puzzle(
 
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _WORTH_A_PROCESS = 16
-"""Pieces of work that outweigh the second in which another process starts."""
+"""Comparisons that outweigh the second in which another process starts."""
 _ALONE = ComputeConfig(workers=1, progress=False)
 
 GRADERS: dict[str, _Grader] = {

@@ -8,6 +8,7 @@ first needed, one for each thread that asks at the same time, and end with this 
 """
 
 import atexit
+import gc
 import json
 import math
 import os
@@ -53,11 +54,18 @@ def compare(gold: str, answer: str, percent: bool, tolerance: float = 0.0) -> Ou
     return outcome
 
 
+def start() -> None:
+    """Let a process get ready, which takes the import of SymPy, while other work is done."""
+    with _lock:
+        if not _idle:
+            _idle.append(Worker())
+
+
 class Worker:
     """A process that compares one pair at a time."""
 
     def __init__(self) -> None:
-        """Start the process and wait until it is ready."""
+        """Start the process; it is ready later."""
         paths = (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", ""))
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "distill.killable"],
@@ -67,16 +75,12 @@ class Worker:
             bufsize=0,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
         )
-        self.alive = True
-        if self._line(START) != "ready":
-            self.end()
-            raise RuntimeError(
-                "the process that compares answers did not start; "
-                f"{sys.executable} -m distill.killable </dev/null says why"
-            )
+        self.alive, self._ready = True, False
 
     def compare(self, request: list[Any]) -> Outcome:
         """Ask for one comparison; past a limit the process is ended, the outcome undecided."""
+        if not self._ready:
+            self._wait_until_ready()
         try:
             _stream(self.process.stdin).write(json.dumps(request).encode() + b"\n")
             line = self._line(PATIENCE, DEADLINE)
@@ -98,6 +102,15 @@ class Worker:
         for stream in (self.process.stdin, self.process.stdout):
             _stream(stream).close()
         self.process.wait()
+
+    def _wait_until_ready(self) -> None:
+        if self._line(START) != "ready":
+            self.end()
+            raise RuntimeError(
+                "the process that compares answers did not start; "
+                f"{sys.executable} -m distill.killable </dev/null says why"
+            )
+        self._ready = True
 
     def _line(self, seconds: float, worked: float = math.inf) -> str | None:
         """The next line of the process; empty where it ended, None where it took too long.
@@ -176,7 +189,9 @@ def _serve() -> None:
     """What the process does: answer requests from standard input until it is closed."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # parsers print
+    gc.disable()  # a tenth of the time of the imports
     algebra.parsed("1")
+    gc.enable()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     print("ready", file=out, flush=True)
     for line in sys.stdin:

@@ -18,7 +18,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -123,33 +123,31 @@ def started(
     job = job | {
         "limits": asdict(limits),
         "sandboxed": not unsafe_without_sandbox,
-        "packages": [sysconfig.get_path("purelib")],
+        "packages": [_PACKAGES],
     }
-    with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as folder:
-        filter_file, command = None, _PYTHON
-        if not unsafe_without_sandbox:
-            filter_file = _filter_file()
-            command = [*_bwrap(limits, filter_file), *_PYTHON]
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                cwd=folder,
-                env=_ENVIRONMENT,
-                pass_fds=[*sockets, *([] if filter_file is None else [filter_file])],
-                start_new_session=True,
-            )
-        finally:
-            if filter_file is not None:
-                os.close(filter_file)
-        box = Box(process, errors, len(job["cases"]), limits, not unsafe_without_sandbox)
-        try:
-            box.send(_startup(job))
-            yield box
-        finally:
-            box.kill()
+    with ExitStack() as stack:
+        command, files, folder = _PYTHON, list(sockets), "/"
+        if unsafe_without_sandbox:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+        else:
+            files.append(stack.enter_context(_filter_file()).fileno())
+            command = [*_bwrap(limits, files[-1]), *_PYTHON]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=folder,
+            env=_ENVIRONMENT,
+            pass_fds=files,
+            start_new_session=True,
+        )
+        assert process.stderr is not None
+        stack.enter_context(process.stderr)
+        box = Box(process, len(job["cases"]), limits, not unsafe_without_sandbox)
+        stack.callback(box.kill)
+        box.send(_startup(job))
+        yield box
 
 
 class Box:
@@ -158,14 +156,12 @@ class Box:
     def __init__(
         self,
         process: "subprocess.Popen[bytes]",
-        errors: IO[bytes],
         cases: int,
         limits: Limits,
         sandboxed: bool,
     ) -> None:
         """Watch a process that was just started."""
-        self._process, self._errors, self._cases = process, errors, cases
-        self._sandboxed = sandboxed
+        self._process, self._cases, self._sandboxed = process, cases, sandboxed
         self._deadline = time.monotonic() + OVERHEAD_SECONDS + cases * (limits.wall_seconds + 1)
         self._output_bytes = limits.output_bytes
         self._buffer = bytearray()
@@ -173,11 +169,8 @@ class Box:
     def send(self, job: bytes) -> None:
         """Hand over the job; a sandbox that broke down says so when it is asked for results."""
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(job)
-            self._process.stdin.close()
-        except BrokenPipeError:
-            pass
+        with suppress(BrokenPipeError), self._process.stdin as stream:
+            stream.write(job)
 
     def results(self) -> Iterator[Result]:
         """One result a case, in order, as soon as it is there.
@@ -187,8 +180,8 @@ class Box:
         """
         if self._read(len(sandbox_inside.READY)) != sandbox_inside.READY:
             self.kill()
-            self._errors.seek(0)
-            said = self._errors.read(2000).decode("utf-8", "replace").strip()
+            assert self._process.stderr is not None
+            said = self._process.stderr.read(2000).decode("utf-8", "replace").strip()
             raise SandboxUnavailableError(f"bwrap cannot start a sandbox here: {said}. {_CHOICES}")
         for _ in range(self._cases):
             yield self._result()
@@ -220,20 +213,18 @@ class Box:
         """So many bytes of the report, or a line of it; fewer where no more come in time."""
         assert self._process.stdout is not None
         file = self._process.stdout.fileno()
-        with selectors.DefaultSelector() as selector:
-            selector.register(file, selectors.EVENT_READ)
-            while (end := self._buffer.find(b"\n") + 1 if size is None else size) > len(
-                self._buffer
-            ) or (size is None and not end):
-                left = max(0.0, self._deadline - time.monotonic())
-                part = os.read(file, 1 << 20) if selector.select(left) else b""
-                if not part:
-                    end = len(self._buffer)
-                    break
-                self._buffer += part
+        while (end := self._end_of_line() if size is None else size) > len(self._buffer):
+            left = max(0.0, self._deadline - time.monotonic())
+            part = os.read(file, 1 << 20) if _readable(file, left) else b""
+            if not part:
+                break
+            self._buffer += part
         taken = bytes(self._buffer[:end])
         del self._buffer[:end]
         return taken
+
+    def _end_of_line(self) -> int:
+        return self._buffer.find(b"\n") + 1 or sys.maxsize
 
 
 _CHOICES = (
@@ -241,6 +232,7 @@ _CHOICES = (
     "(apt-get install bubblewrap) and allow user namespaces, or let the code do whatever this "
     "user can do on this machine: compute.unsandboxed_code=true"
 )
+_PACKAGES = sysconfig.get_path("purelib")
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/tmp",
@@ -287,6 +279,7 @@ def _bwrap(limits: Limits, filter_file: int) -> list[str]:
     return arguments
 
 
+@cache
 def _system() -> list[str]:
     """Arguments that show the system's libraries and this Python, and nothing of /etc or /home."""
     arguments = ["--ro-bind", "/usr", "/usr"]
@@ -296,7 +289,7 @@ def _system() -> list[str]:
         elif os.path.isdir(folder):
             arguments += ["--ro-bind", folder, folder]
     seen = {"/usr"}
-    for folder in (os.path.realpath(sys.base_prefix), sysconfig.get_path("purelib")):
+    for folder in (os.path.realpath(sys.base_prefix), _PACKAGES):
         if not any(Path(folder).is_relative_to(other) for other in seen):
             for parent in [*reversed(Path(folder).parents)][1:]:
                 arguments += ["--perms", "0755", "--dir", str(parent)]  # else 0700, bwrap's default
@@ -305,12 +298,12 @@ def _system() -> list[str]:
     return arguments
 
 
-def _filter_file() -> int:
-    """A file descriptor that the seccomp filter can be read from."""
+def _filter_file() -> IO[bytes]:
+    """A file that the seccomp filter can be read from."""
     reading, writing = os.pipe()
     os.write(writing, seccomp.program())
     os.close(writing)
-    return reading
+    return open(reading, "rb")
 
 
 def _children(pid: int) -> list[int]:
@@ -321,8 +314,19 @@ def _children(pid: int) -> list[int]:
 
 
 def _waited(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    """Whether a process ends in time; `Popen.wait` would look for it in growing steps."""
     try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+        file = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # not Linux, or one of before 2019
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+    else:
+        _readable(file, seconds)
+        os.close(file)
+    return process.poll() is not None
+
+
+def _readable(file: int, seconds: float) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        return bool(selector.select(seconds))

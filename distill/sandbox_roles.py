@@ -12,8 +12,9 @@ imports are supplied.
 
 from __future__ import annotations
 
+import _json  # `json` itself, which imports `re`, would take as long as all else
 import builtins
-import os
+import posix as os  # as in `distill.sandbox_inside`
 import sys
 
 TYPE_CHECKING = False  # importing `typing` would cost more than all else here
@@ -87,11 +88,16 @@ def _missing_imports(program: str) -> Json:
 
 def _free_names(program: str) -> set[str]:
     """Names that are read somewhere and bound nowhere."""
-    import ast
+    import _ast as ast  # `ast` itself imports `enum`
 
     read: set[str] = set()
     bound: set[str] = set()
-    for node in ast.walk(ast.parse(program)):
+    nodes = [compile(program, "program.py", "exec", ast.PyCF_ONLY_AST)]
+    for node in nodes:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            children = value if isinstance(value, list) else [value]
+            nodes += [child for child in children if isinstance(child, ast.AST)]
         if isinstance(node, ast.Name):
             (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -110,8 +116,6 @@ def _stdin(program: str, case: Json) -> None:
 
 
 def _call(program: str, case: Json) -> None:
-    import json
-
     space = _load(program, case, "solution")
     function = case["function"]
     if function in space:
@@ -120,23 +124,22 @@ def _call(program: str, case: Json) -> None:
         call = getattr(space["Solution"](), function)
     else:
         raise NameError(f"the program defines neither {function!r} nor `Solution`")
-    _send(3, json.dumps(encode(call(*case["arguments"]), [])))
+    _send(3, _written(encode(call(*case["arguments"]), [])))
 
 
 def _serve(program: str, case: Json) -> None:
     """Answer requests about the program's functions until the other side hangs up."""
-    import json
-
     space = _load(program, case, "solution")
     kept: list[Any] = []
-    for line in os.fdopen(os.dup(4), "rb"):
-        try:
-            operation, *operands = json.loads(line)
-            operands = [decode(operand, kept.__getitem__) for operand in operands]
-            answer = {"value": encode(_OPERATIONS[operation](space, *operands), kept)}
-        except Exception as error:
-            answer = {"error": type(error).__name__, "text": str(error)[:500]}
-        _send(4, json.dumps(answer) + "\n")
+    with open(os.dup(4), "rb") as requests:
+        for line in requests:
+            try:
+                operation, *operands = _read(line)
+                operands = [decode(operand, kept.__getitem__) for operand in operands]
+                answer = {"value": encode(_OPERATIONS[operation](space, *operands), kept)}
+            except Exception as error:
+                answer = {"error": type(error).__name__, "text": str(error)[:500]}
+            _send(4, _written(answer) + "\n")
 
 
 def _describe(space: Json, name: str) -> tuple[str, Any]:
@@ -158,7 +161,7 @@ _OPERATIONS: Json = {
 
 def _check(program: str, case: Json) -> None:
     """Run tests here against functions there; only plain data comes over."""
-    stream = os.fdopen(os.dup(4), "rb")
+    stream = open(os.dup(4), "rb")  # noqa: SIM115  (until the process ends)
     space = {"__name__": "tests"}
     try:
         exec(compile(case["setup"], "setup.py", "exec"), space)
@@ -197,13 +200,11 @@ class _Peer:
 
     def ask(self, *request: Any) -> Any:
         """One request to the other side and its answer, decoded."""
-        import json
-
-        _send(4, json.dumps([encode(part, None) for part in request]) + "\n")
+        _send(4, _written([encode(part, None) for part in request]) + "\n")
         line = self.stream.readline()
         if not line:
             raise EOFError("the program ended")
-        answer = json.loads(line)
+        answer = _read(line)
         if "error" in answer:
             kind = getattr(builtins, str(answer["error"]), None)
             if not (isinstance(kind, type) and issubclass(kind, Exception)):
@@ -295,6 +296,34 @@ def decode(value: Any, resolve: Any) -> Any:
     if kind == "kept":
         return resolve(content)
     raise ValueError(f"unknown kind {kind!r}")
+
+
+class _Json:
+    """The options of `json.loads`."""
+
+    strict = True
+    memo: Json = {}  # noqa: RUF012
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int, parse_constant = float, int, float
+
+
+_scan = _json.make_scanner(_Json)  # type: ignore[arg-type]
+_OPTIONS: Any = (None, None, _json.encode_basestring_ascii, None, ":", ",", False, False, True)
+_chunks = _json.make_encoder(*_OPTIONS)
+
+
+def _read(line: bytes) -> Any:
+    """The JSON value with which a line begins."""
+    try:
+        value, _ = _scan(line.decode(), 0)
+    except StopIteration:
+        raise ValueError("no JSON") from None
+    return value
+
+
+def _written(value: Any) -> str:
+    """As `json.dumps`."""
+    return "".join(_chunks(value, 0))
 
 
 def _send(file: int, text: str) -> None:

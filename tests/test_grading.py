@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from distill import answers, countdown, grading, killable
+from distill import answers, countdown, grading, killable, sandbox
 from distill.config import ComputeConfig, GradingConfig
 from distill.equivalence import MAX_DEPTH
 from distill.exact import number
@@ -146,18 +146,23 @@ def test_a_hopeless_answer_is_undecided_within_five_seconds(text):
     assert time.monotonic() - begun < 5
 
 
-def test_a_process_that_is_killed_or_out_of_memory_costs_one_row_only():
+@pytest.fixture
+def worker():
     worker = killable.Worker()
+    assert worker.compare(["1", "1", False, 0.0])[0] is True
+    yield worker
+    worker.end()
+
+
+def test_a_process_that_is_killed_or_out_of_memory_costs_one_row_only(worker):
     worker.process.kill()
     assert worker.compare(["1", "x", False, 0.0])[0] is None
     assert not worker.alive
     assert killable.compare(r"\sqrt{8}", r"2\sqrt{2}", percent=False)[0] is True
 
 
-def test_a_process_cannot_take_more_memory_than_its_limit():
-    worker = killable.Worker()
+def test_a_process_cannot_take_more_memory_than_its_limit(worker):
     limits = Path(f"/proc/{worker.process.pid}/limits").read_text()
-    worker.end()
     line = next(line for line in limits.splitlines() if line.startswith("Max address space"))
     assert line.split()[3] == str(killable.MEMORY)
 
@@ -292,6 +297,11 @@ def test_what_decides_verdicts_from_outside_is_pinned():
     pins = grading.pins()
     assert pins["version"] == grading.VERSION
     assert pins["math-verify"] and pins["sympy"] and pins["latex2sympy2_extended"]
+
+
+def test_the_python_that_runs_programs_is_pinned():
+    said = sandbox.run("import sys; print(sys.version)", unsafe_without_sandbox=True).stdout
+    assert grading.pins()["python"] == said.split()[0]
 
 
 def test_numbers_of_any_size_cost_nothing():

@@ -225,6 +225,13 @@ def test_without_bwrap_nothing_runs_and_the_error_names_package_and_option(monke
         grade_code(problem(SUM), "def add(a, b): return a + b")
 
 
+def test_a_sandbox_that_does_not_start_says_what_bwrap_said(monkeypatch):
+    broken = ["/bin/sh", "-c", "echo no namespaces here >&2; exit 1"]
+    monkeypatch.setattr(sandbox, "_bwrap", lambda *_: broken)
+    with pytest.raises(sandbox.SandboxUnavailableError, match="no namespaces here"):
+        sandbox.run("")
+
+
 def test_without_bwrap_code_runs_where_the_user_said_so(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     code = "def add(a, b): return a + b"
