@@ -76,8 +76,16 @@ def _differing(recorded: Mapping[str, Any], default: Any) -> dict[str, Any]:
     stated = {}
     for name, value in recorded.items():
         today = getattr(default, name, None)
+        if name == "engine" and isinstance(value, Mapping):  # None where it is the student's own
+            today = EngineConfig()
         if is_dataclass(today) and isinstance(value, Mapping):
             value, today = _differing(value, today), {}
+        if isinstance(value, list):  # of arms: a choice that is none is one that came later
+            value = [_chosen(item) for item in value]
         if name not in labels and value != today:
             stated[name] = value
     return stated
+
+
+def _chosen(item: Any) -> Any:
+    return {k: v for k, v in item.items() if v is not None} if isinstance(item, Mapping) else item

@@ -12,8 +12,8 @@ from rich.text import Text
 from ablations.marks import Piece, mark, words
 from distill import pipeline
 from distill.config import STEP_RULES, Config, CorruptionConfig, Stage
-from distill.corrupt import TraceFile
-from distill.corruptions import Damaged, operator
+from distill.corrupt import TraceFile, damage
+from distill.corruptions import Damaged
 from distill.store import Store
 from distill.trace import Trace
 
@@ -62,18 +62,19 @@ def every(config: Config, store: Store) -> Iterator[Shown]:
     made = {s.stage: s.artifact for s in pipeline.run(until_corrupt(config), store.produce)}
     if not made:
         raise ValueError("training=none has no traces; leave it out")
-    selected = TraceFile(made[Stage.select].path / "traces.jsonl")
-    verified = TraceFile(made[Stage.verify].path / "traces.jsonl")
+    selected = made[Stage.select].path
+    said = made[config.corruption.asks].path if config.corruption.asks else None
+    damaged = damage(config.corruption, selected, made[Stage.verify].path, said)
+    corpus = TraceFile(selected / "traces.jsonl")
     stored = TraceFile(made[Stage.corrupt].path / "traces.jsonl")
-    damaged = operator(config.corruption.name)(selected, config.corruption, verified)
-    corpus = made[Stage.corrupt].summary()
-    for before, after, kept in zip(selected, damaged, stored, strict=True):
+    summary = made[Stage.corrupt].summary()
+    for before, after, kept in zip(corpus, damaged, stored, strict=True):
         if after.trace != kept:
             raise RuntimeError(
                 f"{config.corruption.name} makes something else of trace {before.id} than is in "
                 f"{made[Stage.corrupt].path}: its code was changed, but not the stage's VERSION"
             )
-        yield Shown(config.corruption, before, after, corpus)
+        yield Shown(config.corruption, before, after, summary)
 
 
 def until_corrupt(config: Config) -> Config:
@@ -102,7 +103,10 @@ def render(shown: Shown, console: Console) -> Group:
 def sides(shown: Shown) -> tuple[list[Piece], list[Piece]]:
     """The pieces of both responses, thought and solution."""
     before, after = shown.before, shown.after.trace
-    old, new = mark(before.thought, after.thought, shown.corruption.steps or STEP_RULES[0])
+    steps = shown.corruption.steps
+    # What a model said of the undamaged thought tells nothing of the damaged one.
+    rule = steps if steps in STEP_RULES else STEP_RULES[0]
+    old, new = mark(before.thought, after.thought, rule)
     for side, part in zip((old, new), words(before.solution, after.solution), strict=True):
         side += [Piece("\n\n── solution ──\n"), *part]
     return old, new
@@ -127,7 +131,11 @@ def text(pieces: Sequence[Piece], colour: bool) -> Text:
 def facts(shown: Shown) -> list[str]:
     """What was done, to this trace and to the corpus, a line each."""
     corruption, corpus, after = shown.corruption, shown.corpus, shown.after
-    fields = [(name, value) for name, value in vars(corruption).items() if value is not None]
+    fields = [
+        (name, getattr(value, "name", value))
+        for name, value in vars(corruption).items()
+        if value is not None
+    ]
     share = "" if corpus["share"] is None else f" ({100 * corpus['share']:.1f} %)"
     other = "" if after.trace.id == shown.before.id else f", replaced by trace {after.trace.id}"
     return [

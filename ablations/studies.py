@@ -71,7 +71,7 @@ class Studies:
             except ValueError as error:
                 errors.append(str(error))
                 continue
-            if all(config != other.config for other in cells):
+            if all(config.read != other.config.read for other in cells):
                 cells.append(Cell(label, tuple(cell), config))
         if errors:
             more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []

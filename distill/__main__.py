@@ -15,6 +15,7 @@ from distill.cells import (
     Outcome,
     cell_folder,
     cell_key,
+    failed_at,
     percent,
     read_record,
     reason,
@@ -87,7 +88,8 @@ def main(composed: DictConfig) -> Outcome | None:
         if not sweeping:
             raise
         print(f"failed: {reason(error)}", file=sys.stderr, flush=True)
-        return Outcome(label, "", "failed", {}, time.perf_counter() - begun, reason(error))
+        spent = time.perf_counter() - begun
+        return Outcome(label, "", "failed", {}, spent, reason(error), failed_at(error))
     if not sweeping:
         _say_what_next(config, outcome)
     return outcome

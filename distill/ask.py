@@ -1,17 +1,19 @@
 """LEAF. Conversations -> a model's replies, kept row by row; models that are asked about texts."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from distill import engines, hub
 from distill.config import AskConfig, ComputeConfig, EngineConfig, SamplingConfig
-from distill.engines import Completion
+from distill.engines import Completion, Refusal
 from distill.kept import append, kept_rows
 from distill.prompt import Chat, chat_ids, conversation, opening
 from distill.store import canonical_json
-from distill.trace import digest
+from distill.trace import digest, write_rows
 
 _FLUSH = 64
 """Replies between those that survive a power cut too."""
@@ -33,7 +35,7 @@ def ask(
     *,
     keep: Path,
     compute: ComputeConfig,
-) -> list[Completion]:
+) -> list[Completion | Refusal]:
     """Ask a model about every text, equal texts once.
 
     Args:
@@ -44,10 +46,11 @@ def ask(
         compute: devices, concurrency, progress bar.
 
     Returns:
-        The reply to every text, in order, without token ids.
+        The reply to every text, in order; see `converse`.
 
     Raises:
-        ValueError: the user message names a field that a text does not give.
+        ValueError: the user message names a field that a text does not give, or too many texts are
+            refused.
     """
     chats = [conversation(config.system, _filled(config.user, fill)) for fill in fills]
     keys = [digest(canonical_json(chat)) for chat in chats]
@@ -80,8 +83,10 @@ def converse(
     thought_open: str = "",
     keep: Path,
     compute: ComputeConfig,
-) -> list[Completion]:
-    """A reply to every conversation.
+) -> list[Completion | Refusal]:
+    """A reply to every conversation, or why it is refused.
+
+    Refusals are not kept: a call that continues asks again, in case the server was mended.
 
     Args:
         model: weights and tokenizer, or a server's name for them.
@@ -96,9 +101,13 @@ def converse(
 
     Returns:
         The replies in order, without token ids.
+
+    Raises:
+        ValueError: more are refused than `compute.max_unusable` allows; the other replies are kept.
     """
     rows = {row.pop("key"): row for row in kept_rows(keep)}
     done = {i for i, key in enumerate(keys) if key in rows}
+    refused: dict[str, Refusal] = {}
     if len(done) < len(keys):
         prompts, opened = _prompts(model, engine, chats, thought_open)
         seeds = [int(digest(str(sampling.seed), key), 16) for key in keys]
@@ -106,12 +115,42 @@ def converse(
             engine, model, prompts, seeds, sampling, done=done, compute=compute
         )
         with keep.open("a", encoding="utf-8", newline="\n") as file:
-            for i, completion in completions:
-                if keys[i] in rows:
-                    continue
-                rows[keys[i]] = _row(completion, opened[i])
-                append(file, {"key": keys[i]} | rows[keys[i]], flush=len(rows) % _FLUSH == 0)
-    return [Completion(ids=[], **rows[key]) for key in keys]
+            for i, made in completions:
+                if isinstance(made, Refusal):
+                    refused[keys[i]] = made
+                elif keys[i] not in rows:
+                    rows[keys[i]] = _row(made, opened[i])
+                    append(file, {"key": keys[i]} | rows[keys[i]], flush=len(rows) % _FLUSH == 0)
+    if len(refused) > compute.max_unusable * len(keys):
+        reasons = "; ".join(f"{name}: {refusal}" for name, refusal in islice(refused.items(), 5))
+        raise ValueError(
+            f"{len(refused)} of {len(keys)} prompts are refused for good, more than "
+            f"compute.max_unusable={compute.max_unusable} allows; what was completed is kept. "
+            f"{reasons}"
+        )
+    return [refused.get(key) or Completion(ids=[], **rows[key]) for key in keys]
+
+
+def set_aside(unusable: Mapping[str, str], asked: int, file: Path, compute: ComputeConfig) -> None:
+    """Name the texts that a model was asked about in vain; stop where they are too many.
+
+    Args:
+        unusable: id of a text -> why its reply cannot be used.
+        asked: texts asked about.
+        file: JSON lines file to name them in, a row each; empty where there is none.
+        compute: says how many may be unusable.
+
+    Raises:
+        ValueError: more are unusable than `compute.max_unusable` allows.
+    """
+    write_rows(file, ({"id": name, "why": why} for name, why in unusable.items()))
+    if len(unusable) > compute.max_unusable * asked:
+        reasons = Counter(unusable.values()).most_common(5)
+        raise ValueError(
+            f"{len(unusable)} of {asked} replies cannot be used, more than compute.max_unusable="
+            f"{compute.max_unusable} allows: {', '.join(f'{n} × {why}' for why, n in reasons)}; "
+            f"{file} names them, and no reply is asked for again"
+        )
 
 
 def _row(completion: Completion, opened: str) -> dict[str, Any]:

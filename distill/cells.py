@@ -40,6 +40,9 @@ class Outcome:
     why: str = ""
     """Of a failure: the error."""
 
+    at: str = ""
+    """Of a failure: the artifact that could not be made, if it came that far."""
+
 
 def short_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
     """Cells as people read them.
@@ -126,6 +129,11 @@ def reason(error: BaseException) -> str:
     """An error in one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def failed_at(error: BaseException) -> str:
+    """The artifact whose making raised this error; empty for an error of another kind."""
+    return getattr(error, "__notes__", [""])[-1]
 
 
 def scores(record: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -14,9 +14,10 @@ from typing import Any
 from omegaconf import MISSING
 
 LABEL = {"label": True}
-"""Marks a field that only names a choice: shown everywhere, part of no identity."""
+"""Marks a field that only names a choice or a place: shown everywhere, part of no identity."""
 
 STEP_RULES = ("blank_line", "reflection")
+"""Rules by which any thought falls into steps; where steps are a model's, it is asked first."""
 
 CORRUPTION_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "none": {},
@@ -26,17 +27,24 @@ CORRUPTION_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
         "scope": ("response", "thought"),
         "mode": ("independent", "consistent"),
     },
-    "remove_keywords": {"unit": ("sentence", "keyword"), "mode": ("units", "traces")},
-    "delete_steps": {"mode": ("random", "prefix"), "steps": STEP_RULES},
-    "insert_steps": {"mode": ("replace", "add"), "steps": STEP_RULES},
-    "shuffle_steps": {"steps": STEP_RULES},
+    "remove_keywords": {
+        "unit": ("sentence", "keyword", "reflection"),
+        "mode": ("units", "traces"),
+    },
+    "delete_steps": {"mode": ("random", "prefix"), "steps": (*STEP_RULES, "model")},
+    "insert_steps": {"mode": ("replace", "add"), "steps": (*STEP_RULES, "model")},
+    "shuffle_steps": {"steps": (*STEP_RULES, "model")},
 }
 """Operator -> the fields that it reads -> their choices, the default first. A new operator is a
 line here, a file in `distill/corruptions/` and a YAML in `conf/corruption/`."""
 
 
 class Stage(StrEnum):
-    """The stages of a run, in order; `rate`, `filter`, `convert` only where they are asked for."""
+    """The stages of a run, in order; five of them only where they are asked for.
+
+    Those are `rate`, `filter`, `convert`, and what a corruption asks a model, `rewrite` or
+    `segment`.
+    """
 
     problems = "problems"
     rate = "rate"
@@ -45,6 +53,8 @@ class Stage(StrEnum):
     convert = "convert"
     verify = "verify"
     select = "select"
+    rewrite = "rewrite"
+    segment = "segment"
     corrupt = "corrupt"
     train = "train"
     evaluate = "evaluate"
@@ -138,8 +148,9 @@ class EngineConfig:
     context: int = 0
     """`vllm` only: longest prompt and response in tokens, >= 0; 0 takes the model's own."""
 
-    base_url: str = ""
-    """`openai` only: address of the server, such as `http://localhost:8000/v1`."""
+    base_url: str = field(default="", metadata=LABEL)
+    """`openai` only: address of the server, such as `http://localhost:8000/v1`. At another address
+    the same work goes on."""
 
     api: Api = Api.completions
     """`openai` only: `completions` sends token ids (vLLM), `chat` sends messages (vendors)."""
@@ -314,6 +325,31 @@ class DatasetConfig(SourceConfig):
 
 
 @dataclass
+class BenchmarkConfig:
+    """One set of problems that a student is scored on. See `conf/benchmark/`."""
+
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    """The problems."""
+
+    samples: int = 1
+    """Responses a problem, >= 1."""
+
+    user: str | None = None
+    """User message instead of the prompt's; must contain `{question}`. None: as in training."""
+
+    sampling: SamplingConfig | None = None
+    """How responses are drawn; None: as `evaluation.sampling` says."""
+
+    harness: str | None = None
+    """A task of lm-evaluation-harness instead of `dataset`: its prompt, sampling and grading."""
+
+    def __post_init__(self) -> None:
+        _at_least("benchmark.samples", self.samples, 1)
+        if self.user is not None and "{question}" not in self.user:
+            raise ValueError(f"benchmark.user must contain {{question}}, got {self.user!r}")
+
+
+@dataclass
 class FilterConfig:
     """Which problems are left out before a teacher sees them. See `conf/filter/`."""
 
@@ -341,6 +377,10 @@ class FilterConfig:
     contamination: int = 0
     """Words in a row that a question may not share with a benchmark's, >= 0; 0: not looked for."""
 
+    benchmarks: dict[str, BenchmarkConfig] = field(default_factory=dict)
+    """Benchmark name -> the problems that are looked for, whatever `evaluation` scores; nothing
+    but its `dataset` is read."""
+
     overlap: float = 0.0
     """Share of a benchmark question's runs of that many words that a problem must have to be left
     out for it, in [0, 1]; at 0 one run is enough, a stock phrase of contests too."""
@@ -355,6 +395,12 @@ class FilterConfig:
         for source, pair in self.bounds.items():
             if len(pair) != 2 or pair[0] > pair[1]:
                 raise ValueError(f"filter.bounds.{source} must be [least, greatest], got {pair}")
+        for name, benchmark in self.benchmarks.items():
+            if benchmark.harness:
+                raise ValueError(
+                    f"filter.benchmarks.{name} is a task of lm-evaluation-harness, which keeps its "
+                    "questions to itself; name a dataset"
+                )
 
     @property
     def active(self) -> bool:
@@ -457,15 +503,19 @@ class CorruptionConfig:
     """Where: the whole `response` or the `thought` alone; choices by operator."""
 
     steps: str | None = None
-    """How a thought falls into steps: at blank lines, or where a reflection keyword opens a
-    paragraph."""
+    """How a thought falls into steps: at blank lines, where a reflection keyword opens a sentence,
+    or where `ask` says (`model`)."""
+
+    ask: AskConfig | None = field(default=None, metadata=LABEL)
+    """The model that removes reflections (unit `reflection`) or finds steps (steps `model`). What
+    it says is an artifact of its own, which the damage takes its identity from."""
 
     def __post_init__(self) -> None:
         _one_of("corruption.name", self.name, tuple(CORRUPTION_CHOICES))
         _share("corruption.fraction", self.fraction)
         if self.name == "none" or self.fraction == 0:
             self.name, self.fraction, self.seed = "none", 0.0, 0
-            self.mode = self.unit = self.scope = self.steps = None
+            self.mode = self.unit = self.scope = self.steps = self.ask = None
         choices = CORRUPTION_CHOICES[self.name]
         for name in ("mode", "unit", "scope", "steps"):
             value = getattr(self, name)
@@ -477,6 +527,25 @@ class CorruptionConfig:
                     f"corruption.{name} is {value!r}, but {self.name} reads only "
                     f"{sorted(choices) or 'no choice at all'}"
                 )
+        if self.unit == "reflection" and self.mode != "traces":
+            raise ValueError(
+                f"corruption.mode is {self.mode!r}, but a model removes all reflections of a trace "
+                "or none: unit 'reflection' takes mode 'traces'"
+            )
+        if (self.asks is None) != (self.ask is None):
+            raise ValueError(
+                f"corruption.ask {'names no model' if self.asks else 'names a model'}, but unit is "
+                f"{self.unit!r} and steps {self.steps!r}; it belongs to unit 'reflection' "
+                "(+ask@corruption.ask=remove_reflections) and to steps 'model' "
+                "(+ask@corruption.ask=split_steps)"
+            )
+
+    @property
+    def asks(self) -> Stage | None:
+        """The stage in which `ask` is asked; None where rules do."""
+        if self.unit == "reflection":
+            return Stage.rewrite
+        return Stage.segment if self.steps == "model" else None
 
 
 @dataclass
@@ -587,31 +656,6 @@ class TrainingConfig:
 
 
 @dataclass
-class BenchmarkConfig:
-    """One set of problems that the student is scored on. See `conf/benchmark/`."""
-
-    dataset: DatasetConfig = field(default_factory=DatasetConfig)
-    """The problems."""
-
-    samples: int = 1
-    """Responses a problem, >= 1."""
-
-    user: str | None = None
-    """User message instead of the prompt's; must contain `{question}`. None: as in training."""
-
-    sampling: SamplingConfig | None = None
-    """How responses are drawn; None: as `evaluation.sampling` says."""
-
-    harness: str | None = None
-    """A task of lm-evaluation-harness instead of `dataset`: its prompt, sampling and grading."""
-
-    def __post_init__(self) -> None:
-        _at_least("benchmark.samples", self.samples, 1)
-        if self.user is not None and "{question}" not in self.user:
-            raise ValueError(f"benchmark.user must contain {{question}}, got {self.user!r}")
-
-
-@dataclass
 class EvaluationConfig:
     """On what, and how, the student is scored. See `conf/evaluation/`."""
 
@@ -662,6 +706,11 @@ class ComputeConfig:
     api_key: str = "OPENAI_API_KEY"
     """`openai` only: environment variable that holds the key; the key itself is written nowhere."""
 
+    max_unusable: float = 0.01
+    """Share of a stage's prompts that may give nothing usable, in [0, 1]: a server refuses them for
+    good, or a teacher answers without a thought. They are set aside; past it the stage stops, and
+    goes on with what it has where more is allowed."""
+
     workers: int = 0
     """Processes that grade, >= 0; 0: one a CPU core."""
 
@@ -679,6 +728,7 @@ class ComputeConfig:
         for name in ("processes", "tensor_parallel", "concurrency"):
             _at_least(f"compute.{name}", getattr(self, name), 1)
         _at_least("compute.workers", self.workers, 0)
+        _share("compute.max_unusable", self.max_unusable)
         if not re.fullmatch(r"[A-Za-z_]\w*", self.api_key):
             raise ValueError(
                 "compute.api_key is the NAME of an environment variable, such as OPENAI_API_KEY; "
@@ -754,15 +804,23 @@ class Config:
             self.teacher.engine = replace(self.engine)
         if self.teacher.name == "recorded":
             self.dataset = recorded_problems(self.teacher, self.dataset)
+        if self.filter.contamination and not self.filter.benchmarks:
+            raise ValueError(
+                f"filter.contamination={self.filter.contamination} has no benchmark to look in: "
+                "take filter=decontaminated, or name some (+benchmark@filter.benchmarks.NAME=NAME)"
+            )
         asked = {
             Stage.rate: self.filter.rating is not None,
             Stage.filter: self.filter.active,
             Stage.convert: self.teacher.convert is not None,
+            Stage.rewrite: self.corruption.asks is Stage.rewrite,
+            Stage.segment: self.corruption.asks is Stage.segment,
         }
         if not asked.get(self.until, True):
             raise ValueError(
                 f"until={self.until.value}, but this run has no such stage; it takes "
-                "filter.rating, an active filter, or teacher.convert to have it"
+                "filter.rating, an active filter, teacher.convert, or a corruption that asks a "
+                "model to have it"
             )
         available = self.dataset.problems * min(self.selection.per_problem, self.teacher.samples)
         if self.dataset.problems and self.size.traces > available:
@@ -772,6 +830,16 @@ class Config:
                 f"{min(self.selection.per_problem, self.teacher.samples)} trace(s) of each "
                 f"is {available}"
             )
+
+    @property
+    def read(self) -> tuple[Any, ...]:
+        """What its stages read: equal for two cells of a study that are one run."""
+        unread = TRAINED_ON if self.training.method is Method.none else ()
+        return tuple(getattr(self, f.name) for f in fields(self) if f.name not in unread)
+
+
+TRAINED_ON = ("teacher", "dataset", "filter", "verification", "size", "selection", "corruption")
+"""Fields of a run that an untrained student has nothing of."""
 
 
 def recorded_problems(teacher: TeacherConfig, dataset: DatasetConfig) -> DatasetConfig:

@@ -12,9 +12,10 @@ from typing import Any
 
 from distill import ask
 from distill.config import AskConfig, ComputeConfig, PromptConfig
-from distill.engines import Completion
+from distill.engines import Completion, Refusal
 from distill.prompt import parse
 from distill.store import write_json
+from distill.teacher import WITHOUT_THOUGHT
 from distill.trace import Trace, read_traces, write_records, write_rows
 
 VERSION = 1
@@ -36,14 +37,18 @@ def pins(convert: AskConfig, *rest: Any) -> dict[str, Any]:
 def convert_traces(convert: AskConfig, traces: Path, *, compute: ComputeConfig, out: Path) -> None:
     """Rewrite every trace that was not cut off; those that were pass as they are.
 
-    Reads and writes `traces.jsonl`. A trace whose rewriting was cut off, or lacks a section, is
-    left out and named in `rejected.jsonl`. `summary.json` counts them and gives `length_ratio`:
+    Reads and writes `traces.jsonl`; replies without a thought, which a teacher set aside, come
+    after the others. A trace whose rewriting was refused or cut off, or lacks a section, is left
+    out and named in `rejected.jsonl`. `summary.json` counts them and gives `length_ratio`:
     characters after for each character before, over the rewritten traces.
 
     Raises:
-        ValueError: no rewriting at all has the two sections.
+        ValueError: no rewriting at all has the two sections, or more were refused than
+            `compute.max_unusable` allows.
     """
     raw = list(read_traces(traces / "traces.jsonl"))
+    if (traces / WITHOUT_THOUGHT).is_file():
+        raw += read_traces(traces / WITHOUT_THOUGHT)
     whole = [trace for trace in raw if trace.finish_reason != "length"]
     replies = ask.ask(convert, [_fill(t) for t in whole], keep=out / "rows.jsonl", compute=compute)
     rewritten = {t.id: _rewritten(t, r) for t, r in zip(whole, replies, strict=True)}
@@ -54,6 +59,7 @@ def convert_traces(convert: AskConfig, traces: Path, *, compute: ComputeConfig, 
         raise ValueError(f"none of {len(whole)} traces could be converted: {reasons}")
     kept = [good.get(trace.id, trace) for trace in raw if trace.id not in bad]
     count = write_records(out / "traces.jsonl", kept)
+    (out / "rejected.jsonl").unlink(missing_ok=True)
     if bad:
         rows = ({"trace": name, "why": why} for name, why in bad.items())
         write_rows(out / "rejected.jsonl", rows)
@@ -79,8 +85,10 @@ def _fill(trace: Trace) -> dict[str, str]:
     }
 
 
-def _rewritten(trace: Trace, reply: Completion) -> Trace | str:
+def _rewritten(trace: Trace, reply: Completion | Refusal) -> Trace | str:
     """The trace as rewritten, or why it is not."""
+    if isinstance(reply, Refusal):
+        return f"refused: {reply}"
     if reply.finish_reason == "length":
         return "the rewriting was cut off"
     parsed = parse(SECTIONS, reply.text)

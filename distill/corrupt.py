@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.config import CorruptionConfig
+from distill.config import CorruptionConfig, Stage
 from distill.corruptions import Damaged, operator
 from distill.keywords import KEYWORDS
+from distill.segment import read_starts
 from distill.store import content_hash, write_json
 from distill.trace import Trace, read_traces, write_records
 
@@ -16,30 +17,45 @@ VERSION = 2
 
 
 def corrupt_traces(
-    corruption: CorruptionConfig, selected: Path, verified: Path, *, out: Path
+    corruption: CorruptionConfig,
+    selected: Path,
+    verified: Path,
+    said: Path | None = None,
+    *,
+    out: Path,
 ) -> None:
     """Damage every selected trace.
 
     Reads `traces.jsonl` of `selected` and, for operators that borrow from other traces, of
-    `verified`; holds one trace at a time. Writes `traces.jsonl`, as many traces in the same order
-    (`none`: the same bytes), and `summary.json`: `traces`, `units` that could be damaged,
-    `damaged`, their `share` (null where there is no unit) and `untouched_traces`, those with
-    nothing damaged.
+    `verified`; of `said`, what a model made of the selected traces, where the corruption asks one.
+    Holds few traces at a time. Writes `traces.jsonl`, as many traces in the same order (`none`: the
+    same bytes), and `summary.json`: `traces`, `units` that could be damaged, `damaged`, their
+    `share` (null where there is no unit) and `untouched_traces`, those with nothing damaged.
     """
     target = out / "traces.jsonl"
     tally = Tally()
-    traces = TraceFile(selected / "traces.jsonl")
-    damaged = operator(corruption.name)(traces, corruption, TraceFile(verified / "traces.jsonl"))
+    damaged = damage(corruption, selected, verified, said)
     if corruption.name == "none":
-        tally.traces = tally.untouched_traces = sum(1 for _ in traces)
-        shutil.copyfile(traces.path, target)
+        tally.traces = tally.untouched_traces = sum(1 for _ in damaged)
+        shutil.copyfile(selected / "traces.jsonl", target)
     else:
         write_records(target, tally.count(damaged))
     share = tally.damaged / tally.units if tally.units else None
     write_json(out / "summary.json", vars(tally) | {"share": share})
 
 
-def pins(corruption: CorruptionConfig, selected: Any, verified: Any) -> dict[str, str]:
+def damage(
+    corruption: CorruptionConfig, selected: Path, verified: Path, said: Path | None
+) -> Iterator[Damaged]:
+    """What becomes of each selected trace; arguments as for `corrupt_traces`."""
+    corpus = TraceFile(selected / "traces.jsonl")
+    run = operator(corruption.name)
+    if said and corruption.asks is Stage.segment:
+        return run(corpus, corruption, corpus, read_starts(said))
+    return run(corpus, corruption, TraceFile((said or verified) / "traces.jsonl"))
+
+
+def pins(corruption: CorruptionConfig, *artifacts: Any) -> dict[str, str]:
     """The keyword list, where the operator reads it."""
     reads = corruption.name == "remove_keywords" or corruption.steps == "reflection"
     return {KEYWORDS.name: content_hash(KEYWORDS)} if reads else {}

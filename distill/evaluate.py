@@ -16,7 +16,7 @@ from distill.config import (
     SamplingConfig,
     StudentConfig,
 )
-from distill.engines import Completion
+from distill.engines import Completion, Refusal
 from distill.keywords import KEYWORDS, count_keywords
 from distill.micro.diagnostics import diagnose
 from distill.prompt import messages, parse
@@ -66,7 +66,8 @@ def evaluate_student(
     """Sample responses, grade them, and summarise.
 
     Reads `problems.jsonl`. Writes `samples.parquet`, a row a (problem, sample) in their order, and
-    `scores.json`, which is also the stage's `summary.json`. Meanwhile responses are kept in
+    `scores.json`, which is also the stage's `summary.json`. A response that a server refuses is
+    undecided; where there is one, `refused` is their share. Meanwhile responses are kept in
     `rows.jsonl`, from which a killed evaluation continues to the same bytes.
 
     Args:
@@ -82,7 +83,8 @@ def evaluate_student(
         out: folder to write to.
 
     Raises:
-        ValueError: there are no problems, or a problem is there twice.
+        ValueError: there are no problems, a problem is there twice, or more responses are refused
+            than `compute.max_unusable` allows.
     """
     asked = [(p, k) for p in read_problems(problems / "problems.jsonl") for k in range(samples)]
     if not asked or len({p.id for p, _ in asked}) * samples != len(asked):
@@ -100,8 +102,11 @@ def evaluate_student(
     )
     rows = [_row(p, k, prompt, reply) for (p, k), reply in zip(asked, replies, strict=True)]
     ordered = _graded(asked, rows, how, prompt, engine, compute)
+    refused = {i: reply for i, reply in enumerate(replies) if isinstance(reply, Refusal)}
+    for i, refusal in refused.items():
+        ordered[i] |= {"correct": None, "why": f"the server refuses it: {refusal}"}
     write_samples(out / "samples.parquet", ordered)
-    summary = scores(ordered)
+    summary = scores(ordered) | ({"refused": len(refused) / len(ordered)} if refused else {})
     write_json(out / "scores.json", summary)
     write_json(out / "summary.json", summary)
     path.unlink()
@@ -202,8 +207,12 @@ _COLUMNS = {
 """Columns of a row and their types in Arrow; diagnostics follow as doubles."""
 
 
-def _row(problem: Problem, sample: int, prompt: PromptConfig, reply: Completion) -> dict[str, Any]:
+def _row(
+    problem: Problem, sample: int, prompt: PromptConfig, reply: Completion | Refusal
+) -> dict[str, Any]:
     """One response, before it is graded; a thought that a server gave apart is put back."""
+    if isinstance(reply, Refusal):
+        reply = Completion([], "", "stop", 0)
     text = reply.text
     if reply.reasoning is not None:
         close = prompt.thought_close if text else ""

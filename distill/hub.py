@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from distill.config import ComputeConfig, EngineConfig, StudentConfig
+from distill.config import Api, ComputeConfig, EngineConfig, StudentConfig
 from distill.store import content_hash, local_path
 
 if TYPE_CHECKING:
@@ -92,21 +92,18 @@ def commit(kind: Literal["model", "dataset"], name: str, revision: str) -> str:
 def served(name: str, revision: str, engine: EngineConfig) -> Model:
     """A model that is asked as it is: a teacher, a judge.
 
-    Behind a server (`openai`) a name is the server's, which the hub need not know; what it stands
-    for is then the server's word. With `engine.api=completions` the tokenizer is looked up under
-    the same name.
+    Behind a server of chats a name is the server's, which the hub need not know; what it stands
+    for is then the server's word. With `engine.api=completions` the tokenizer here is that of the
+    name and revision on the hub, or of the local folder.
     """
     folder = local_path(name)
-    if folder:
-        return Model(str(folder))
-    if engine.name == "openai":
-        return Model(name)
-    return Model(name, resolve_model(name, revision))
+    return Model(str(folder)) if folder else Model(name, resolve_served(name, revision, engine))
 
 
 def resolve_served(name: str, revision: str, engine: EngineConfig) -> str | None:
-    """What identifies the weights of `served`; None where only a server knows them."""
-    if engine.name == "openai" and not local_path(name):
+    """What identifies the model of `served`; None where only a server knows it."""
+    chat = engine.name == "openai" and engine.api is Api.chat
+    if chat and not local_path(name):
         return None
     return resolve_model(name, revision)
 

@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distill.config import Config, Method, Stage
+from distill.config import (
+    BenchmarkConfig,
+    ComputeConfig,
+    Config,
+    CorruptionConfig,
+    FilterConfig,
+    Method,
+    Stage,
+)
 from distill.convert import convert_traces
 from distill.corrupt import corrupt_traces
 from distill.evaluate import evaluate_student
@@ -12,6 +20,8 @@ from distill.filter import filter_problems
 from distill.harness import evaluate_with_harness
 from distill.problems import select_problems
 from distill.rate import rate_problems
+from distill.rewrite import rewrite_traces
+from distill.segment import segment_traces
 from distill.select import select_traces
 from distill.store import Artifact
 from distill.student import train_student
@@ -62,21 +72,25 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
             problems = make(rate_problems, config.filter.rating, problems, compute=how)
             yield Made(Stage.rate, problems)
         if config.filter.active:
-            rules = replace(config.filter, rating=None)
-            problems = make(filter_problems, rules, problems, _scored_on(config, make))
+            rules = replace(config.filter, rating=None, benchmarks={})
+            looked_in = [make(select_problems, b.dataset) for b in _looked_in(config.filter)]
+            problems = make(filter_problems, rules, problems, looked_in)
             yield Made(Stage.filter, problems)
-        traces = make(sample_traces, replace(config.teacher, convert=None), problems, compute=how)
+        teacher, convert = replace(config.teacher, convert=None), config.teacher.convert
+        traces = make(sample_traces, teacher, problems, converted=bool(convert), compute=how)
         yield Made(Stage.traces, traces)
-        if config.teacher.convert:
-            traces = make(convert_traces, config.teacher.convert, traces, compute=how)
+        if convert:
+            traces = make(convert_traces, convert, traces, compute=how)
             yield Made(Stage.convert, traces)
         verified = make(verify_traces, config.grading, config.verification, traces, compute=how)
         yield Made(Stage.verify, verified)
         selected = make(select_traces, config.selection, config.size, verified)
         yield Made(Stage.select, selected)
-        corrupted = make(corrupt_traces, config.corruption, selected, verified)
-        yield Made(Stage.corrupt, corrupted)
-        union = [make(corrupt_traces, c, selected, verified) for c in config.training.union]
+        for step in _damage(config.corruption, selected, verified, make, how):
+            yield step
+        corrupted = step.artifact
+        arms = [_damage(c, selected, verified, make, how) for c in config.training.union]
+        union = [[*steps][-1].artifact for steps in arms]
         arm = (selected, corrupted, union)
         trainee = (config.student, config.training, config.prompt)
         student = make(train_student, *trainee, *arm, compute=how, log=log)
@@ -98,9 +112,22 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
         yield Made(Stage.evaluate, make(evaluate_student, *drawn, *scored, compute=how), name)
 
 
-def _scored_on(config: Config, make: Make) -> list[Artifact]:
-    """Problems of the benchmarks, where the filter looks for them."""
-    if not config.filter.contamination:
-        return []
-    benchmarks = (b for _, b in sorted(config.evaluation.benchmarks.items()) if not b.harness)
-    return [make(select_problems, benchmark.dataset) for benchmark in benchmarks]
+def _damage(
+    corruption: CorruptionConfig,
+    selected: Artifact,
+    verified: Artifact,
+    make: Make,
+    how: ComputeConfig,
+) -> Iterator[Made]:
+    """What a model says of the selected traces, where one is asked; then the damage."""
+    said = []
+    if corruption.asks:
+        stage = rewrite_traces if corruption.asks is Stage.rewrite else segment_traces
+        said = [make(stage, corruption.ask, selected, compute=how)]
+        yield Made(corruption.asks, said[0])
+    yield Made(Stage.corrupt, make(corrupt_traces, corruption, selected, verified, *said))
+
+
+def _looked_in(filter: FilterConfig) -> list[BenchmarkConfig]:
+    """Where overlap is looked for, in the order of their names."""
+    return [b for _, b in sorted(filter.benchmarks.items())] if filter.contamination else []

@@ -8,8 +8,9 @@ from typing import Any
 
 from distill import ask
 from distill.config import AskConfig, ComputeConfig
+from distill.engines import Completion, Refusal
 from distill.store import write_json
-from distill.trace import read_problems, write_records
+from distill.trace import read_problems, write_records, write_rows
 
 VERSION = 1
 
@@ -28,13 +29,24 @@ def rate_problems(rating: AskConfig, problems: Path, *, compute: ComputeConfig, 
     """Write the problems with `difficulty` as the model rates it, in the same order.
 
     A problem whose reply was cut off, or gives no level on the scale, has none (None) and is
-    counted as `unrated`. Replies are kept in `rows.jsonl` while they are made; a killed call
-    continues.
+    counted as `unrated`; so is one that a server refuses, which is named in `rejected.jsonl`.
+    Replies are kept in `rows.jsonl` while they are made; a killed call continues.
+
+    Raises:
+        ValueError: more problems are refused than `compute.max_unusable` allows.
     """
     asked = list(read_problems(problems / "problems.jsonl"))
     fills = [{"question": p.question, "answer": p.answer} for p in asked]
     replies = ask.ask(rating, fills, keep=out / "rows.jsonl", compute=compute)
-    levels = [level(r.text) if r.finish_reason != "length" else None for r in replies]
+    refused = [
+        {"place": problem.id, "why": reply.why}
+        for problem, reply in zip(asked, replies, strict=True)
+        if isinstance(reply, Refusal)
+    ]
+    (out / "rejected.jsonl").unlink(missing_ok=True)
+    if refused:
+        write_rows(out / "rejected.jsonl", refused)
+    levels = [_given(reply) for reply in replies]
     rated = (replace(p, difficulty=given) for p, given in zip(asked, levels, strict=True))
     write_records(out / "problems.jsonl", rated)
     given = Counter(int(level) for level in levels if level is not None)
@@ -43,10 +55,17 @@ def rate_problems(rating: AskConfig, problems: Path, *, compute: ComputeConfig, 
         {
             "problems": len(asked),
             "unrated": levels.count(None),
+            "refused": len(refused),
             "by_level": {f"{level:02}": count for level, count in sorted(given.items())},
         },
     )
     (out / "rows.jsonl").unlink(missing_ok=True)
+
+
+def _given(reply: Completion | Refusal) -> float | None:
+    if isinstance(reply, Refusal) or reply.finish_reason == "length":
+        return None
+    return level(reply.text)
 
 
 def level(reply: str) -> float | None:

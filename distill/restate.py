@@ -63,7 +63,7 @@ def _change(answer: str, rng: Random) -> Change | None:
         stated = re.compile(_CHOICE_STATED.format(letter=choice[1]))
         return stated, re.compile(choice[1]), [letter]
     if _SIGNED_SUM.fullmatch(answer) and (signs := _other_signs(answer, rng)):
-        return _occurrence(answer, "+*/-"), _SIGNS, signs
+        return occurrence(answer, "+*/-"), _SIGNS, signs
     if number := _NUMBER.fullmatch(_UNIT.sub("", answer)):
         answer = number[1]
     runs = _DIGITS.findall(answer)
@@ -71,10 +71,10 @@ def _change(answer: str, rng: Random) -> Change | None:
         return None
     place = rng.randrange(len(runs))
     runs[place] = _other_digits(runs[place], rng)
-    return _occurrence(answer), _DIGITS, runs
+    return occurrence(answer), _DIGITS, runs
 
 
-def _occurrence(answer: str, operators: str = "") -> re.Pattern[str]:
+def occurrence(answer: str, operators: str = "") -> re.Pattern[str]:
     """Matches the answer with any blanks between its tokens, not as part of a longer number or sum.
 
     The pattern begins with the answer's first character and looks back from there: a pattern that

@@ -3,8 +3,9 @@
 `artifacts/<stage>/<key>/` holds what the stage wrote and `recipe.json`. It is made in
 `<key>.partial/` under a file lock and renamed when complete, so it exists whole or not at all.
 The key is the SHA-256 of canonical JSON of the stage's name and VERSION, its positional
-arguments (config fields with their defaults, keys of input artifacts) and its pins (what from
-outside changes the output). Keyword arguments say how a stage is run and enter no key.
+arguments (config fields with their defaults, keys of input artifacts; no word of an input that a
+stage may do without and is not given) and its pins (what from outside changes the output). Keyword
+arguments say how a stage is run and enter no key.
 """
 
 import hashlib
@@ -93,6 +94,7 @@ class Store:
 
         Raises:
             RuntimeError: a file of a complete artifact is missing or was changed after it was made.
+            Exception: whatever the stage raises; its note names the artifact.
         """
         artifact = self.artifact(stage, *identity)
         if not artifact.exists:
@@ -124,7 +126,11 @@ class Store:
         partial.mkdir(exist_ok=True)
         begun = time.time()
         inputs = [_as_paths(value) for value in identity]
-        stage(*inputs, **how, out=partial)
+        try:
+            stage(*inputs, **how, out=partial)
+        except Exception as error:
+            error.add_note(f"{artifact.stage}/{artifact.key[:12]}")
+            raise
         record: dict[str, Any] = {
             "identity": artifact.recipe,
             "key": artifact.key,
@@ -155,7 +161,7 @@ def identify(stage: Callable[..., None], *identity: Any) -> dict[str, Any]:
     return {
         "stage": stage.__name__,
         "version": module.VERSION,
-        "arguments": {name: canonical(names[name], name) for name in positional},
+        "arguments": {name: canonical(names[name], name) for name in positional if name in names},
         "pins": canonical(pins(*identity), "pins") if pins else {},
     }
 

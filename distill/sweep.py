@@ -180,7 +180,7 @@ class GridSweeper(Sweeper):
 def _distinct(cells: list[list[str]], composer: Composer) -> list[list[str]]:
     """Without the cells that are the same run; exits if one is out of range, with all that are."""
     kept: list[list[str]] = []
-    seen: list[Config] = []
+    seen: list[tuple[Any, ...]] = []
     errors = []
     for cell in cells:
         try:
@@ -188,8 +188,8 @@ def _distinct(cells: list[list[str]], composer: Composer) -> list[list[str]]:
         except ValueError as error:
             errors.append(str(error))
             continue
-        if config not in seen:
-            seen.append(config)
+        if config.read not in seen:
+            seen.append(config.read)
             kept.append(cell)
     if errors:
         raise SystemExit("Nothing was run: " + "\n  ".join([f"{len(errors)} bad cell(s)", *errors]))
@@ -212,16 +212,31 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
     table = Table(title=shared or None, header_style="bold")
     for name in ("cell", "state", "score, 95 % interval", "seconds"):
         table.add_column(name, overflow="fold", justify="right" if name == "seconds" else "left")
-    if any(outcome.why for outcome in outcomes):
+    reasons = _reasons(outcomes, names)
+    if any(reasons):
         table.add_column("why it failed", overflow="fold")
-    for outcome, label in zip(outcomes, names, strict=True):
+    for outcome, label, why in zip(outcomes, names, reasons, strict=True):
         lines = [f"{name} {percent(score)}" for name, score in outcome.scores.items()]
         colour = {"failed": "red", "done": "green"}.get(outcome.state, "")
         state = Text(outcome.state, colour)
         seconds = f"{outcome.seconds:.1f}"
-        why = [Text(outcome.why)] if len(table.columns) == 5 else []
-        table.add_row(Text(label), state, "\n".join(lines), seconds, *why)
+        told = [Text(why)] if any(reasons) else []
+        table.add_row(Text(label), state, "\n".join(lines), seconds, *told)
     Console().print(table)
+
+
+def _reasons(outcomes: Sequence[Outcome], names: Sequence[str]) -> list[str]:
+    """Why each cell failed; of those that failed at one artifact the others refer to the first."""
+    first: dict[str, str] = {}
+    told = []
+    for outcome, name in zip(outcomes, names, strict=True):
+        failure = outcome.at or outcome.why
+        if failure and failure in first:
+            told.append(f"{outcome.at or 'the same'}: see {first[failure]}")
+            continue
+        first[failure] = name
+        told.append(": ".join(filter(None, (outcome.at, outcome.why))))
+    return told
 
 
 @dataclass

@@ -8,11 +8,11 @@ from typing import Any
 
 from distill import ask, engines, hub, source
 from distill.config import ComputeConfig, EngineConfig, PromptConfig, TeacherConfig
-from distill.engines import Completion
+from distill.engines import Completion, Refusal
 from distill.micro import scripted_teacher
 from distill.prompt import Parsed, messages, parse_foreign
 from distill.store import content_hash, local_path, write_json
-from distill.trace import Problem, Trace, read_problems, write_records
+from distill.trace import Problem, Trace, read_problems, write_records, write_rows
 from distill.trace_formats import Response, UnusableRowError, as_problem, recorded
 
 VERSION = 2
@@ -33,25 +33,55 @@ def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
     }
 
 
+WITHOUT_THOUGHT = "without_thought.jsonl"
+"""Whole replies of a model without a thought, by `teacher.prompt`; `convert_traces` reads them."""
+
+
 def sample_traces(
-    teacher: TeacherConfig, problems: Path, *, compute: ComputeConfig, out: Path
+    teacher: TeacherConfig,
+    problems: Path,
+    *,
+    converted: bool = False,
+    compute: ComputeConfig,
+    out: Path,
 ) -> None:
     """Write up to `teacher.samples` traces of every problem to `out/traces.jsonl`.
 
     A model's responses are kept in `rows.jsonl` while they are made; a killed call continues.
-    Rows of a recorded teacher that hold no trace are named in `rejected.jsonl`.
+    Rows of a recorded teacher that hold no trace, and prompts that a server refuses, are named in
+    `rejected.jsonl`; a model's whole replies without a thought are in `without_thought.jsonl`.
+
+    Args:
+        teacher: who writes the traces.
+        problems: artifact with their problems.
+        converted: whether a model rewrites the traces next, which may then all lack a thought.
+        compute: devices, concurrency, progress bar.
+        out: the stage's folder.
 
     Raises:
-        ValueError: no such teacher, a field that it needs is not set, or more rows of a recorded
-            teacher hold no trace than `teacher.max_rejected` allows.
+        ValueError: no such teacher; a field that it needs is not set; more rows of a recorded
+            teacher hold no trace than `teacher.max_rejected` allows; or more prompts of a model are
+            refused, or answered without a thought, than `compute.max_unusable` allows.
     """
     if teacher.name not in TEACHERS:
         raise ValueError(f"unknown teacher {teacher.name!r}; known: {', '.join(sorted(TEACHERS))}")
     asked = read_problems(problems / "problems.jsonl")
+    for name in (WITHOUT_THOUGHT, "rejected.jsonl"):  # of a killed attempt
+        (out / name).unlink(missing_ok=True)
     counts: Counts = {}
     traces = TEACHERS[teacher.name](teacher, asked, counts, compute, out)
     count = write_records(out / "traces.jsonl", traces)
-    told = {"traces": count, "samples_per_problem": teacher.samples}
+    bare = counts.get("without_thought", 0)
+    if not converted and bare > compute.max_unusable * (count + bare):
+        raise ValueError(
+            f"{bare} of {count + bare} replies of teacher {teacher.model!r} hold no thought, more "
+            f"than compute.max_unusable={compute.max_unusable} allows: they lack the marks of "
+            f"prompt {teacher.prompt and teacher.prompt.name!r}. Let a model part them "
+            "(+ask@teacher.convert=sky_t1_convert); no reply is asked for again"
+        )
+    told = {"traces": count}
+    if teacher.name != "recorded":  # there it only bounds them
+        told["samples_per_problem"] = teacher.samples
     write_json(out / "summary.json", told | counts)
     (out / "rows.jsonl").unlink(missing_ok=True)
 
@@ -79,7 +109,10 @@ def _model(
     compute: ComputeConfig,
     out: Path,
 ) -> Iterator[Trace]:
-    """A model, asked by `teacher.prompt`. Traces are in the order of the problems."""
+    """A model, asked by `teacher.prompt`. Traces are in the order of the problems.
+
+    Replies without a thought go to a file of their own, prompts that a server refuses to another.
+    """
     name, prompt, engine = _asked(teacher)
     wanted = [(problem, sample) for problem in problems for sample in range(teacher.samples)]
     replies = ask.converse(
@@ -95,11 +128,16 @@ def _model(
     folder = local_path(name)
     label = content_hash(folder)[:12] if folder else name
     counts |= {"cut_off": 0, "unclosed": 0}
+    bare: list[Trace] = []
+    refused: list[dict[str, str]] = []
     for (problem, sample), reply in zip(wanted, replies, strict=True):
+        if isinstance(reply, Refusal):
+            refused.append({"place": f"{problem.id}:{sample}", "why": reply.why})
+            continue
         parsed = _taken_apart(prompt, reply)
         counts["cut_off"] += reply.finish_reason == "length"
         counts["unclosed"] += not parsed.closed
-        yield Trace.of(
+        trace = Trace.of(
             problem,
             label,
             sample,
@@ -108,6 +146,15 @@ def _model(
             finish_reason=reply.finish_reason,
             tokens=reply.tokens,
         )
+        if trace.thought.strip():
+            yield trace
+        else:
+            bare.append(trace)
+    counts |= {"without_thought": len(bare), "refused": len(refused)}
+    if bare:
+        write_records(out / WITHOUT_THOUGHT, bare)
+    if refused:
+        write_rows(out / "rejected.jsonl", refused)
 
 
 def _taken_apart(prompt: PromptConfig, reply: Completion) -> Parsed:
@@ -120,7 +167,7 @@ def _taken_apart(prompt: PromptConfig, reply: Completion) -> Parsed:
         closed = bool(reply.text) or reply.finish_reason != "length"
         return Parsed(reply.reasoning, reply.text, closed)
     parsed = parse_foreign(prompt, reply.text)
-    if prompt.thought_open and not parsed.thought and reply.finish_reason == "length":
+    if not parsed.thought and reply.finish_reason == "length":
         return Parsed(parsed.solution or parsed.thought, "", closed=False)
     return parsed
 

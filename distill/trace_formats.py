@@ -205,6 +205,20 @@ def openr1_math_220k(row: Row, columns: Columns) -> Recorded:
     )
 
 
+def numina_cot(row: Row, columns: Columns) -> Recorded:
+    """`AI-MO/NuminaMath-CoT`: `problem`, and `solution`, a worked one that boxes its answer.
+
+    A short trace: all of the worked solution is the thought, what it boxes is the solution.
+    """
+    worked = _text(row, columns, "solution").strip()
+    answer = answers.extract(worked)
+    if not answer:
+        raise UnusableRowError("no answer")
+    parts = worked, f"The final answer is $\\boxed{{{answer}}}$."
+    question = _text(row, columns, "problem").strip()
+    return Recorded(question, answer, (Response("NuminaMath-CoT", parts=parts),))
+
+
 FORMATS: dict[str, Callable[[Row, Columns], Recorded]] = {
     adapter.__name__: adapter
     for adapter in (
@@ -215,6 +229,7 @@ FORMATS: dict[str, Callable[[Row, Columns], Recorded]] = {
         s1k_1_1,
         limo,
         openr1_math_220k,
+        numina_cot,
     )
 }
 """Name of a format, also of its YAML in `conf/teacher/` -> how a row of it is read."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from distill import ask, grading, hub, reward
 from distill.config import AskConfig, ComputeConfig, GradingConfig, VerificationConfig
-from distill.engines import Completion
+from distill.engines import Completion, Refusal
 from distill.store import version, write_json
 from distill.trace import Trace, read_traces, write_records
 
@@ -42,14 +42,18 @@ def verify_traces(
 
     What the grader leaves undecided goes to the judge or the reward model, if there is one; their
     answers are kept in files while they are made, from which a killed call continues.
-    `summary.json` counts the verdicts, and those that were not the grader's.
+    `summary.json` counts the verdicts, those that were not the grader's, and what a judge's server
+    refused, which stays undecided.
+
+    Raises:
+        ValueError: more is refused than `compute.max_unusable` allows.
     """
     given = list(read_traces(traces / "traces.jsonl"))
     graded = _graded(given, how, compute)
     open_ones = [trace for trace in graded if trace.correct is None]
     second: Counter[str] = Counter()
     if open_ones and verification.judge:
-        decided = _judged(open_ones, verification.judge, compute, out)
+        decided, second["refused"] = _judged(open_ones, verification.judge, compute, out)
         second["judged"] = sum(trace.correct is not None for trace in decided)
     elif open_ones and verification.reward_model:
         decided = _rewarded(open_ones, verification, compute, out)
@@ -80,7 +84,8 @@ def _graded(traces: Sequence[Trace], how: GradingConfig, compute: ComputeConfig)
 
 def _judged(
     traces: Sequence[Trace], judge: AskConfig, compute: ComputeConfig, out: Path
-) -> list[Trace]:
+) -> tuple[list[Trace], int]:
+    """The traces as the judge decides them, and how many of them it was refused."""
     fills = [
         {
             "question": trace.problem.question,
@@ -91,11 +96,14 @@ def _judged(
         for trace in traces
     ]
     replies = ask.ask(judge, fills, keep=out / "replies.jsonl", compute=compute)
-    return [_as_told(trace, reply) for trace, reply in zip(traces, replies, strict=True)]
+    told = [_as_told(trace, reply) for trace, reply in zip(traces, replies, strict=True)]
+    return told, sum(isinstance(reply, Refusal) for reply in replies)
 
 
-def _as_told(trace: Trace, reply: Completion) -> Trace:
-    """The judge's last stated verdict; a reply without one, or cut off, decides nothing."""
+def _as_told(trace: Trace, reply: Completion | Refusal) -> Trace:
+    """The judge's last stated verdict; a reply without one, cut off or refused decides nothing."""
+    if isinstance(reply, Refusal):
+        return replace(trace, why=f"{trace.why}; the judge's server refuses it: {reply}")
     stated = _VERDICT.findall(reply.text)
     if reply.finish_reason == "length" or not stated:
         return replace(trace, why=f"{trace.why}; the judge states no verdict")

@@ -8,7 +8,7 @@ from distill import ask as asking
 from distill import engines, hub
 from distill.ask import ask, converse, pins
 from distill.config import Api, AskConfig, ComputeConfig, EngineConfig, SamplingConfig
-from distill.engines import Completion
+from distill.engines import Completion, Refusal
 
 CHAT = EngineConfig(name="openai", base_url="http://localhost:1/v1", api=Api.chat)
 COMPUTE = ComputeConfig(progress=False, threads=1)
@@ -86,6 +86,31 @@ def test_a_killed_call_asks_only_for_the_rest(engine, tmp_path, monkeypatch, tor
     assert len(engine) == 2
     keys = [json.loads(line)["key"] for line in (tmp_path / "k").open()]
     assert len(keys) == len(set(keys)) == 6
+
+
+def test_what_is_refused_past_the_bound_stops_the_call_and_no_other_reply_is_asked_for_again(
+    monkeypatch, tmp_path
+):
+    asked = []
+
+    def generate(engine, model, prompts, seeds, sampling, *, done, compute):
+        for i in set(range(len(prompts))) - done:
+            asked.append(i)
+            yield i, Refusal("400: filtered") if i < 2 else Completion([], "yes", "stop", 1)
+
+    monkeypatch.setattr(engines, "generate", generate)
+    fills = [{"question": str(i), "answer": ""} for i in range(6)]
+
+    def call(share):
+        compute = ComputeConfig(progress=False, max_unusable=share)
+        return ask(config(), fills, keep=tmp_path / "k", compute=compute)
+
+    with pytest.raises(ValueError, match=r"2 of 6 prompts.*max_unusable=0\.3.*400: filtered"):
+        call(0.3)
+    replies = call(0.4)
+    assert replies[:2] == [Refusal("400: filtered")] * 2
+    assert all(isinstance(reply, Completion) for reply in replies[2:])
+    assert asked == [0, 1, 2, 3, 4, 5, 0, 1]
 
 
 def test_a_replys_draws_depend_on_its_own_text_and_the_seed_alone(engine, tmp_path):

@@ -73,6 +73,12 @@ def test_an_operator_has_one_name_in_config_conf_and_code():
         assert callable(getattr(importlib.import_module(f"distill.corruptions.{name}"), name))
 
 
+def test_problems_are_compared_with_every_benchmark_there_is(hydra_compose):
+    there_are = {option for group, option in OPTIONS if group == "benchmark"}
+    for option in ("decontaminated", "reported", "paper"):
+        assert set(build(hydra_compose(f"filter={option}")).filter.benchmarks) == there_are
+
+
 @pytest.mark.parametrize("option", CORRUPTIONS)
 def test_a_variant_of_a_corruption_begins_with_its_operators_name(option):
     operator = read("corruption", option)["name"]
@@ -118,6 +124,15 @@ def test_every_config_class_has_a_docstring():
         ),
         (["corruption=shuffle_steps", "corruption.mode=random"], ["mode", "random", "steps"]),
         (["corruption=delete_steps", "corruption.mode=suffix"], ["suffix", "random", "prefix"]),
+        (["corruption=delete_steps", "corruption.steps=model"], ["ask", "split_steps", "model"]),
+        (
+            ["corruption=remove_keywords_reflection", "corruption.mode=units"],
+            ["mode", "units", "traces"],
+        ),
+        (
+            ["corruption=delete_steps", "+ask@corruption.ask=split_steps"],
+            ["corruption.ask", "blank_line", "split_steps"],
+        ),
         (["size.traces=64000"], ["64000", "dataset.problems=2400"]),
         (["size.traces=0"], ["size.traces", ">= 1", "0"]),
         (["training.method=lora", "training.lora_rank=0"], ["training.lora_rank", ">= 1", "0"]),
@@ -128,6 +143,12 @@ def test_every_config_class_has_a_docstring():
         (["evaluation.sampling.top_p=0"], ["sampling.top_p", "(0, 1]", "0"]),
         (["teacher.slip_rate=2"], ["teacher.slip_rate", "[0, 1]", "2"]),
         (["compute.device=tpu"], ["compute.device", "tpu", "cuda"]),
+        (["compute.max_unusable=2"], ["compute.max_unusable", "[0, 1]", "2"]),
+        (["filter.contamination=8"], ["filter.contamination=8", "filter=decontaminated"]),
+        (
+            ["+filter.benchmarks.b={harness: mmlu}"],
+            ["filter.benchmarks.b", "lm-evaluation-harness", "dataset"],
+        ),
         (["corruption=shufle_steps"], ["shufle_steps", "shuffle_steps", "delete_steps"]),
         (["corruption.fracton=0.5"], ["fracton", "CorruptionConfig"]),
         (["training.epochs=many"], ["many", "training.epochs", "Float"]),
@@ -149,7 +170,7 @@ def test_a_key_in_place_of_its_variables_name_is_refused_and_not_repeated(hydra_
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("stage", ["rate", "filter", "convert"])
+@pytest.mark.parametrize("stage", ["rate", "filter", "convert", "rewrite", "segment"])
 def test_a_run_ends_at_no_stage_that_it_has_not(hydra_compose, stage):
     with pytest.raises((ValueError, OmegaConfBaseException), match=f"until={stage}"):
         build(hydra_compose(f"until={stage}"))

@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from distill import engines
+from distill import ask, engines
 from distill.config import Api, AskConfig, ComputeConfig, EngineConfig
 from distill.convert import SECTIONS, convert_traces, pins
-from distill.engines import Completion
+from distill.engines import Completion, Refusal
 from distill.prompt import response
 from distill.store import content_hash
+from distill.teacher import WITHOUT_THOUGHT
 from distill.trace import Problem, Trace, read_traces, write_records
 
 CHAT = EngineConfig(name="openai", base_url="http://localhost:1/v1", api=Api.chat)
@@ -32,7 +33,7 @@ def convert(monkeypatch, folder, traces, replies):
 
     monkeypatch.setattr(engines, "generate", generate)
     for name in ("raw", "out"):
-        (folder / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)
     write_records(folder / "raw" / "traces.jsonl", traces)
     convert_traces(CONVERT, folder / "raw", compute=COMPUTE, out=folder / "out")
     made = list(read_traces(folder / "out" / "traces.jsonl"))
@@ -71,6 +72,26 @@ def test_a_trace_that_was_cut_off_passes_unasked(monkeypatch, tmp_path):
     made, counts = convert(monkeypatch, tmp_path, [cut, raw(2)], [(text, "stop")])
     assert made[0] == cut and made[1].thought == "t"
     assert counts["cut_off"] == 1
+
+
+def test_replies_that_a_teacher_set_aside_for_want_of_a_thought_are_rewritten_too(
+    monkeypatch, tmp_path
+):
+    (tmp_path / "raw").mkdir()
+    write_records(tmp_path / "raw" / WITHOUT_THOUGHT, [raw(2)])
+    texts = [response(SECTIONS, f"t{i}", "s") for i in (1, 2)]
+    made, counts = convert(monkeypatch, tmp_path, [raw(1)], [(text, "stop") for text in texts])
+    assert [(t.id, t.thought) for t in made] == [(raw(1).id, "t1"), (raw(2).id, "t2")]
+    assert counts["converted"] == 2
+
+
+def test_a_rewriting_that_a_server_refuses_is_left_out_and_named(monkeypatch, tmp_path):
+    replies = [Refusal("400: no"), Completion([], response(SECTIONS, "t", "s"), "stop", 1)]
+    monkeypatch.setattr(ask, "ask", lambda *args, **how: replies)
+    made, counts = convert(monkeypatch, tmp_path, [raw(1), raw(2)], [])
+    assert [t.id for t in made] == [raw(2).id] and counts["rejected"] == 1
+    (line,) = (tmp_path / "out" / "rejected.jsonl").open()
+    assert json.loads(line) == {"trace": raw(1).id, "why": "refused: 400: no"}
 
 
 def test_a_model_that_never_rewrites_stops_the_run_with_its_reasons(monkeypatch, tmp_path):

@@ -20,7 +20,7 @@ from distill.config import (
     SamplingConfig,
     StudentConfig,
 )
-from distill.engines import Completion
+from distill.engines import Completion, Refusal
 from distill.evaluate import consensus, evaluate_student, pass_at, scores
 from distill.keywords import count_keywords
 from distill.micro import pretrain, sign_puzzle
@@ -119,6 +119,24 @@ def test_every_response_is_graded_by_its_solution_alone(base, problems, tmp_path
         "scores.json",
         "summary.json",
     }
+
+
+def test_a_response_that_a_server_refuses_is_undecided_named_and_counted(
+    base, problems, tmp_path, monkeypatch
+):
+    def generate(engine, model, prompts, *rest, **how):
+        for i in range(len(prompts)):
+            yield i, Completion([], "Solution: none.", "stop", 3) if i else Refusal("400: no")
+
+    monkeypatch.setattr(engines, "generate", generate)
+    with pytest.raises(ValueError, match=r"1 of 7 prompts.*max_unusable=0\.01"):
+        evaluate(base, problems, tmp_path)
+    monkeypatch.setattr(COMPUTE, "max_unusable", 0.2)
+    rows = table(evaluate(base, problems, tmp_path))
+    assert list(rows["correct"].isna()) == [True] + [False] * 6
+    assert rows["why"][0] == "the server refuses it: 400: no"
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["refused"] == summary["undecided"] == 1 / 7
 
 
 def test_each_sample_of_a_problem_has_a_row_and_draws_of_its_own(base, problems, tmp_path):

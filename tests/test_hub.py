@@ -6,7 +6,7 @@ Run: pytest tests/test_hub.py
 import pytest
 
 from distill import hub
-from distill.config import ComputeConfig, StudentConfig
+from distill.config import Api, ComputeConfig, EngineConfig, StudentConfig
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -36,6 +36,14 @@ def test_a_branch_is_looked_up_in_this_machines_cache(tmp_path, monkeypatch):
     (refs / "main").write_text(COMMIT)
     assert hub.resolve(student("org/cached")) == COMMIT
     assert hub.base_model(student("org/cached")).source["revision"] == COMMIT
+
+
+def test_a_tokenizer_that_writes_a_servers_prompts_is_pinned_and_a_name_for_chats_is_not():
+    tokens, chats = (EngineConfig(name="openai", api=api) for api in Api)
+    assert hub.served("org/model", COMMIT, tokens).source["revision"] == COMMIT
+    assert hub.resolve_served("org/model", COMMIT, tokens) == COMMIT
+    assert hub.served("gpt-x", "main", chats) == hub.Model("gpt-x")
+    assert hub.resolve_served("gpt-x", "main", chats) is None
 
 
 def test_a_model_nobody_can_name_is_refused_with_its_name_and_what_to_do():

@@ -35,12 +35,12 @@ FIRST_STAGE = {
     "selection": Stage.select,
     "size": Stage.select,
     "corruption": Stage.corrupt,
+    "corruption.ask": Stage.segment,
     "student": Stage.train,
     "training": Stage.train,
     "prompt": Stage.train,
     "engine": Stage.evaluate,
     "evaluation": Stage.evaluate,
-    "evaluation.benchmarks": Stage.filter,  # which looks for their problems
 }
 """Group, or part of one -> the first stage whose artifact it decides."""
 
@@ -54,6 +54,7 @@ OTHER = {
     "training.union": [CorruptionConfig(name="insert_steps", fraction=0.5)],
     "training.lora_targets": "q_proj",
     "evaluation.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
+    "filter.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
     "filter.bounds": {"math": [1.0, 2.0]},
     "filter.min_difficulty": 2.0,
     "filter.max_difficulty": 3.0,
@@ -79,7 +80,9 @@ def full(folder: str) -> Config:
     config.verification.judge = model_of(folder)
     config.verification.reward_model = folder
     config.prompt.thought_open, config.prompt.thought_close = "<", ">"
-    config.corruption = CorruptionConfig(name="delete_steps", fraction=0.5)
+    config.corruption = CorruptionConfig(
+        name="delete_steps", fraction=0.5, steps="model", ask=model_of(folder)
+    )
     config.student.model = folder
     config.training = TrainingConfig(name="t", method=Method.lora)
     benchmark = BenchmarkConfig(DatasetConfig(name="sign_puzzle", split="test", problems=8))
@@ -176,11 +179,46 @@ def test_every_field_is_either_identity_or_declared_not_to_be():
     assert groups == {name.split(".")[0] for name in FIRST_STAGE} | NO_IDENTITY
 
 
-def test_a_benchmark_more_repeats_nothing_unless_problems_are_compared_with_it(base, tmp_path):
-    base.filter.contamination = 0
+def test_another_benchmark_repeats_only_evaluation_however_problems_are_filtered(base, tmp_path):
     before = keys(base, tmp_path)
     after = keys(changed(base, "evaluation.benchmarks", tmp_path), tmp_path)
     assert [stage for stage in after if before[stage] != after[stage]] == [Stage.evaluate]
+
+
+def test_of_a_benchmark_that_is_looked_for_only_its_problems_are_identity(base, tmp_path):
+    problems = DatasetConfig(name="x", problems=9)
+    base.filter.benchmarks = {"a": BenchmarkConfig(problems)}
+    before = keys(base, tmp_path)
+    base.filter.benchmarks = {"b": BenchmarkConfig(problems, samples=8, user="{question}!")}
+    assert keys(base, tmp_path) == before
+
+
+def test_the_address_of_a_server_is_no_identity(base, tmp_path):
+    def at(port):
+        config = deepcopy(base)
+        server = EngineConfig(name="openai", base_url=f"http://localhost:{port}/v1")
+        config.engine = config.teacher.engine = config.teacher.convert.engine = server
+        config.verification.judge.engine = config.filter.rating.engine = server
+        return keys(config, tmp_path)
+
+    assert at(8000) == at(8001)
+    base.teacher.engine = EngineConfig(name="openai", dtype="float32")
+    assert keys(base, tmp_path)[Stage.traces] != at(8000)[Stage.traces]
+
+
+@pytest.mark.parametrize("group", [f.name for f in fields(Config)])
+def test_what_an_untrained_student_has_nothing_of_tells_no_runs_apart(base, tmp_path, group):
+    if group in NO_IDENTITY:
+        return
+    base.training = TrainingConfig(name="none", method=Method.none)
+    for name, label in leaves(getattr(base, group), f"{group}."):
+        if name.startswith("training") or label:
+            continue
+        other = changed(base, name, tmp_path)
+        same = [s.artifact.key for s in pipeline.run(base, Store(tmp_path).artifact)] == [
+            s.artifact.key for s in pipeline.run(other, Store(tmp_path).artifact)
+        ]
+        assert same == (base.read == other.read), name
 
 
 def test_content_of_the_students_folder_is_identity_and_its_place_is_not(base, tmp_path):
@@ -192,6 +230,44 @@ def test_content_of_the_students_folder_is_identity_and_its_place_is_not(base, t
     assert keys(base, tmp_path) == before
     (tmp_path / "moved" / "config.json").write_text("changed")
     assert keys(base, tmp_path)[Stage.train] != before[Stage.train]
+
+
+def test_a_rewriting_is_shared_by_all_shares_and_seeds_and_decides_the_damage(base, tmp_path):
+    def at(fraction=0.2, seed=0, user="{thought}"):
+        ask = AskConfig(name="a", model=base.student.model, user=user)
+        base.corruption = CorruptionConfig(
+            name="remove_keywords", fraction=fraction, seed=seed, mode="traces",
+            unit="reflection", ask=ask,
+        )  # fmt: skip
+        made = keys(base, tmp_path)
+        return made[Stage.rewrite], made[Stage.corrupt]
+
+    rewritten, damaged = at()
+    for other in (at(fraction=0.5), at(seed=1)):
+        assert other[0] == rewritten and other[1] != damaged
+    prompted = at(user="Rewrite {thought}")
+    assert prompted[0] != rewritten and prompted[1] != damaged
+
+
+def test_all_arms_in_steps_of_a_model_share_what_it_said(base, tmp_path):
+    arms = [
+        CorruptionConfig(name=name, fraction=0.5, steps="model", ask=base.corruption.ask)
+        for name in ("delete_steps", "insert_steps", "shuffle_steps")
+    ]
+    base.training.union, made = arms[1:], []
+    for base.corruption in arms:
+        made.append(keys(base, tmp_path))
+    assert len({one[Stage.segment] for one in made}) == 1
+    assert len({one[Stage.corrupt] for one in made}) == 3
+
+
+def test_what_no_model_is_asked_for_has_no_word_of_one_in_its_identity(base, tmp_path):
+    base.corruption = CorruptionConfig(name="delete_steps", fraction=0.5)
+    made = {step.stage: step for step in pipeline.run(base, Store(tmp_path).artifact)}
+    assert Stage.segment not in made and Stage.rewrite not in made
+    arguments = made[Stage.corrupt].artifact.recipe["arguments"]
+    assert set(arguments) == {"corruption", "selected", "verified"}
+    assert "ask" not in arguments["corruption"]
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.33, 1.0])

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.keywords import KEYWORDS, count_keywords, find_keywords, keyword_sentences, keywords
+from distill.keywords import (
+    KEYWORDS,
+    count_keywords,
+    find_keywords,
+    keyword_bounds,
+    keyword_sentences,
+    keywords,
+)
 
 PIECES = ["Wait", "wait", "BUT", "butter", "let me", " think again", " ", ",", ".\n", "é", "_", "x"]
 TEXTS = st.one_of(st.text(), st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
@@ -48,6 +55,11 @@ def test_every_keyword_lies_in_exactly_one_sentence_and_sentences_do_not_overlap
         assert text[start:end] == text[start:end].strip()
         assert "\n" not in text[start:end]
         done = end
+
+
+@given(texts=st.lists(TEXTS, min_size=1, max_size=5))
+def test_texts_at_once_have_the_bounds_that_each_has_alone(texts):
+    assert keyword_bounds(texts) == [keyword_bounds([text])[0] for text in texts]
 
 
 def test_the_list_names_the_papers_keywords_and_its_sources():

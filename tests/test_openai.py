@@ -160,8 +160,7 @@ def test_a_response_may_be_as_long_as_what_the_server_holds_leaves_room_for():
         made = dict(ask(server.url, PROMPTS[:1], sampling=long))
         assert server.bodies[0]["max_tokens"] == 100 - 3
         assert made[0].finish_reason == "length" and made[0].ids == [10, 1]
-        with pytest.raises(RuntimeError, match=r"1 of 1 prompts.*into the 100 tokens"):
-            list(ask(server.url, [[1] * 100]))
+        assert "into the 100 tokens" in dict(ask(server.url, [[1] * 100]))[0].why
 
 
 def test_an_adapter_holds_as_much_as_the_model_under_it():
@@ -257,26 +256,39 @@ def test_an_unknown_model_stops_at_once_with_what_there_is():
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (lambda body: refused(400, "too long"), "400: too long"),
+        (lambda body: refused(400, "content filter"), "400: content filter"),
+        (lambda body: refused(413, "too long"), "413: too long"),
         (lambda body: completed(body, reason="content_filter"), "ended it with 'content_filter'"),
-        (lambda body: refused(500, "bug"), "500: bug"),
     ],
 )
-def test_prompts_that_cannot_be_completed_stay_owed_and_are_counted_and_all_others_are_made(
-    bad, why, monkeypatch
+@pytest.mark.parametrize("concurrency", [1, 12])
+def test_a_prompt_that_is_refused_for_good_is_asked_once_and_all_others_are_made(
+    bad, why, concurrency
 ):
+    def answer(body, count):
+        return (bad if body["prompt"][0] in (10, 14) else completed)(body)
+
+    with serving(answer) as server:
+        made = dict(ask(server.url, concurrency=concurrency, max_unusable=0.2))
+    assert sorted(made) == list(range(12)) and set(server.asked.values()) == {1}
+    assert {i: r.why for i, r in made.items() if isinstance(r, engines.Refusal)} == {
+        i: why if why[0] == "4" else f"the server {why}" for i in (0, 4)
+    }
+
+
+def test_a_prompt_at_which_a_server_keeps_failing_stays_owed_and_all_others_are_made(monkeypatch):
     monkeypatch.setattr(engine, "PATIENCE", 0.3)
     seen = []
 
     def answer(body, count):
         if body["prompt"][0] in (13, 14):
-            return bad(body)
+            return refused(500, "bug")
         time.sleep(0.1)
         return completed(body)
 
     with (
         serving(answer) as server,
-        pytest.raises(RuntimeError, match=f"2 of 12 prompts.*stay owed.*number 3: 2 × .*{why}"),
+        pytest.raises(RuntimeError, match=r"2 of 12 prompts.*stay owed.*number 3: 2 × 500: bug"),
     ):
         for i, _ in ask(server.url, concurrency=3):
             seen.append(i)
@@ -286,7 +298,7 @@ def test_prompts_that_cannot_be_completed_stay_owed_and_are_counted_and_all_othe
 def test_when_every_prompt_is_refused_not_all_of_them_are_tried():
     with (
         serving(lambda body, count: refused(422)) as server,
-        pytest.raises(RuntimeError, match=r"of 12 prompts.*× 422"),
+        pytest.raises(RuntimeError, match=r"answers none of [23] prompts.*422: said so"),
     ):
         list(ask(server.url, concurrency=2))
     assert len(server.bodies) < 6

@@ -6,7 +6,7 @@ import pytest
 
 from distill import ask, pipeline
 from distill.config import AskConfig, ComputeConfig
-from distill.engines import Completion
+from distill.engines import Completion, Refusal
 from distill.rate import level, pins, rate_problems
 from distill.store import Store
 from distill.sweep import build
@@ -34,12 +34,12 @@ def test_the_last_level_in_double_brackets_on_the_scale_counts(reply, given):
 
 
 def test_problems_keep_order_and_identity_and_get_the_models_level(tmp_path, monkeypatch):
-    replies = {"q0": "[[3]]", "q1": "no idea", "q2": "[[9.5]]", "q3": "[[3]]"}
+    replies = {"q0": "[[3]]", "q1": "no idea", "q2": "[[9.5]]", "q3": ""}
 
     def answer(config, fills, *, keep, compute):
         keep.write_text("")
         texts = [replies[fill["question"]] for fill in fills]
-        return [Completion(ids=[], text=t, finish_reason="stop", tokens=1) for t in texts]
+        return [Completion([], t, "stop", 1) if t else Refusal("400: no") for t in texts]
 
     monkeypatch.setattr(ask, "ask", answer)
     write_records(tmp_path / "problems.jsonl", PROBLEMS)
@@ -48,10 +48,14 @@ def test_problems_keep_order_and_identity_and_get_the_models_level(tmp_path, mon
     rate_problems(RATING, tmp_path, compute=ComputeConfig(), out=out)
     made = list(read_problems(out / "problems.jsonl"))
     assert [p.id for p in made] == [p.id for p in PROBLEMS]
-    assert [p.difficulty for p in made] == [3.0, None, 9.5, 3.0]
+    assert [p.difficulty for p in made] == [3.0, None, 9.5, None]
     summary = json.loads((out / "summary.json").read_text())
-    assert summary == {"problems": 4, "unrated": 1, "by_level": {"03": 2, "09": 1}}
-    assert sorted(path.name for path in out.iterdir()) == ["problems.jsonl", "summary.json"]
+    counts = {"problems": 4, "unrated": 2, "refused": 1}
+    assert summary == counts | {"by_level": {"03": 1, "09": 1}}
+    (line,) = (out / "rejected.jsonl").read_text().splitlines()
+    assert json.loads(line) == {"place": PROBLEMS[3].id, "why": "400: no"}
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["problems.jsonl", "rejected.jsonl", "summary.json"]
 
 
 def test_a_real_model_is_asked_and_a_killed_call_continues(tmp_path, tiny_student, monkeypatch):
@@ -81,7 +85,15 @@ def test_a_real_model_is_asked_and_a_killed_call_continues(tmp_path, tiny_studen
     assert pins(rating)["model"] == pins(rating, tmp_path)["model"]
 
 
-def test_rating_and_filter_are_stages_only_where_they_are_asked_for(hydra_compose, tmp_path):
+@pytest.fixture
+def no_hub(monkeypatch):
+    """Data sets of the hub have a commit without it."""
+    monkeypatch.setattr("distill.source.pins", lambda source: {})
+
+
+def test_rating_and_filter_are_stages_only_where_they_are_asked_for(
+    hydra_compose, tmp_path, no_hub
+):
     def stages(*overrides):
         config = build(hydra_compose("until=traces", *overrides))
         return [str(step.stage) for step in pipeline.run(config, Store(tmp_path).artifact)]
@@ -91,11 +103,12 @@ def test_rating_and_filter_are_stages_only_where_they_are_asked_for(hydra_compos
     assert stages("filter=paper") == ["problems", "rate", "filter", "traces"]
 
 
-def test_benchmarks_decide_a_filter_that_looks_for_them_and_no_other(hydra_compose, tmp_path):
+def test_only_the_filters_own_benchmarks_decide_it(hydra_compose, tmp_path, no_hub):
     def key(*overrides):
         config = build(hydra_compose("until=filter", *overrides))
         return pipeline.run(config, Store(tmp_path).artifact)[-1].artifact.key
 
-    other = "evaluation=micro_validation"
-    assert key("filter=decontaminated") != key("filter=decontaminated", other)
-    assert key("filter.near_duplicates=0.8") == key("filter.near_duplicates=0.8", other)
+    filtered = key("filter=decontaminated")
+    assert key("filter=decontaminated", "evaluation=micro_validation") == filtered
+    assert key("filter=decontaminated", "~filter.benchmarks.gpqa_diamond") != filtered
+    assert key("filter=decontaminated", "filter.benchmarks.math500.dataset.split=x") != filtered

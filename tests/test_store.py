@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from distill import store as store_module
+from distill.cells import failed_at
 from distill.store import (
     Artifact,
     Store,
@@ -150,9 +151,10 @@ def test_a_renamed_file_changes_a_folders_hash(tmp_path):
 def test_a_failed_stage_leaves_no_artifact_and_is_continued(tmp_path, monkeypatch):
     store = Store(tmp_path)
     monkeypatch.setattr(Path, "write_text", _fail, raising=True)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match="disk full") as failure:
         store.produce(write_words, Recipe())
     artifact = store.artifact(write_words, Recipe())
+    assert failed_at(failure.value) == f"write_words/{artifact.key[:12]}"
     assert not artifact.exists
     assert artifact.partial.exists()
     monkeypatch.undo()

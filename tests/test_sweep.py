@@ -3,14 +3,16 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.errors import HydraException
 
+from distill.cells import Outcome
 from distill.store import CHECKOUT
-from distill.sweep import Composer, build, expand
+from distill.sweep import Composer, build, expand, print_outcomes
 
 FIRST_STAGES = ["until=corrupt", "dataset.problems=20", "size.traces=5", "compute.progress=false"]
 
@@ -102,6 +104,25 @@ def test_a_misspelt_option_stops_the_sweep_and_lists_the_choices(tmp_path):
     assert "shufle_steps" in done.stderr
     assert "delete_steps" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_that_cells_share_is_told_once_and_the_others_name_its_artifact(
+    capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "200")
+    failed = Outcome("a=1", "", "failed", {}, 1.0, "OSError: disk full", "sample_traces/abc")
+    other = replace(failed, label="a=3", at="train_student/def")
+    early = replace(failed, label="a=4", at="", why="ValueError: early")
+    again, late = replace(failed, label="a=2", why="OSError: full"), replace(early, label="a=5")
+    fine = Outcome("a=6", "k", "done", {}, 1.0)
+    print_outcomes([failed, again, other, early, late, fine])
+    lines = capsys.readouterr().out.splitlines()
+    told = {n: next(line for line in lines if f"a={n}  " in line) for n in range(1, 7)}
+    assert "sample_traces/abc: OSError: disk full" in told[1]
+    assert "sample_traces/abc: see a=1" in told[2] and "OSError" not in told[2]
+    assert "train_student/def: OSError: disk full" in told[3]
+    assert "ValueError: early" in told[4] and "the same: see a=4" in told[5]
+    assert "see" not in told[6] and len(told) == 6
 
 
 def test_a_failing_cell_stops_no_other_and_a_repeat_makes_only_what_is_missing(tmp_path):

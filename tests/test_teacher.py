@@ -15,18 +15,20 @@ from distill.config import (
     Api,
     ComputeConfig,
     Config,
+    DatasetConfig,
     EngineConfig,
     PromptConfig,
     SamplingConfig,
     TeacherConfig,
 )
-from distill.engines import Completion
+from distill.engines import Completion, Refusal
 from distill.problems import select_problems
-from distill.store import CHECKOUT, content_hash
+from distill.store import CHECKOUT, Store, content_hash
 from distill.sweep import build
 from distill.teacher import pins, sample_traces
 from distill.trace import Problem, read_problems, read_traces, write_records
 from distill.trace_formats import FORMATS
+from tests.test_openai import refused, replied, serving
 from tests.test_trace_formats import FIELDS, ROWS, TRACES
 
 CHAT = EngineConfig(name="openai", base_url="http://localhost:1/v1", api=Api.chat)
@@ -72,9 +74,9 @@ def says(monkeypatch, *replies):
     return given
 
 
-def sample(teacher, problems, out):
+def sample(teacher, problems, out, **how):
     out.mkdir(exist_ok=True)
-    sample_traces(teacher, problems, compute=COMPUTE, out=out)
+    sample_traces(teacher, problems, **how, compute=COMPUTE, out=out)
     counts = json.loads((out / "summary.json").read_text())
     return list(read_traces(out / "traces.jsonl")), counts
 
@@ -102,7 +104,7 @@ def test_a_models_text_is_taken_apart_and_its_end_kept(monkeypatch, problems, tm
     assert [(t.teacher, t.sample, t.tokens) for t in traces] == [("R1", k, 7) for k in (0, 1)] * 2
     assert [t.problem for t in traces[::2]] == list(read_problems(problems / "problems.jsonl"))
     told = {"traces": 4, "samples_per_problem": 2, "cut_off": 2, "unclosed": 2}
-    assert counts == told
+    assert counts == told | {"without_thought": 0, "refused": 0}
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"traces.jsonl", "summary.json"}
 
 
@@ -118,10 +120,71 @@ def test_a_thought_that_a_server_gives_apart_is_the_thought(monkeypatch, problem
     assert counts["unclosed"] == 1
 
 
+@pytest.mark.parametrize("prompt", ["think", "sky_t1", "plain"])
+def test_replies_without_a_thought_stop_the_stage_unless_a_model_parts_them_next(
+    monkeypatch, problems, tmp_path, prompt
+):
+    """QwQ-32B-Preview writes no tags, and not always a heading."""
+    replies = text("Well. Wait, no. \\boxed{2}"), text("cut \\boxed{4}", "length")
+    given = says(monkeypatch, *replies)
+    teacher = model(prompt=PROMPTS[prompt])
+    with pytest.raises(ValueError, match=r"1 of 2 replies.*no thought.*teacher\.convert=sky_t1"):
+        sample(teacher, problems, tmp_path / "out")
+    (cut,), counts = sample(teacher, problems, tmp_path / "out", converted=True)
+    assert len(given) == 2  # none is asked for again
+    assert (cut.thought, cut.finish_reason) == ("cut \\boxed{4}", "length")
+    (bare,) = read_traces(tmp_path / "out" / "without_thought.jsonl")
+    assert (bare.thought, bare.solution) == ("", "Well. Wait, no. \\boxed{2}")
+    assert (counts["traces"], counts["without_thought"]) == (1, 1)
+
+
+def test_a_refused_prompt_is_named_and_counted_and_the_others_are_traces(
+    monkeypatch, problems, tmp_path
+):
+    says(monkeypatch, Refusal("400: content filter"), text("<think>\na\n</think>\n\nb"))
+    with pytest.raises(ValueError, match=r"1 of 2 prompts are refused.*400: content filter"):
+        sample(model(), problems, tmp_path / "out")
+    monkeypatch.setattr(COMPUTE, "max_unusable", 0.5)
+    (trace,), counts = sample(model(), problems, tmp_path / "out")
+    first, second = read_problems(problems / "problems.jsonl")
+    assert trace.problem == second and counts["refused"] == 1
+    (line,) = (tmp_path / "out" / "rejected.jsonl").open()
+    assert json.loads(line) == {"place": f"{first.id}:0", "why": "400: content filter"}
+
+
+def test_a_server_at_another_address_goes_on_with_the_rows_of_the_first(
+    monkeypatch, tmp_path, problems
+):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    store = Store(tmp_path / "artifacts")
+    puzzles = DatasetConfig(name="sign_puzzle", problems=3)
+    asked = store.produce(select_problems, puzzles)
+
+    def produce(url):
+        server = EngineConfig(name="openai", base_url=url, api=Api.chat)
+        compute = ComputeConfig(progress=False, concurrency=1)
+        return store.produce(sample_traces, model(engine=server), asked, compute=compute)
+
+    def answer(body, count):
+        return replied(body, content="<think>\na\n</think>\n\nb")
+
+    with (
+        serving(lambda *said: answer(*said) if len(first.bodies) < 3 else refused(404)) as first,
+        pytest.raises(RuntimeError, match="404"),
+    ):
+        produce(first.url)
+    with serving(answer) as second:
+        made = produce(second.url)
+    assert len(first.bodies) == 3 and len(second.bodies) == 1
+    assert made.summary()["traces"] == 3
+    assert first.url not in (made.path / "recipe.json").read_text()
+
+
 def test_r1_is_asked_without_a_system_message_and_each_sample_draws_for_itself(
     monkeypatch, problems, tmp_path
 ):
-    given = says(monkeypatch, *[text("x")] * 6)
+    given = says(monkeypatch, *[text("<think>\nx\n</think>\n\nx")] * 6)
     sample(model(samples=3), problems, tmp_path / "out")
     chats = [chat for _, chat, _ in sorted(given, key=lambda g: g[0])]
     assert all([m["role"] for m in chat] == ["user"] for chat in chats)

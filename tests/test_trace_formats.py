@@ -74,6 +74,12 @@ ROWS = {
         "correctness_count": 1,
         "messages": [],
     },
+    "numina_cot": {
+        "source": "olympiads",
+        "problem": "What is 2+2?",
+        "solution": r"Add them: \boxed{4}.",
+        "messages": [],
+    },
 }
 
 
@@ -94,6 +100,14 @@ def test_every_schema_gives_the_question_the_answer_and_every_response(name):
 def test_thought_and_solution_that_were_published_apart_stay_so(name):
     (response,) = recorded(ROWS[name], source(name)).responses
     assert response.parts == ("a", "b")
+
+
+def test_a_worked_solution_is_a_short_thought_and_what_it_boxes_the_solution():
+    (response,) = recorded(ROWS["numina_cot"], source("numina_cot")).responses
+    assert response.parts == (r"Add them: \boxed{4}.", r"The final answer is $\boxed{4}$.")
+    assert problem_of(ROWS["numina_cot"] | {"solution": "A proof."}, source("numina_cot")) == (
+        "no answer"
+    )
 
 
 @pytest.mark.parametrize("name", ["bespoke_stratos_17k", "sky_t1_17k", "limo"])

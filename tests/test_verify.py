@@ -14,7 +14,7 @@ from distill.config import (
     GradingConfig,
     VerificationConfig,
 )
-from distill.engines import Completion
+from distill.engines import Completion, Refusal
 from distill.grading import Verdict
 from distill.trace import Problem, Trace, read_traces, write_records
 from distill.verify import pins, verify_traces
@@ -45,6 +45,9 @@ def says(monkeypatch, *replies):
     def generate(engine, model, prompts, seeds, sampling, *, done, compute):
         assert len(prompts) == len(replies)
         for i, reply in enumerate(replies):
+            if isinstance(reply, Refusal):
+                yield i, reply
+                continue
             text, reason = (reply, "stop") if isinstance(reply, str) else reply
             yield i, Completion([], text, reason, 1)
 
@@ -90,6 +93,15 @@ def test_a_judge_without_a_clear_verdict_decides_nothing(unsure, monkeypatch, tm
     (made,), counts = verify(tmp_path, JUDGE, "hard")
     assert made.correct is None and counts["judged"] == 0
     assert made.why == "too deep to decide; the judge states no verdict"
+
+
+def test_what_a_judges_server_refuses_stays_undecided_and_is_counted(unsure, monkeypatch, tmp_path):
+    says(monkeypatch, Refusal("400: no"), "Verdict: correct")
+    monkeypatch.setattr(COMPUTE, "max_unusable", 0.5)
+    made, counts = verify(tmp_path, JUDGE, "a", "b")
+    assert [t.correct for t in made] == [None, True]
+    assert made[0].why == "too deep to decide; the judge's server refuses it: 400: no"
+    assert (counts["refused"], counts["judged"], counts["undecided"]) == (1, 1, 1)
 
 
 def test_the_judges_last_word_counts(unsure, monkeypatch, tmp_path):

@@ -9,12 +9,17 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import islice
 from random import Random
 
 import numpy as np
 
 from distill.config import CorruptionConfig
+from distill.steps import Starts, Steps, split_all
 from distill.trace import Trace
+
+BATCH = 32
+"""Traces that an operator holds at once, at most, beside what it borrows from."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,11 @@ class Damaged:
     """Units redrawn, removed, replaced or moved; chance may give one its old text or place."""
 
 
-Operator = Callable[[Iterable[Trace], CorruptionConfig, Iterable[Trace]], Iterator[Damaged]]
+Operator = Callable[..., Iterator[Damaged]]
 """(corpus, config, pool) -> one `Damaged` for each trace of the corpus, in order. `pool` is every
-verified
-trace, right and wrong; only operators that borrow from other traces read it."""
+verified trace, right and wrong; only operators that borrow from other traces read it. Where a model
+was asked, `pool` holds the traces that it rewrote, or a fourth argument its `distill.steps.Starts`.
+"""
 
 
 def operator(name: str) -> Operator:
@@ -47,6 +53,22 @@ def operator(name: str) -> Operator:
     if name not in names:
         raise ValueError(f"unknown corruption {name!r}; known: {', '.join(names)}")
     return getattr(import_module(f"{__name__}.{name}"), name)
+
+
+def batches(corpus: Iterable[Trace]) -> Iterator[list[Trace]]:
+    """The corpus in runs of `BATCH` traces, for what is faster on many thoughts than on each."""
+    traces = iter(corpus)
+    while batch := list(islice(traces, BATCH)):
+        yield batch
+
+
+def with_steps(
+    corpus: Iterable[Trace], config: CorruptionConfig, starts: Starts | None
+) -> Iterator[tuple[Trace, Steps]]:
+    """Each trace and its thought taken apart by `config.steps`; `starts` as for `steps.split`."""
+    for batch in batches(corpus):
+        thoughts = [trace.thought for trace in batch]
+        yield from zip(batch, split_all(thoughts, str(config.steps), starts), strict=True)
 
 
 def stream(config: CorruptionConfig, trace: Trace) -> Random:

@@ -4,13 +4,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from distill.config import CorruptionConfig
-from distill.corruptions import Damaged, draw_units, stream
-from distill.steps import Steps, join, keep, split
+from distill.corruptions import Damaged, draw_units, stream, with_steps
+from distill.steps import Starts, Steps, join, keep
 from distill.trace import Trace
 
 
 def delete_steps(
-    corpus: Iterable[Trace], config: CorruptionConfig, pool: Iterable[Trace]
+    corpus: Iterable[Trace],
+    config: CorruptionConfig,
+    pool: Iterable[Trace],
+    starts: Starts | None = None,
 ) -> Iterator[Damaged]:
     """Drop a share of each thought's steps; at 100 % the thought is empty and the solution is all.
 
@@ -21,14 +24,12 @@ def delete_steps(
       are nearest to those that `random` keeps with the same seed. Order and continuity are kept, so
       what `random` costs beyond it is not the cost of shorter thoughts.
 
-    The paper publishes no code; its segmentation by a model would be another rule of
-    `distill/steps.py`.
+    The paper publishes no code; its own steps, found by a model, are `steps: model`.
     """
-    return (_delete(trace, config) for trace in corpus)
+    return (_delete(trace, parts, config) for trace, parts in with_steps(corpus, config, starts))
 
 
-def _delete(trace: Trace, config: CorruptionConfig) -> Damaged:
-    parts = split(trace.thought, str(config.steps))
+def _delete(trace: Trace, parts: Steps, config: CorruptionConfig) -> Damaged:
     total = len(parts.steps)
     dropped = set(draw_units(stream(config, trace), total, config.fraction))
     if not dropped:

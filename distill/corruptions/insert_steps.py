@@ -10,8 +10,8 @@ from random import Random
 import numpy as np
 
 from distill.config import CorruptionConfig
-from distill.corruptions import Damaged, draw_units, stream
-from distill.steps import Steps, join, split
+from distill.corruptions import Damaged, draw_units, stream, with_steps
+from distill.steps import Starts, Steps, join
 from distill.trace import Trace
 
 DONORS = 1000
@@ -19,7 +19,10 @@ DONORS = 1000
 
 
 def insert_steps(
-    corpus: Iterable[Trace], config: CorruptionConfig, pool: Iterable[Trace]
+    corpus: Iterable[Trace],
+    config: CorruptionConfig,
+    pool: Iterable[Trace],
+    starts: Starts | None = None,
 ) -> Iterator[Damaged]:
     """Put steps of other problems' correct traces into each thought.
 
@@ -30,24 +33,28 @@ def insert_steps(
 
     Each borrowed step comes from a donor drawn anew, then a step of it drawn anew. Donors are the
     `DONORS` correct traces of the pool whose hash with the seed is smallest. The paper publishes no
-    code; its segmentation by a model would be another rule of `distill/steps.py`.
+    code; its own steps, found by a model, are `steps: model`, and the pool is then the corpus: the
+    model is asked about no other traces (the paper borrows from training samples, too).
 
     Raises:
         ValueError: a trace has steps to damage, but no correct trace of another problem has any.
     """
-    donors = _Donors(pool, config)
-    return (_insert(trace, config, donors) for trace in corpus)
+    donors = _Donors(pool, config, starts)
+    split = with_steps(corpus, config, starts)
+    return (_insert(trace, parts, config, donors) for trace, parts in split)
 
 
 class _Donors:
     """Steps to borrow, by donor; donors of one problem stand side by side, to be passed over."""
 
-    def __init__(self, pool: Iterable[Trace], config: CorruptionConfig) -> None:
+    def __init__(
+        self, pool: Iterable[Trace], config: CorruptionConfig, starts: Starts | None
+    ) -> None:
         correct = (trace for trace in pool if trace.correct and trace.thought.strip())
         chosen = heapq.nsmallest(DONORS, correct, key=lambda trace: _rank(config.seed, trace.id))
         chosen.sort(key=lambda trace: (trace.problem.id, trace.id))
         self.problems = [trace.problem.id for trace in chosen]
-        steps = [split(trace.thought, str(config.steps)).steps for trace in chosen]
+        steps = [parts.steps for _, parts in with_steps(chosen, config, starts)]
         self.steps = [step for own in steps for step in own]
         self.counts = np.array([len(own) for own in steps], np.uint64)
         self.firsts = np.cumsum(self.counts) - self.counts
@@ -68,8 +75,7 @@ class _Donors:
         return [self.steps[place] for place in chosen.tolist()]
 
 
-def _insert(trace: Trace, config: CorruptionConfig, donors: _Donors) -> Damaged:
-    parts = split(trace.thought, str(config.steps))
+def _insert(trace: Trace, parts: Steps, config: CorruptionConfig, donors: _Donors) -> Damaged:
     total = len(parts.steps)
     rng = stream(config, trace)
     places = draw_units(rng, total, config.fraction)

@@ -1,14 +1,12 @@
 """Does the student need the words of reflection? arXiv:2502.07374, section 4.1."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise, repeat
-
-import numpy as np
+from itertools import groupby
 
 from distill.config import CorruptionConfig
-from distill.corruptions import Damaged, draw_units, stream
+from distill.corruptions import Damaged, batches, draw_units, stream
 from distill.keywords import Bounds, keyword_bounds
 from distill.trace import Trace
 
@@ -30,6 +28,8 @@ def remove_keywords(
 ) -> Iterator[Damaged]:
     """Take reflection keywords (`keywords.txt`) out of the thoughts; the text around stays whole.
 
+    The solution stays as it is.
+
     By `config.unit`:
 
     * `sentence`, the paper's: the whole sentence that holds a keyword goes, with all it says.
@@ -43,54 +43,74 @@ def remove_keywords(
     * `traces`, the released code's: a thought is treated fully, with probability fraction, or not
       at all. The unit that is counted is then the trace.
 
-    The released code has GPT-4o-mini rewrite such a trace without its reflections; that, a model
-    behind an engine, would be unit `reflection`. The paper has the model find the sentences, too.
+    The released code does not strike sentences: it has GPT-4o-mini rewrite the trace without its
+    reflections. That is unit `reflection`: the pool holds the corpus as a model rewrote it (see
+    `distill/rewrite.py`), in the same order. The paper has the model find the sentences, too.
     """
-    return (_remove(trace, config) for trace in corpus)
+    if config.unit == "reflection":
+        pairs = zip(corpus, pool, strict=True)
+        return (_take(trace, rewritten, config) for trace, rewritten in pairs)
+    return (damaged for batch in batches(corpus) for damaged in _remove(batch, config))
 
 
-def _remove(trace: Trace, config: CorruptionConfig) -> Damaged:
-    rng = stream(config, trace)
-    bounds = keyword_bounds(trace.thought)
+def _take(trace: Trace, rewritten: Trace, config: CorruptionConfig) -> Damaged:
+    drawn = stream(config, trace).random() < config.fraction
+    if rewritten == trace:
+        return Damaged(trace, 0, 0)
+    return Damaged(rewritten if drawn else trace, 1, int(drawn))
+
+
+def _remove(batch: list[Trace], config: CorruptionConfig) -> Iterator[Damaged]:
     strike = _strike_sentences if config.unit == "sentence" else _strike_keywords
-    total = _count(bounds, config)
-    if config.mode == "traces":
-        places = list(range(total)) if rng.random() < config.fraction else []
-        units, damaged = min(total, 1), min(len(places), 1)
-    else:
-        places = draw_units(rng, total, config.fraction)
-        units, damaged = total, len(places)
-    if not places:
-        return Damaged(trace, units, 0)
-    thought = strike(trace.thought, bounds, sorted(places))
+    thoughts, counts, whole = [], [], []
+    found = keyword_bounds([trace.thought for trace in batch])
+    for index, (trace, bounds) in enumerate(zip(batch, found, strict=True)):
+        total = _count(bounds, config)
+        places, units, damaged = _draw(trace, total, config)
+        thoughts.append(strike(trace.thought, bounds, places) if places else trace.thought)
+        counts.append((units, damaged))
+        if places and len(places) == total:
+            whole.append(index)
     # What is struck can bring a phrase together, as in "let me wait think again".
-    while len(places) == total and len((bounds := keyword_bounds(thought)).hits):
-        thought = strike(thought, bounds, list(range(_count(bounds, config))))
-    return Damaged(replace(trace, thought=thought), units, damaged)
+    while whole:
+        found = keyword_bounds([thoughts[index] for index in whole])
+        left = [(index, bounds) for index, bounds in zip(whole, found, strict=True) if bounds.hits]
+        for index, bounds in left:
+            thoughts[index] = strike(thoughts[index], bounds, range(_count(bounds, config)))
+        whole = [index for index, _ in left]
+    for trace, thought, (units, damaged) in zip(batch, thoughts, counts, strict=True):
+        yield Damaged(replace(trace, thought=thought) if damaged else trace, units, damaged)
+
+
+def _draw(trace: Trace, total: int, config: CorruptionConfig) -> tuple[Sequence[int], int, int]:
+    """Which of `total` places are struck, ascending; units there are; units damaged."""
+    rng = stream(config, trace)
+    if config.mode == "traces":
+        treated = total > 0 and rng.random() < config.fraction
+        return range(total if treated else 0), min(total, 1), int(treated)
+    places = draw_units(rng, total, config.fraction)
+    return sorted(places), total, len(places)
 
 
 def _count(bounds: Bounds, config: CorruptionConfig) -> int:
     return len(bounds.starts if config.unit == "sentence" else bounds.hits)
 
 
-def _strike_sentences(thought: str, bounds: Bounds, places: list[int]) -> str:
+def _strike_sentences(thought: str, bounds: Bounds, places: Sequence[int]) -> str:
     """The thought without the sentences at these places, ascending."""
-    starts, ends = bounds.starts[places].tolist(), bounds.ends[places].tolist()
-    return _put(thought, zip(starts, ends, repeat(None)))
+    return _put(thought, [(bounds.starts[place], bounds.ends[place], None) for place in places])
 
 
-def _strike_keywords(thought: str, bounds: Bounds, places: list[int]) -> str:
+def _strike_keywords(thought: str, bounds: Bounds, places: Sequence[int]) -> str:
     """The thought without the keywords at these places; a sentence that was nothing else goes."""
-    sentences = bounds.firsts.searchsorted(places, "right") - 1
-    first = np.flatnonzero(np.diff(sentences, prepend=-1))
-    struck = sentences[first]
-    starts, ends = bounds.starts[struck].tolist(), bounds.ends[struck].tolist()
-    hits = bounds.hits[places].tolist()
-    groups = [hits[a:b] for a, b in pairwise([*first.tolist(), len(hits)])]
-    return _put(thought, map(_edit, repeat(thought), starts, ends, groups))
+    edits = []
+    for owner, struck in groupby(places, bounds.owners.__getitem__):
+        hits = [bounds.hits[place] for place in struck]
+        edits.append(_edit(thought, bounds.starts[owner], bounds.ends[owner], hits))
+    return _put(thought, edits)
 
 
-def _edit(thought: str, start: int, end: int, hits: list[list[int]]) -> _Edit:
+def _edit(thought: str, start: int, end: int, hits: list[tuple[int, int]]) -> _Edit:
     """What the sentence from start to end becomes without the keywords at `hits`."""
     if len(hits) == 1 and hits[0][0] == start:  # most of them
         opened = _OPENED.match(thought, hits[0][1], end)
@@ -130,7 +150,7 @@ def _put(text: str, edits: Iterable[_Edit]) -> str:
     return "".join((*out, text[len(text.rstrip()) :])) if out else ""
 
 
-def _without(thought: str, begin: int, stop: int, hits: list[list[int]]) -> str:
+def _without(thought: str, begin: int, stop: int, hits: list[tuple[int, int]]) -> str:
     """The sentence from begin to stop without these keywords; empty where no word is left."""
     left, at = "", begin
     opening = None

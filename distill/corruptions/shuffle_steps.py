@@ -4,27 +4,28 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from distill.config import CorruptionConfig
-from distill.corruptions import Damaged, draw_units, stream
-from distill.steps import Steps, join, split
+from distill.corruptions import Damaged, draw_units, stream, with_steps
+from distill.steps import Starts, Steps, join
 from distill.trace import Trace
 
 
 def shuffle_steps(
-    corpus: Iterable[Trace], config: CorruptionConfig, pool: Iterable[Trace]
+    corpus: Iterable[Trace],
+    config: CorruptionConfig,
+    pool: Iterable[Trace],
+    starts: Starts | None = None,
 ) -> Iterator[Damaged]:
     """Permute a random share of each thought's steps among the places they came from.
 
     The unit is a step (`config.steps`). A thought of N steps has round(fraction * N) of them
     permuted, each permutation as likely as any other; separators stay at their places and the
     solution last. One step alone cannot be moved: with fewer than two, nothing is damaged. The
-    paper publishes no code; its segmentation by a model would be another rule of
-    `distill/steps.py`.
+    paper publishes no code; its own steps, found by a model, are `steps: model`.
     """
-    return (_shuffle(trace, config) for trace in corpus)
+    return (_shuffle(trace, parts, config) for trace, parts in with_steps(corpus, config, starts))
 
 
-def _shuffle(trace: Trace, config: CorruptionConfig) -> Damaged:
-    parts = split(trace.thought, str(config.steps))
+def _shuffle(trace: Trace, parts: Steps, config: CorruptionConfig) -> Damaged:
     total = len(parts.steps)
     if total < 2:
         return Damaged(trace, 0, 0)

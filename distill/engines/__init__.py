@@ -38,6 +38,18 @@ class Completion:
     """The thought, where a chat server gives it apart; `text` is then what follows it."""
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A prompt that an engine will not complete, however often it is asked."""
+
+    why: str
+    """In the server's words: its content filter, or a prompt that is too long for it."""
+
+    def __str__(self) -> str:
+        """The reason alone."""
+        return self.why
+
+
 def generate(
     engine: EngineConfig,
     model: Model,
@@ -47,13 +59,12 @@ def generate(
     *,
     done: Collection[int] = frozenset(),
     compute: ComputeConfig,
-) -> Iterator[tuple[int, Completion]]:
+) -> Iterator[tuple[int, Completion | Refusal]]:
     """Complete prompts; what is owed and how far it got is the caller's to keep.
 
     k samples of a problem are its prompt k times, each with a seed of its own. An engine may give
     prompts again that are done, where they were generated side by side with one that is owed.
-    A prompt that an engine cannot complete (a server's content filter) stays owed; all others are
-    generated before the error.
+    A prompt at which an engine keeps failing stays owed; all others are generated before the error.
 
     Args:
         engine: which, and its number format.
@@ -65,10 +76,10 @@ def generate(
         compute: device, threads, progress bar.
 
     Yields:
-        Index of the prompt, and its completion, as they get ready.
+        Index of the prompt, and its completion or its refusal, as they get ready.
 
     Raises:
-        ValueError: there is no such engine, or a prompt does not fit into it.
+        ValueError: there is no such engine.
         ModuleNotFoundError: the engine's package is not installed.
         RuntimeError: the engine stopped, or prompts are left that it could not complete.
     """

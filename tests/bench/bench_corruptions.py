@@ -53,8 +53,9 @@ def main() -> None:
 def _configs() -> Iterator[CorruptionConfig]:
     for name, choices in CORRUPTION_CHOICES.items():
         for values in itertools.product(*choices.values()):
-            if name != "none":
-                chosen = dict(zip(choices, values, strict=True))
+            chosen = dict(zip(choices, values, strict=True))
+            asks = chosen.get("unit") == "reflection" or chosen.get("steps") == "model"
+            if name != "none" and not asks:
                 yield replace(CorruptionConfig(name, FRACTION), **chosen)  # type: ignore[arg-type]
 
 

@@ -11,11 +11,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.config import CORRUPTION_CHOICES, CorruptionConfig
+from distill.config import CORRUPTION_CHOICES, AskConfig, CorruptionConfig
 from distill.corruptions import Damaged, draw_units, operator
-from distill.trace import Problem, Trace
+from distill.segment import sentences
+from distill.trace import Problem, Trace, digest
 
 CONF = Path(__file__).parents[2] / "conf" / "corruption"
+ASK = AskConfig(name="a", model="m", user="{thought}")
 STRUCTURE = ("delete_steps", "insert_steps", "shuffle_steps")
 
 
@@ -25,7 +27,7 @@ def variants() -> list[dict[str, str]]:
     for name, choices in CORRUPTION_CHOICES.items():
         for values in itertools.product(*choices.values()):
             found.append({"name": name, **dict(zip(choices, values, strict=True))})
-    return found
+    return [v for v in found if v.get("unit") != "reflection" or v["mode"] == "traces"]
 
 
 VARIANTS = variants()
@@ -44,7 +46,13 @@ def run(
     fraction: float = 0.5,
     seed: int = 0,
 ) -> list[Damaged]:
-    config = CorruptionConfig(**variant, fraction=fraction, seed=seed)
+    asked = variant.get("unit") == "reflection" or variant.get("steps") == "model"
+    config = CorruptionConfig(**variant, fraction=fraction, seed=seed, ask=ASK if asked else None)
+    if config.unit == "reflection":
+        pool = [replace(trace, thought=trace.thought[::2]) for trace in corpus]
+    if config.steps == "model":
+        said = {digest(t.thought): sentences(t.thought) for t in [*corpus, *pool]}
+        return list(operator(config.name)(corpus, config, pool, said))
     return list(operator(config.name)(corpus, config, pool))
 
 
@@ -140,7 +148,8 @@ def test_units_drawn_are_distinct_as_many_as_asked_for_and_nested(total, low, hi
 def test_every_yaml_names_a_function_in_a_file_of_its_name_and_builds_a_config():
     for path in sorted(CONF.glob("*.yaml")):
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        config = CorruptionConfig(**values)
+        asked = values.pop("defaults", None)
+        config = CorruptionConfig(**values, ask=ASK if asked else None)
         assert operator(config.name).__name__ == config.name
         assert config.name == path.stem or path.stem.startswith(config.name + "_")
         defaults = CorruptionConfig(name=config.name, fraction=config.fraction)
