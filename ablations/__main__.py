@@ -62,13 +62,8 @@ def table_command(asked: argparse.Namespace) -> int:
     """Scores by arm; or a paper's table, ours beside it."""
     from ablations.tabulate import Request, tabulate
 
-    text = tabulate(
-        Request(asked.table, asked.study, asked.overrides, asked.runs, asked.arms), asked.format
-    )
-    if asked.out:
-        asked.out.write_text(text, encoding="utf-8")
-    else:
-        print(text, end="")
+    request = Request(asked.table, asked.study, asked.overrides, asked.runs, asked.arms)
+    _tell(tabulate(request, asked.format), asked.out)
     return 0
 
 
@@ -84,7 +79,7 @@ def show_command(asked: argparse.Namespace) -> int:
     config = Studies().one(asked.overrides).config
     shown = show(config, asked.trace, Store(Path(config.artifacts)))
     if asked.html:
-        asked.html.write_text(trace_page(shown), encoding="utf-8")
+        _tell(trace_page(shown), asked.html)
     else:
         console = Console()
         console.print(render(shown, console))
@@ -96,9 +91,7 @@ def report_command(asked: argparse.Namespace) -> int:
     from ablations.report import Request, report
 
     page = report(Request(asked.study, asked.overrides, asked.runs))
-    out = asked.out or Path(f"{asked.study}.html")
-    out.write_text(page, encoding="utf-8")
-    print(f"wrote {out}")
+    _tell(page, asked.out or Path(f"{asked.study}.html"))
     return 0
 
 
@@ -175,12 +168,17 @@ def wandb_sweep_command(asked: argparse.Namespace) -> int:
     """A study as a W&B sweep: YAML for `wandb sweep`, run by `wandb agent`."""
     from ablations.wandb_reports import sweep
 
-    text = sweep(asked.study, asked.overrides)
-    if asked.out:
-        asked.out.write_text(text, encoding="utf-8")
+    _tell(sweep(asked.study, asked.overrides), asked.out)
+    return 0
+
+
+def _tell(text: str, out: Path | None) -> None:
+    """Write a text where it was asked for, and say so; else print it."""
+    if out:
+        out.write_text(text, encoding="utf-8")
+        print(f"wrote {out}")
     else:
         print(text, end="")
-    return 0
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -283,7 +281,7 @@ def _add_table(add: Callable[..., argparse.ArgumentParser]) -> None:
     asking.add_argument(
         "table",
         help="a paper's table (table1 to table7, r1_table5, r1_table6): ours, published, "
-        "difference, and the arms behind; or a study: its arms",
+        "difference, and the arms behind; or a study: its arms; or imported runs: both verdicts",
     )
     _add_overrides(asking)
     asking.add_argument("--study", help="for a paper's table; default: the one that runs its arms")

@@ -16,6 +16,9 @@ from distill.store import RECIPE
 
 ABSENT = "—"
 
+UNKNOWN = "its recipe is not on this machine; fields below, or code and libraries"
+"""Why two artifacts differ, of which one is only recorded, as in `analysis/results/`."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -25,7 +28,7 @@ class Identity:
     config: dict[str, Any]
     recipes: dict[str, tuple[str, dict[str, Any]]]
     """Step (`train`, `evaluate sign_puzzle`) -> key and canonical identity of its artifact, in
-    order."""
+    order; no identity where the artifact is not on this machine."""
 
 
 def of_plan(planned: Planned) -> Identity:
@@ -45,7 +48,7 @@ def of_record(prefix: str, folder: Path) -> Identity:
         folder: where the runs are.
 
     Raises:
-        ValueError: none or several begin so, or an artifact is gone.
+        ValueError: none or several begin so.
     """
     found = {r["cell"]: (path, r) for path, r in records(folder) if r["cell"].startswith(prefix)}
     if len(found) != 1:
@@ -59,9 +62,7 @@ def of_record(prefix: str, folder: Path) -> Identity:
     recipes = {}
     for step, stage in steps.items():
         recipe = launched_in(path, record) / stage["path"] / RECIPE
-        if not recipe.is_file():
-            raise ValueError(f"{path} was made of {recipe.parent}, which is gone")
-        recipes[step] = (stage["key"], read(recipe)["identity"])
+        recipes[step] = stage["key"], read(recipe)["identity"] if recipe.is_file() else {}
     return Identity(f"{record['cell'][:16]} {record['label']}", record["config"], recipes)
 
 
@@ -78,10 +79,12 @@ def explain(a: Identity, b: Identity) -> Group:
             table.add_row(step, short(key_a), "=", Text("shared", "green"))
             continue
         first = first or step
-        lines = []
-        if key_a and key_b:
-            lines = list(_lines(recipe_a, recipe_b))
-        why = "\n".join(lines) or f"only {'A' if key_a else 'B'} has this stage"
+        if not (key_a and key_b):
+            why = f"only {'A' if key_a else 'B'} has this stage"
+        elif recipe_a and recipe_b:
+            why = "\n".join(_lines(recipe_a, recipe_b))
+        else:
+            why = UNKNOWN
         table.add_row(step, short(key_a) or ABSENT, short(key_b) or ABSENT, Text(why))
     verdict = (
         f"They part at {first}." if first else "They are the same run: every artifact is shared."

@@ -11,6 +11,8 @@ from distill.source import rows, set_aside
 
 Row = Mapping[str, Any]
 
+_ABSENT = object()
+
 FIELDS = ("question", "answer", "response", "verdict", "tokens", "truncated")
 """What a column can be named for; the first three are needed."""
 
@@ -49,10 +51,11 @@ def read(
         benchmark: the same.
         columns: of `FIELDS` -> where it is. `doc.question` looks into an object or a list (`.0`),
             `a|b` takes the first that is there, `a+b` joins texts.
-        out: folder for what is set aside.
+        out: folder for what is set aside; made where there is something.
 
     Raises:
-        ValueError: an unknown format or field, no rows, or more than 1 % of them unusable.
+        ValueError: an unknown format or field, no rows, more than 1 % of them unusable, or a column
+            that no row has.
         FileNotFoundError: there is no such file.
     """
     if form not in FORMATS:
@@ -67,17 +70,26 @@ def read(
         raise ValueError(f"--columns must name {', '.join(missing)}, as in question=problem")
     found: list[Foreign] = []
     rejected: list[tuple[str, str]] = []
+    named = {"run": run, "benchmark": benchmark}
     source = SourceConfig(path=str(file))
-    total, first = 0, None
+    unseen = places | {f"--{k}": v[1:] for k, v in named.items() if v.startswith("@")}
+    total, first, example = 0, None, None
     for place, row in rows(source):
         total += 1
         try:
             if isinstance(row, str):
                 raise ValueError(row)
             first = row if first is None else first
-            found += [_foreign(one, run, benchmark, places) for one in responses(row, first)]
+            for one in responses(row, first):
+                example = one if example is None else example
+                unseen = {name: at for name, at in unseen.items() if not _has(one, at)}
+                found.append(_foreign(one, run, benchmark, places))
         except ValueError as error:
             rejected.append((place, str(error)))
+    if example is not None and unseen:
+        told = ", ".join(f"{at} ({name})" for name, at in unseen.items())
+        raise ValueError(f"no row of {file} has {told}; there are {', '.join(_columns(example))}")
+    out.mkdir(parents=True, exist_ok=True)
     set_aside(out, rejected, total, source)
     if not found:
         raise ValueError(f"{file} has no rows")
@@ -147,6 +159,8 @@ def _foreign(row: Row, run: str, benchmark: str, places: Mapping[str, str]) -> F
             raise ValueError(f"no column {name[1:]}; has {', '.join(row)}")
         return str(value)
 
+    if not _has(row, places["response"]):
+        raise ValueError(f"no response at {places['response']}; has {', '.join(row)}")
     said = {name: _at(row, places[name]) if name in places else None for name in FIELDS[3:]}
     return Foreign(
         named(run),
@@ -170,7 +184,8 @@ def gold(text: str) -> str:
 def _at(row: Row, place: str) -> Any:
     """The value at a place; None if there is none."""
     for choice in place.split("|"):
-        parts = [_walk(row, part) for part in choice.split("+")]
+        found = (_walk(row, part) for part in choice.split("+"))
+        parts = [None if part is _ABSENT else part for part in found]
         if len(parts) > 1:
             parts = ["".join(str(part) for part in parts if part is not None)]
         if parts[0] not in (None, ""):
@@ -178,16 +193,33 @@ def _at(row: Row, place: str) -> Any:
     return None
 
 
+def _has(row: Row, place: str) -> bool:
+    """Whether there is such a place, be it empty."""
+    return any(
+        all(_walk(row, part) is not _ABSENT for part in choice.split("+"))
+        for choice in place.split("|")
+    )
+
+
+def _columns(row: Row, prefix: str = "") -> Iterator[str]:
+    """The places of a row, those inside its objects too."""
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            yield from _columns(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
 def _walk(row: Any, path: str) -> Any:
     if isinstance(row, Mapping) and path in row:
         return row[path]
     for step in path.split("."):
         if isinstance(row, Mapping):
-            row = row.get(step)
+            row = row.get(step, _ABSENT)
         elif isinstance(row, list) and step.isdigit() and int(step) < len(row):
             row = row[int(step)]
         else:
-            return None
+            return _ABSENT
     return row
 
 

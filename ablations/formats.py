@@ -1,6 +1,7 @@
 """Tables as text: Markdown, LaTeX (booktabs) and HTML."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -21,12 +22,18 @@ LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "×": r"$\times$",
+    "\N{MINUS SIGN}": "$-$",
     "†": r"\textsuperscript{$\dagger$}",
     "*": r"\textsuperscript{*}",
+    "<": "$<$",
+    ">": "$>$",
     "[": "{[}",
     "]": "{]}",
 }
 """Sign -> how LaTeX prints it; a bracket after a line's end would be read as its argument."""
+
+_MINUS = re.compile(r"(?<!\w)-(?=[\d.])")
+_STACKED = re.compile(r", | (?=[\[(])")
 
 
 def markdown(grids: Sequence[Grid], note: str) -> str:
@@ -36,23 +43,25 @@ def markdown(grids: Sequence[Grid], note: str) -> str:
 
 
 def latex(grids: Sequence[Grid], note: str) -> str:
-    r"""A `table` environment each, to be `\input`; the note below the last."""
+    r"""A `table` environment each, to be `\input`; the note in the last, so that it stays there."""
     parts = ["% needs \\usepackage{booktabs} and \\usepackage{graphicx}; made, not written by hand"]
-    for grid in grids:
+    for place, grid in enumerate(grids, 1):
         parts += [
-            r"\begin{table}[ht]\centering",
-            rf"\caption{{{_latex(grid.title)}}}",
+            r"\begin{table}[htp]\centering",
+            rf"\caption{{{_latex(grid.title)}}}\smallskip",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{l{'r' * (len(grid.header) - 1)}}}",
             r"\toprule",
-            _latex_line(grid.header),
+            _latex_line(map(_stacked, grid.header)),
             r"\midrule",
-            *map(_latex_line, grid.rows),
+            *(_latex_line(map(_latex, row)) for row in grid.rows),
             r"\bottomrule",
             r"\end{tabular}}",
-            r"\end{table}",
         ]
-    return "\n".join([*parts, rf"\par\noindent{{\footnotesize {_latex(note)}\par}}", ""])
+        if place == len(grids):
+            parts.append(rf"\par\smallskip\parbox{{\linewidth}}{{\footnotesize {_latex(note)}}}")
+        parts.append(r"\end{table}")
+    return "\n".join([*parts, ""])
 
 
 def html(grids: Sequence[Grid], note: str) -> str:
@@ -85,12 +94,21 @@ def _pipes(grid: Grid) -> str:
     )
 
 
-def _latex_line(row: Sequence[str]) -> str:
-    return " & ".join(map(_latex, row)) + r" \\"
+def _latex_line(texts: Iterable[str]) -> str:
+    return " & ".join(texts) + r" \\"
 
 
 def _latex(text: str) -> str:
-    return "".join(LATEX.get(sign, sign) for sign in text)
+    return "".join(LATEX.get(sign, sign) for sign in _MINUS.sub("\N{MINUS SIGN}", text))
+
+
+def _stacked(text: str) -> str:
+    """A header in lines of its own, since numbers are narrow."""
+    first, *more = map(_latex, _STACKED.split(text))
+    if not more:
+        return first
+    lines = r" \\ ".join([first, *more])
+    return rf"\begin{{tabular}}[b]{{@{{}}r@{{}}}}{lines}\end{{tabular}}"
 
 
 def _html_line(row: Sequence[str]) -> str:

@@ -12,6 +12,9 @@ from ablations import foreign, formats
 from ablations.foreign import Foreign
 from ablations.formats import Grid
 from ablations.markdown import interval
+from ablations.records import read as read_record
+from ablations.records import records
+from ablations.responses import responses
 from ablations.studies import Studies
 from distill import evaluate, grading
 from distill.cells import RUN, commit
@@ -85,22 +88,33 @@ def import_file(asked: Request, compute: ComputeConfig | None = None) -> pd.Data
     setting = ("training=none", "tracking=none", f"prompt={asked.prompt}", *asked.overrides)
     config = Studies().one(setting).config
     out = asked.runs / asked.study
-    out.mkdir(parents=True, exist_ok=True)
     read = foreign.read(asked.file, asked.form, asked.run, asked.benchmark, asked.columns, out)
     groups: dict[str, dict[str, list[Foreign]]] = {}
     for row in read:
         groups.setdefault(row.run, {}).setdefault(row.benchmark, []).append(row)
     graded = _graded(read, asked.kind, config, compute or config.compute)
-    compared = []
+    found = []
     for run, benchmarks in groups.items():
         tables = {name: [graded[id(row)] for row in rows] for name, rows in benchmarks.items()}
-        folder = _write(asked, config, run, tables)
-        compared += [_compare(run, name, rows, folder) for name, rows in tables.items()]
-    return pd.DataFrame(compared)
+        path = _write(asked, config, run, tables) / RUN
+        found.append((path, read_record(path)))
+    return _compared(found)
+
+
+def imported(folder: Path) -> pd.DataFrame | None:
+    """What `import_file` returned of the imported runs in a folder; None if there are none."""
+    there = records(folder) if folder.is_dir() else ()
+    found = [(path, record) for path, record in there if "imported" in record]
+    return _compared(found) if found else None
 
 
 def text(compared: pd.DataFrame) -> str:
     """What `import_file` returns, as a Markdown table."""
+    return formats.markdown([grid(compared)], NOTE)
+
+
+def grid(compared: pd.DataFrame) -> Grid:
+    """What `import_file` returns as texts; `NOTE` belongs below."""
     header = ("run", "benchmark", "n", "ours [95 %]", "theirs", "difference", "only ours")
     rows = []
     for _, row in compared.iterrows():
@@ -116,8 +130,7 @@ def text(compared: pd.DataFrame) -> str:
                 *(str(row[name]) for name in ("only_ours", "only_theirs", "undecided")),
             )
         )
-    grid = Grid("Ours and theirs", (*header, "only theirs", "undecided"), rows)
-    return formats.markdown([grid], NOTE)
+    return Grid("Ours and theirs", (*header, "only theirs", "undecided"), rows)
 
 
 def _prompts() -> list[str]:
@@ -220,13 +233,22 @@ def _summary(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
     return evaluate.scores([dict(row) | zeros for row in rows]) | dict.fromkeys(untold)
 
 
-def _compare(
-    run: str, benchmark: str, rows: Sequence[Mapping[str, Any]], folder: Path
-) -> dict[str, Any]:
-    scored = _summary(rows, run)
+def _compared(found: Sequence[tuple[Path, dict[str, Any]]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            _compare(path, record, benchmark)
+            for path, record in found
+            for benchmark in record["scores"]
+        ]
+    )
+
+
+def _compare(path: Path, record: dict[str, Any], benchmark: str) -> dict[str, Any]:
+    scored = record["scores"][benchmark]["summary"]
+    rows = responses(path, record, benchmark, [THEIRS]).to_pylist()
     pairs = [(row["correct"], row[THEIRS]) for row in rows if row[THEIRS] is not None]
     return {
-        "run": run,
+        "run": record["label"],
         "benchmark": benchmark,
         "problems": scored["problems"],
         "samples": scored["samples"],
@@ -238,5 +260,5 @@ def _compare(
         "only_ours": sum(ours is True and theirs == 0 for ours, theirs in pairs),
         "only_theirs": sum(ours is not True and theirs == 1 for ours, theirs in pairs),
         "undecided": sum(row["correct"] is None for row in rows),
-        "folder": folder.as_posix(),
+        "folder": path.parent.as_posix(),
     }

@@ -67,8 +67,8 @@ def r1_table6(arms: pd.DataFrame) -> pd.DataFrame:
 PAPERS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str | None]] = {
     "table1": (table1, "table1"),
     "table2": (table2, "table2"),
-    "table3": (table3, None),
-    "table4": (table4, None),
+    "table3": (table3, "table3"),
+    "table4": (table4, "table4"),
     "table5": (table5, "table2"),
     "table6": (table6, "table2"),
     "table7": (table7, "table2"),
@@ -93,7 +93,8 @@ def _trained(run: Mapping[str, Any]) -> str:
         return "base"
     if run["method"] == "other":
         return title(run["student"])
-    return f"{METHODS[run['method']]}, {run['size']:,.0f} traces"
+    thousands = float(f"{run['size'] / 1000:.2g}")  # as printed: 16,710 traces are 17k
+    return f"{METHODS[run['method']]}, {thousands:g}k traces"
 
 
 def _taught(run: Mapping[str, Any]) -> str:
@@ -104,7 +105,7 @@ def _taught(run: Mapping[str, Any]) -> str:
 def _length(run: Mapping[str, Any]) -> str:
     if run["method"] == "none":
         return "base"
-    return "short traces" if run["teacher"] == "numina_cot" else "long traces"
+    return "short traces" if title(run["teacher"]) == title("numina_cot") else "long traces"
 
 
 def _student(run: Mapping[str, Any]) -> str:

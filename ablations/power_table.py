@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ablations.power import POWER, Assumptions, Design, detectable
 from ablations.runs import ARM, planned_runs
+from ablations.seed_spread import measured_spreads
 
 if TYPE_CHECKING:
     from ablations.plan import Planned
@@ -20,10 +21,14 @@ SIZES = {
     "aime24": 30,
     "aime25": 30,
     "amc23": 40,
+    "arc_challenge": 1172,
     "gpqa_diamond": 198,
     "gsm8k": 1319,
     "humaneval": 164,
+    "ifeval": 541,
     "math500": 500,
+    "mgsm": 2750,
+    "mmlu": 14042,
     "olympiadbench": 674,
 }
 """Problems of a data set that is scored whole, before it was ever read."""
@@ -111,6 +116,8 @@ def power_table(planned: Sequence["Planned"], assumed: Assumptions | None = None
         f"points (sd), training seeds by {100 * assumed.seed_sd:.1f} (sd).",
         style="dim",
     )
+    if spreads := measured_spreads(planned):
+        notes.append(f" Training seeds as measured: {'; '.join(map(str, spreads))}.")
     if any(row.greedy for row in rows):
         notes.append(" Greedy answers do not vary: more samples buy nothing.")
     title = Text("\nSmallest difference to correct traces that the study could show", style="bold")

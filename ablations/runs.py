@@ -37,7 +37,8 @@ IDENTITY = {
     "training_seed": ("config", "training", "seed"),
     "corruption_seed": ("config", "corruption", "seed"),
 }
-"""Column -> its place in `run.json`; what the run is."""
+"""Column -> its place in `run.json`; what the run is. A teacher that is a model, or traces on the
+hub, goes by that name."""
 
 COUNTS = {
     "units": ("stages", "corrupt", "summary", "units"),
@@ -159,7 +160,10 @@ def _rows(record: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _identity(record: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    return {name: _at(record, place, path) for name, place in IDENTITY.items()}
+    made = {name: _at(record, place, path) for name, place in IDENTITY.items()}
+    teacher = record["config"]["teacher"]
+    named = teacher.get("model") or teacher.get("hub") or made["teacher"]
+    return made | {"teacher": named}
 
 
 def _at(

@@ -24,7 +24,8 @@ class Request:
     """Which table, and of which runs."""
 
     name: str
-    """A paper's table (`PAPERS`), or a study: the table of its arms."""
+    """A paper's table (`PAPERS`); a study: its arms; or a folder of imported runs: both
+    verdicts."""
 
     study: str | None = None
     """Paper's tables: the study whose arms stand beside it; None: the one that runs its arms."""
@@ -52,6 +53,8 @@ def tabulate(asked: Request, form: str) -> str:
         FileNotFoundError: there is no such folder; of a paper's table only where it was named.
         ValueError: no such table or study; names the choices.
     """
+    if text := _imported(asked, form):
+        return text
     paper, study = PAPERS.get(asked.name, (None, asked.name))
     study = asked.study or study
     if study is None and (asked.folder or asked.overrides):
@@ -70,6 +73,23 @@ def tabulate(asked: Request, form: str) -> str:
     if (arms["state"] == "done").any():
         parts.append(formats.FORMATS[form](grids(arms), NOTE))
     return "\n".join(parts)
+
+
+def _imported(asked: Request, form: str) -> str | None:
+    """Ours and theirs of imported runs; None where a paper's table or a study is meant."""
+    studies = Studies()
+    if asked.name in PAPERS or asked.name in studies.names():
+        return None
+    from ablations.imports import NOTE as BOTH
+    from ablations.imports import grid, imported
+
+    folder = asked.folder or Path(studies.one(asked.overrides).config.runs) / asked.name
+    compared = imported(folder)
+    if compared is None:
+        return None
+    if form == CSV:
+        return compared.to_csv(index=False)
+    return formats.FORMATS[form]([grid(compared)], BOTH)
 
 
 def _arms(asked: Request, study: str | None, *, may_be_missing: bool) -> pd.DataFrame:

@@ -78,9 +78,10 @@ class Tracker:
 
         with ParquetFile(path) as file:
             rows = next(file.iter_batches(SAMPLES)).to_pylist()
+            count = file.metadata.num_rows
         names: list[str | int] = [name for name in SHOWN if name in rows[0]]
         table = wandb.Table(names, [[row[name] for name in names] for row in rows])
-        self._run.log({f"samples/{benchmark}": table})
+        self._run.log({f"samples/{benchmark}, first {len(rows)} of {count}": table})
 
 
 @contextmanager

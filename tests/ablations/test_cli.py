@@ -80,8 +80,8 @@ def test_an_unknown_option_is_refused(capsys):
     assert "--fast" in capsys.readouterr().err
 
 
-def test_a_table_goes_to_a_file_instead(make_run, tmp_path, capsys):
+def test_a_table_goes_to_a_file_instead_and_its_name_is_told(make_run, tmp_path, capsys):
     make_run(["corruption=none"], [True, False])
     main(["table", "smoke", f"runs={tmp_path}/runs", "--out", str(tmp_path / "table.md")])
-    assert not capsys.readouterr().out
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'table.md'}\n"
     assert "2×1×1" in (tmp_path / "table.md").read_text()

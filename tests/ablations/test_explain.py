@@ -91,6 +91,21 @@ def test_a_finished_run_is_explained_by_what_it_was_made_of(
     assert "They are the same run" in told(identity, same)
 
 
+def test_runs_without_their_artifacts_are_told_apart_by_keys_and_fields(make_run, tmp_path):
+    paths = [make_run([f"training.seed={seed}"], [True], f"{seed}a") for seed in (0, 1)]
+    for path, key in zip(paths, "12", strict=True):
+        record = json.loads(path.read_text())
+        record["scores"]["sign_puzzle"]["key"] = record["stages"]["train"]["key"] = key * 64
+        for made in record["stages"].values():
+            made["path"] = "artifacts/elsewhere"
+        path.write_text(json.dumps(record | {"cell": key * 64}))
+    text = told(*(of_record(key, tmp_path / "runs") for key in "12"))
+    assert "They part at train." in text
+    assert rows(text)["corrupt"] == "shared"
+    assert "not on this machine" in rows(text)["train"]
+    assert "training.seed: 0 → 1" in text
+
+
 def test_a_key_that_begins_no_run_is_an_error(make_run, tmp_path):
     make_run([], [True])
     with pytest.raises(ValueError, match=r"'ffff' must be the beginning of one run .* fits none"):

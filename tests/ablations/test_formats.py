@@ -13,7 +13,11 @@ from ablations.formats import Grid
 from ablations.papers import PAPERS
 from ablations.tabulate import Request, tabulate
 
-AWKWARD = Grid("a_b & 5 % [x]", ["row", "n×1"], [["#1 {y}", "[0.1, 0.2]†"], ["<b>", "~^\\$*"]])
+AWKWARD = Grid(
+    "a_b & 5 % [x]",
+    ["row", "n×1, y [95 %]"],
+    [["#1 {y}", "[-0.1, 0.2]†"], ["<b>", "~^\\$*"]],
+)
 
 
 class Cells(HTMLParser):
@@ -58,12 +62,16 @@ def test_latex_leaves_no_sign_that_means_something_else():
             assert plain.count("&") == 1
             assert not re.search(r"[%#_~^]", plain.replace("{}", ""))
     assert r"\#1 \{y\}" in text and r"\textbackslash{}" in text and r"note\_1" in text
+    assert "{[}$-$0.1, 0.2{]}" in text and "$<$b$>$" in text
+    assert r"n$\times$1 \\ y \\ {[}95 \%{]}" in text
 
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_every_latex_row_has_as_many_cells_as_columns(name):
     text = tabulate(Request(name), "latex")
-    for columns, body in re.findall(r"\\begin\{tabular\}\{(\w+)\}\n(.*?)\\end", text, re.DOTALL):
+    tables = re.findall(r"\\begin\{tabular\}\{(\w+)\}\n(.*?)\\end\{tabular\}\}\n", text, re.DOTALL)
+    assert len(tables) == text.count(r"\begin{table}")
+    for columns, body in tables:
         rows = [line for line in body.splitlines() if line.endswith(r"\\")]
         assert rows
         assert all(len(re.findall(r"(?<!\\)&", row)) == len(columns) - 1 for row in rows)
@@ -71,18 +79,24 @@ def test_every_latex_row_has_as_many_cells_as_columns(name):
 
 
 @pytest.mark.skipif(compiler() is None, reason="no LaTeX on this machine")
-def test_latex_compiles(tmp_path):
+def test_latex_compiles_and_every_table_fits_its_page(make_run, tmp_path):
+    for at, damage in enumerate(("none", "delete_steps", "wrong_answers_matched")):
+        make_run(["study=table2", f"corruption={damage}"], [True, at > 1] * 5, f"{at}a")
+    folder = tmp_path / "runs" / "table2"
     texts = [tabulate(Request(name), "latex") for name in PAPERS]
-    body = "\n".join([*texts, formats.latex([AWKWARD], "n")])
+    texts += [tabulate(Request("table2", folder=folder), "latex"), formats.latex([AWKWARD], "n")]
     packages = r"\usepackage{booktabs}\usepackage{graphicx}"
+    body = "\n\\clearpage\n".join(texts)
     page = rf"\documentclass{{article}}{packages}\begin{{document}}{body}\end{{document}}"
-    (tmp_path / "page.tex").write_text(page)
+    (tmp_path / "page.tex").write_text(page, encoding="utf-8")
     engine = compiler()
-    quiet = [] if engine.endswith("tectonic") else ["-interaction=nonstopmode", "-halt-on-error"]
+    quiet = ["-interaction=nonstopmode", "-halt-on-error"]
+    quiet = ["--print"] if engine.endswith("tectonic") else quiet
     done = subprocess.run(
         [engine, *quiet, "page.tex"], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout[-3000:]
+    assert not re.findall(r"Overfull|Missing character|Float too large", done.stdout)
     assert (tmp_path / "page.pdf").stat().st_size > 1000
 
 
@@ -114,7 +128,7 @@ def test_the_arms_behind_a_papers_table_can_be_had_alone(make_run, tmp_path, cap
 
 
 def test_a_table_without_a_study_asks_for_one_before_it_takes_runs(tmp_path, capsys):
-    assert main(["table", "table3", "--runs", str(tmp_path)]) == 1
+    assert main(["table", "r1_table5", "--runs", str(tmp_path)]) == 1
     assert "name one by --study: " in capsys.readouterr().err
 
 

@@ -114,6 +114,28 @@ def test_unusable_rows_are_named_and_too_many_stop_the_import(tmp_path):
         imported(tmp_path, [*ROWS, {"q": "4+4?", "gold": None, "text": "8"}])
 
 
+MISTYPED = [({"columns": COLUMNS | {field: "tpyo"}}, rf"tpyo \({field}\)") for field in COLUMNS] + [
+    ({"columns": COLUMNS | {"truncated": "doc.cut"}}, r"doc\.cut \(truncated\)"),
+    ({"columns": COLUMNS | {"answer": "gold|glod", "response": "text+txet"}}, r"has text\+txet "),
+    ({"run": "@model"}, r"model \(--run\)"),
+]
+
+
+@pytest.mark.parametrize(("more", "message"), MISTYPED)
+def test_a_column_that_no_row_has_is_named_before_anything_is_written(tmp_path, more, message):
+    with pytest.raises(ValueError, match=rf"{message}.*there are q, gold, text, ok, m, b$"):
+        imported(tmp_path, ROWS, **more)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_empty_response_is_wrong_and_an_absent_one_unusable(tmp_path):
+    (row,) = imported(tmp_path, [ROWS[0], ROWS[1] | {"text": None}]).to_dict("records")
+    assert (row["problems"], row["ours"]) == (2, 0.5)
+    absent = {name: value for name, value in ROWS[1].items() if name != "text"}
+    with pytest.raises(ValueError, match=r"out.jsonl:2: no response at text"):
+        imported(tmp_path, [ROWS[0], absent])
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -191,7 +213,7 @@ def test_a_gold_solution_is_taken_for_its_answer(text, answer):
     assert gold(text) == answer
 
 
-def test_the_command_prints_ours_beside_theirs(tmp_path, capsys):
+def test_the_command_prints_ours_beside_theirs_and_the_table_of_imported_runs_too(tmp_path, capsys):
     file = written(tmp_path / "out.jsonl", ROWS)
     columns = ",".join(f"{name}={column}" for name, column in COLUMNS.items())
     named = ["--run", "@m", "--benchmark", "@b", "--columns", columns]
@@ -199,6 +221,10 @@ def test_the_command_prints_ours_beside_theirs(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "only theirs" in printed
     assert "| b " in printed
+    table, _, _ = printed.partition("\nrecords: ")
+    assert cli.main(["table", "imported", f"runs={tmp_path}/runs"]) == 0
+    again = capsys.readouterr().out
+    assert sorted(again.splitlines()) == sorted(table.splitlines())
 
 
 def test_the_authors_own_verdicts_on_their_students_are_ours_too(tmp_path):

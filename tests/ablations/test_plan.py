@@ -52,7 +52,7 @@ def test_benchmark_problems_and_arms_of_the_union_are_counted_though_they_are_no
     names = [artifact.stage for artifact in trained.artifacts]
     assert names.count("select_problems") == 2
     assert names.count("corrupt_traces") == 2
-    optional = {Stage.rate, Stage.filter, Stage.convert}
+    optional = {Stage.rate, Stage.filter, Stage.convert, Stage.rewrite, Stage.segment}
     assert [step.stage for step in trained.made] == [s for s in Stage if s not in optional]
 
 

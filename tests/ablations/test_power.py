@@ -11,6 +11,7 @@ from rich.console import Console
 from ablations import stats
 from ablations.power import POWER, Assumptions, Design, detectable, measured, power
 from ablations.power_table import comparisons, power_table
+from ablations.seed_spread import spreads
 
 SIMULATED = {
     30: (0.07, 0.18, 0.16, 0.87),
@@ -125,6 +126,26 @@ def test_the_plan_says_what_it_could_show_and_that_greedy_samples_repeat(planned
     assert "more samples buy nothing" in text
     drawn = printed(planned("evaluation.sampling.temperature=0.6"))
     assert "more samples buy nothing" not in drawn
+
+
+def test_the_scatter_of_seeds_is_measured_where_it_is_recorded_and_stands_in_the_plan(
+    make_run, planned, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert "as measured" not in printed(planned())
+    rng, seed_sd = np.random.default_rng(14), 0.06
+    chance = rng.uniform(0.3, 0.7, 1500)
+    arms = ["corruption=none", *(f"corruption=delete_steps corruption.fraction={f}" for f in "1")]
+    shifts = rng.normal(0, seed_sd, (len(arms), 8))
+    for at, arm in enumerate(arms):
+        for seed, shift in enumerate(shifts[at]):
+            right = (rng.random(1500) < chance + shift).tolist()
+            make_run([*arm.split(), f"training.seed={seed}"], right, f"{at}{seed}")
+    (spread,) = spreads(tmp_path / "runs" / "smoke")
+    assert (spread.arms, spread.seeds) == (2, (8, 8))
+    true = float(np.sqrt(shifts.var(axis=1, ddof=1).mean()))
+    assert spread.sd == pytest.approx(true, abs=0.02)
+    assert f"as measured: {100 * spread.sd:.1f} in sign_puzzle, micro" in printed(planned())
 
 
 def test_without_a_correct_arm_nothing_is_promised(planned):

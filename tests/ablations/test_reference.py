@@ -14,7 +14,9 @@ from ablations.responses import GRADED
 from ablations.runs import asked_runs, runs, samples
 from ablations.tables import table
 from distill.config import CORRUPTION_CHOICES, Method
+from distill.problems import _problem as problem_as_dataset
 from distill.store import CHECKOUT
+from distill.trace_formats import problem_of
 
 SHARED = CHECKOUT.parent / "shared" / "data" / "published.csv"
 
@@ -86,6 +88,34 @@ def test_the_study_of_table_2_has_every_arm_of_the_paper(table2_cells):
     assert set(theirs["row"]) == set(arms_of(*table2_cells)["arm"])
 
 
+@pytest.mark.parametrize(("name", "not_ours"), [("table3", {"QwQ-32B-Preview"}), ("table4", set())])
+def test_a_study_of_a_papers_table_has_its_arms_and_benchmarks_and_no_other(
+    studies, name, not_ours
+):
+    function, study = PAPERS[name]
+    cells = studies.cells(study)
+    theirs, ours = function(arms_of()), arms_of(*cells)
+    assert set(function(ours)["row"]) == set(theirs["row"])
+    assert set(function(ours)["state"]) == {"not run"}
+    run = function(done(ours, accuracy=0.5, low=0.4, high=0.6, tokens=1, keywords=1))
+    both = run[run["ours"].notna() & run["published"].notna()]
+    assert set(theirs["row"]) - set(both["row"]) == not_ours
+    assert set(theirs["benchmark"]) == set(both["benchmark"])
+    paper = [cell.config for cell in studies.cells(study, ["world=paper"])]
+    assert paper == [cell.config for cell in cells]
+
+
+def test_short_traces_are_of_the_problems_of_the_long_ones(studies):
+    row = {"problem": " p ", "solution": r"So \boxed{\frac{1}{2}}.", "source": "olympiads"}
+    short, long = (
+        studies.one(["study=table4", *more]).config
+        for more in (["teacher=numina_cot", "dataset=recorded"], [])
+    )
+    assert short.dataset.where == long.dataset.where
+    ids = {problem_of(row, short.teacher).id, problem_as_dataset(row, long.dataset).id}
+    assert len(ids) == 1
+
+
 def test_what_was_not_run_stands_beside_its_published_number_and_is_not_dropped(table2_cells):
     arms = arms_of(*table2_cells)
     run = arms["arm"].isin(["base", "correct"])
@@ -132,10 +162,10 @@ def test_sizes_and_methods_of_ours_that_the_paper_has_not_are_rows_too(studies):
     rows = list(dict.fromkeys(comparison["row"]))
     assert rows[:2] == ["base", "QwQ-32B-Preview"]
     assert rows[-4:] == [
-        "full fine-tuning, 1,000 traces",
-        "full fine-tuning, 2,000 traces",
-        "LoRA, 1,000 traces",
-        "LoRA, 2,000 traces",
+        "full fine-tuning, 1k traces",
+        "full fine-tuning, 2k traces",
+        "LoRA, 1k traces",
+        "LoRA, 2k traces",
     ]
     assert len(comparison[comparison["row"] == "base"].query("benchmark == 'sign_puzzle'")) == 1
 

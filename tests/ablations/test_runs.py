@@ -29,6 +29,18 @@ def test_a_run_is_a_row_with_the_documented_columns(make_run, tmp_path):
     assert {name: row[name] for name in expected} == expected
 
 
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (["teacher=qwq_32b_preview"], "Qwen/QwQ-32B-Preview"),
+        (["teacher=bespoke_stratos_17k", "dataset=recorded"], "bespokelabs/Bespoke-Stratos-17k"),
+        ([], "scripted"),
+    ],
+)
+def test_a_teacher_goes_by_its_model_or_data_set(studies, overrides, name):
+    assert set(asked_runs([studies.one(["dataset.problems=0", *overrides])])["teacher"]) == {name}
+
+
 def test_what_a_run_has_not_is_empty_and_not_zero(make_run, tmp_path):
     make_run(["training=none"], [True])
     (row,) = runs(tmp_path / "runs").to_dict("records")
@@ -189,7 +201,7 @@ def test_a_record_without_the_fields_that_came_later_keeps_its_settings(make_run
 def test_a_field_that_is_not_at_its_default_is_a_setting_wherever_it_stands(studies):
     changes = [
         "grading.percent=true",
-        "filter.contamination=8",
+        "filter.near_duplicates=0.8",
         "teacher.slip_rate=0.25",
         "dataset.seed=1",
         "prompt.system=Think.",

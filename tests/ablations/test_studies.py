@@ -36,6 +36,11 @@ def test_axes_multiply_the_cells_but_not_those_that_do_not_read_them(studies):
     assert len(thrice) == len(once) - trained + 3 * trained
 
 
+def test_an_untrained_student_is_one_cell_whatever_trains_the_others(studies):
+    cells = studies.cells("size", ["size=1k,2k", "selection.seed=0,1"])
+    assert [str(cell.config.training.method) for cell in cells] == ["none"] + ["sft"] * 4
+
+
 def test_a_label_is_that_of_the_run_record(studies):
     assert [cell.label for cell in studies.cells("smoke")][:2] == [
         "training=none",
