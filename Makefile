@@ -22,7 +22,7 @@ demo: setup ## The paper's question in six cells on this machine, as a table; AR
 	@echo "Records: runs/demo/*/run.json. What they were made from: artifacts/. Again: make demo, skips what is done."
 
 test: setup ## All tests that need no GPU and take less than ten seconds
-	@$(RUN) pytest
+	@$(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-slow: setup ## The tests of ten seconds and more: calibration, every reference solution, several processes
 	@$(RUN) pytest -m "slow and not gpu and not vllm"
