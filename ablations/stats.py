@@ -154,14 +154,14 @@ def contrast(
     delta = np.sum([weight * table.mean(axis=1) for table, weight in parts], axis=0)
     value, n = float(delta.mean()), len(delta)
     seeds = min(table.shape[1] for table in tables)
-    if np.ptp(delta) < TINY:
-        missed = (1 - 0.025 ** (1 / n)) * float(np.abs(weights).sum()) / 2
-        return Estimate(value, value - missed, value + missed, n, seeds, sign_flip(delta))
-    if all(table.shape[1] == 1 for table in tables):
+    if np.ptp(delta) >= TINY and all(table.shape[1] == 1 for table in tables):
         return Estimate(value, *bootstrap(delta), n, seeds, sign_flip(delta))
     if pair_seeds:
         parts = [(np.sum([weight * table for table, weight in parts], axis=0), 1.0)]
-    variance, freedom = mean_variance(delta, parts)
+    variance, freedom = mean_variance(delta, parts) if n > 1 else (0.0, 0.0)
+    if variance < TINY:
+        missed = (1 - 0.025 ** (1 / n)) * float(np.abs(weights).sum()) / 2
+        return Estimate(value, value - missed, value + missed, n, seeds, sign_flip(delta))
     half, t = t_quantile(freedom) * math.sqrt(variance), abs(value) / math.sqrt(variance)
     return Estimate(value, value - half, value + half, n, seeds, 2 * float(stdtr(freedom, -t)))
 

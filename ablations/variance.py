@@ -57,7 +57,7 @@ def mean_variance(
     several = [(table, weight) for table, weight in parts if table.shape[1] > 1]
     added = [(weight, *seed_variance(table)) for table, weight in several]
     total = problems + sum(weight**2 * component for weight, component, _ in added)
-    if not several or total < LEAST * problems:
+    if not several or total <= LEAST * problems:
         return max(total, LEAST * problems), n - 1
     spread = problems**2 / (n - 1) + sum(weight**4 * spread for weight, _, spread in added)
     fewest = min(table.shape[1] for table, _ in several)

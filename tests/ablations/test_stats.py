@@ -145,6 +145,21 @@ def test_seeds_that_scatter_widen_an_interval_and_seeds_that_agree_do_not():
     assert [stats.accuracy(t).seeds for t in (agree.iloc[:, 0], agree)] == [1, 5]
 
 
+def test_arms_that_never_vary_over_problems_and_seeds_have_intervals_all_the_same():
+    wrong, right = (pd.DataFrame(np.full((400, 2), answer)) for answer in (0.0, 1.0))
+    none = stats.accuracy(wrong)
+    assert (none.value, none.low) == (0, 0) and 0.005 < none.high < 0.02
+    apart = stats.difference(wrong, right)
+    assert (apart.value, apart.low) == (-1, -1) and -0.995 < apart.high < -0.98
+    assert apart.p is not None and apart.p < 0.001
+
+
+def test_seeds_that_differ_alike_on_every_problem_leave_the_difference_open():
+    one_seed_fails = pd.DataFrame(np.tile([1.0, 1.0, 0.0], (400, 1)))
+    found = stats.difference(one_seed_fails, pd.DataFrame(np.ones((400, 3))))
+    assert found.low < -0.9 and found.high > 0.3 and found.p > 0.2
+
+
 def test_the_variance_is_that_of_a_crossed_two_way_table():
     rng = np.random.default_rng(5)
     draws = [
