@@ -146,7 +146,7 @@ def test_every_config_class_has_a_docstring():
         (["compute.max_unusable=2"], ["compute.max_unusable", "[0, 1]", "2"]),
         (["filter.contamination=8"], ["filter.contamination=8", "filter=decontaminated"]),
         (
-            ["+filter.benchmarks.b={harness: mmlu}"],
+            ["+benchmark@filter.benchmarks.b=gsm8k", "filter.benchmarks.b.harness=mmlu"],
             ["filter.benchmarks.b", "lm-evaluation-harness", "dataset"],
         ),
         (["corruption=shufle_steps"], ["shufle_steps", "shuffle_steps", "delete_steps"]),
