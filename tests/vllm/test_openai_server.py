@@ -83,9 +83,11 @@ def server(micro, adapters, tmp_path_factory):
         (model.adapter.parent / "recipe.json").touch()  # artifacts, as far as names go
     serving = Server(micro, adapters, tmp_path_factory.mktemp("serve") / "log")
     serving.start()
-    serving.wait()
-    yield serving
-    serving.kill()
+    try:
+        serving.wait()
+        yield serving
+    finally:
+        serving.kill()
 
 
 def complete(server, model, prompts, sampling=GREEDY, api=Api.completions):
