@@ -116,8 +116,11 @@ def power_table(planned: Sequence["Planned"], assumed: Assumptions | None = None
         f"points (sd), training seeds by {100 * assumed.seed_sd:.1f} (sd).",
         style="dim",
     )
-    if spreads := measured_spreads(planned):
-        notes.append(f" Training seeds as measured: {'; '.join(map(str, spreads))}.")
+    try:
+        measured = "; ".join(map(str, measured_spreads(planned)))
+    except ValueError as error:  # records without their rows: no reason not to plan
+        measured = f"not known, {error}"
+    notes.append(f" Training seeds as measured: {measured}." if measured else "")
     if any(row.greedy for row in rows):
         notes.append(" Greedy answers do not vary: more samples buy nothing.")
     title = Text("\nSmallest difference to correct traces that the study could show", style="bold")

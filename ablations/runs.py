@@ -10,7 +10,7 @@ import pandas as pd
 
 from ablations.records import records
 from ablations.responses import responses
-from ablations.settings import SETTINGS, settings
+from ablations.settings import SETTINGS, asked_model, settings
 from distill.config import Stage
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ SCORES = (
 """Columns of a benchmark's summary, see `distill.evaluate.scores`; what else is there are its
 diagnostics, each a column after these. `seconds_evaluate` is the last."""
 
-ARM = ("corruption", "fraction", "mode", "unit", "scope", "steps")
-"""What an arm is."""
+ARM = ("corruption", "fraction", "mode", "unit", "scope", "steps", "asked")
+"""What an arm is; `asked` names the model that the corruption asked and how, where it asked one."""
 
 
 def runs(folder: Path | None = None, *, wandb: str | None = None) -> pd.DataFrame:
@@ -163,7 +163,7 @@ def _identity(record: Mapping[str, Any], path: Path) -> dict[str, Any]:
     made = {name: _at(record, place, path) for name, place in IDENTITY.items()}
     teacher = record["config"]["teacher"]
     named = teacher.get("model") or teacher.get("hub") or made["teacher"]
-    return made | {"teacher": named}
+    return made | {"teacher": named, "asked": asked_model(record["config"]["corruption"])}
 
 
 def _at(
@@ -180,4 +180,4 @@ def _at(
 
 
 def _columns() -> list[str]:
-    return [*IDENTITY, *SETTINGS, *COUNTS, "benchmark", *SCORES, "seconds_evaluate"]
+    return [*IDENTITY, "asked", *SETTINGS, *COUNTS, "benchmark", *SCORES, "seconds_evaluate"]

@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from distill.config import (
+    AskConfig,
     BenchmarkConfig,
     DatasetConfig,
     EngineConfig,
@@ -64,6 +65,17 @@ def settings(config: Mapping[str, Any], benchmark: str | None) -> dict[str, str 
         parts["training"].pop("seed", None)
         trained = digest(canonical_json([parts, student]))
     return dict(zip(SETTINGS, (trained, digest(canonical_json([scored, student]))), strict=True))
+
+
+def asked_model(corruption: Mapping[str, Any]) -> str | None:
+    """The model that a corruption asked, with a hash of all that it was told; None: no model.
+
+    Two arms that differ in a wording or a temperature are two arms.
+    """
+    if not (ask := corruption.get("ask")):
+        return None
+    told = digest(canonical_json(_differing(ask, AskConfig())))[:4]
+    return f"{ask['model']} ({told})"
 
 
 def _stated(config: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -39,21 +39,24 @@ def convert_traces(convert: AskConfig, traces: Path, *, compute: ComputeConfig, 
 
     Reads and writes `traces.jsonl`; replies without a thought, which a teacher set aside, come
     after the others. A trace whose rewriting was refused or cut off, or lacks a section, is left
-    out and named in `rejected.jsonl`. `summary.json` counts them and gives `length_ratio`:
-    characters after for each character before, over the rewritten traces.
+    out and named in `rejected.jsonl`; so is a reply that was cut off before it held a thought.
+    `summary.json` counts them and gives `length_ratio`: characters after for each character before,
+    over the rewritten traces.
 
     Raises:
         ValueError: no rewriting at all has the two sections, or more were refused than
             `compute.max_unusable` allows.
     """
-    raw = list(read_traces(traces / "traces.jsonl"))
-    if (traces / WITHOUT_THOUGHT).is_file():
-        raw += read_traces(traces / WITHOUT_THOUGHT)
+    bare_file = traces / WITHOUT_THOUGHT
+    bare = list(read_traces(bare_file)) if bare_file.is_file() else []
+    raw = [*read_traces(traces / "traces.jsonl"), *bare]
     whole = [trace for trace in raw if trace.finish_reason != "length"]
     replies = ask.ask(convert, [_fill(t) for t in whole], keep=out / "rows.jsonl", compute=compute)
     rewritten = {t.id: _rewritten(t, r) for t, r in zip(whole, replies, strict=True)}
     good = {name: trace for name, trace in rewritten.items() if isinstance(trace, Trace)}
     bad = {name: why for name, why in rewritten.items() if isinstance(why, str)}
+    lost = [trace for trace in bare if trace.finish_reason == "length"]
+    bad |= {t.id: "the reply was cut off before it held a thought" for t in lost}
     if whole and not good:
         reasons = ", ".join(f"{n} × {why}" for why, n in Counter(bad.values()).most_common())
         raise ValueError(f"none of {len(whole)} traces could be converted: {reasons}")

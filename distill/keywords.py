@@ -194,9 +194,10 @@ def _find(characters: bytes) -> tuple[np.ndarray, np.ndarray]:
     begun = begun[~_IN_WORD[codes[begun - 1]]]
     marks = near[begun]
     found = []
+    known = len(tables) if len(needles) <= _MARKS else 0  # a shared mark tells no letter for sure
     for number, needle in enumerate(needles):
         at = begun[marks & _mark(number) != 0]
-        for offset in range(len(tables), len(needle)):
+        for offset in range(known, len(needle)):
             at = at[codes[at + offset] == needle[offset]]
         if needle in longer:
             matches = (longer[needle].match(lower, place) for place in at.tolist())
@@ -273,6 +274,10 @@ def _matchers() -> tuple[tuple[bytes, ...], dict[bytes, re.Pattern[bytes]], tupl
     return needles, longer, tuple(table.tobytes() for table in tables)
 
 
+_MARKS = 8
+"""Bits of a byte; more needles share them."""
+
+
 def _mark(number: int) -> int:
-    """The bit of the needle of this number; they share the eight there are."""
-    return 1 << number % 8
+    """The bit of the needle of this number."""
+    return 1 << number % _MARKS

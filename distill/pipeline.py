@@ -77,7 +77,7 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
             problems = make(filter_problems, rules, problems, looked_in)
             yield Made(Stage.filter, problems)
         teacher, convert = replace(config.teacher, convert=None), config.teacher.convert
-        traces = make(sample_traces, teacher, problems, converted=bool(convert), compute=how)
+        traces = make(sample_traces, teacher, problems, compute=how)
         yield Made(Stage.traces, traces)
         if convert:
             traces = make(convert_traces, convert, traces, compute=how)

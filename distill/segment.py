@@ -36,10 +36,10 @@ def segment_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
 
     Reads `traces.jsonl`. Writes `starts.jsonl`, a row for each thought: its digest and where its
     steps begin, characters from its own beginning. A reply cannot be used if it was refused or cut
-    off, or does not end in numbers of this thought's sentences, ascending, in double brackets. Such
-    a thought falls into steps by rule `reflection`, and its trace is named in `unusable.jsonl`. A
-    thought without text is not asked about. `summary.json` counts traces, steps and unusable
-    replies.
+    off, or its last double brackets do not hold numbers of this thought's sentences, ascending.
+    Such a thought falls into steps by rule `reflection`, and its trace is named in
+    `unusable.jsonl`. A thought without text is not asked about. `summary.json` counts traces,
+    steps and unusable replies.
 
     Raises:
         ValueError: more replies cannot be used than `compute.max_unusable` allows.

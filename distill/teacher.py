@@ -34,14 +34,14 @@ def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
 
 
 WITHOUT_THOUGHT = "without_thought.jsonl"
-"""Whole replies of a model without a thought, by `teacher.prompt`; `convert_traces` reads them."""
+"""Whole replies of a model without a thought, by `teacher.prompt`: for `convert_traces` to part;
+`verify_traces` bears few of them."""
 
 
 def sample_traces(
     teacher: TeacherConfig,
     problems: Path,
     *,
-    converted: bool = False,
     compute: ComputeConfig,
     out: Path,
 ) -> None:
@@ -54,14 +54,13 @@ def sample_traces(
     Args:
         teacher: who writes the traces.
         problems: artifact with their problems.
-        converted: whether a model rewrites the traces next, which may then all lack a thought.
         compute: devices, concurrency, progress bar.
         out: the stage's folder.
 
     Raises:
         ValueError: no such teacher; a field that it needs is not set; more rows of a recorded
             teacher hold no trace than `teacher.max_rejected` allows; or more prompts of a model are
-            refused, or answered without a thought, than `compute.max_unusable` allows.
+            refused than `compute.max_unusable` allows.
     """
     if teacher.name not in TEACHERS:
         raise ValueError(f"unknown teacher {teacher.name!r}; known: {', '.join(sorted(TEACHERS))}")
@@ -71,14 +70,6 @@ def sample_traces(
     counts: Counts = {}
     traces = TEACHERS[teacher.name](teacher, asked, counts, compute, out)
     count = write_records(out / "traces.jsonl", traces)
-    bare = counts.get("without_thought", 0)
-    if not converted and bare > compute.max_unusable * (count + bare):
-        raise ValueError(
-            f"{bare} of {count + bare} replies of teacher {teacher.model!r} hold no thought, more "
-            f"than compute.max_unusable={compute.max_unusable} allows: they lack the marks of "
-            f"prompt {teacher.prompt and teacher.prompt.name!r}. Let a model part them "
-            "(+ask@teacher.convert=sky_t1_convert); no reply is asked for again"
-        )
     told = {"traces": count}
     if teacher.name != "recorded":  # there it only bounds them
         told["samples_per_problem"] = teacher.samples

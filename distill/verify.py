@@ -11,6 +11,7 @@ from distill import ask, grading, hub, reward
 from distill.config import AskConfig, ComputeConfig, GradingConfig, VerificationConfig
 from distill.engines import Completion, Refusal
 from distill.store import version, write_json
+from distill.teacher import WITHOUT_THOUGHT
 from distill.trace import Trace, read_traces, write_records
 
 VERSION = 2
@@ -46,9 +47,11 @@ def verify_traces(
     refused, which stays undecided.
 
     Raises:
-        ValueError: more is refused than `compute.max_unusable` allows.
+        ValueError: more replies of the teacher lack a thought, or more is refused, than
+            `compute.max_unusable` allows.
     """
     given = list(read_traces(traces / "traces.jsonl"))
+    _bear_without_thought(traces, len(given), compute)
     graded = _graded(given, how, compute)
     open_ones = [trace for trace in graded if trace.correct is None]
     second: Counter[str] = Counter()
@@ -68,6 +71,20 @@ def verify_traces(
     write_json(out / "summary.json", {"traces": count} | counts | second)
     for name in ("replies.jsonl", "rewards.jsonl"):
         (out / name).unlink(missing_ok=True)
+
+
+def _bear_without_thought(traces: Path, given: int, compute: ComputeConfig) -> None:
+    """Checked where traces are read: another run may have made them, to be converted."""
+    if not (bare_file := traces / WITHOUT_THOUGHT).is_file():
+        return
+    bare = sum(1 for _ in read_traces(bare_file))
+    if bare > compute.max_unusable * (given + bare):
+        raise ValueError(
+            f"{bare} of {given + bare} replies of the teacher hold no thought, more than "
+            f"compute.max_unusable={compute.max_unusable} allows: they lack the marks of "
+            "teacher.prompt. Let a model part them (+ask@teacher.convert=sky_t1_convert); no reply "
+            "is asked for again"
+        )
 
 
 def _graded(traces: Sequence[Trace], how: GradingConfig, compute: ComputeConfig) -> list[Trace]:

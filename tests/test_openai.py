@@ -228,6 +228,18 @@ def test_a_refused_key_stops_at_once_and_is_named_by_its_variable_only(status, m
     assert len(server.bodies) <= 2
 
 
+def test_a_balance_that_is_used_up_stops_the_call_and_refuses_no_prompt():
+    paid = PROMPTS[:3]
+    with (
+        serving(
+            lambda b, _: completed(b) if b["prompt"] in paid else refused(402, "empty")
+        ) as fake,
+        pytest.raises(RuntimeError, match=r"asks to be paid \(402: empty\); .* is kept"),
+    ):
+        list(ask(fake.url, concurrency=1))
+    assert len(fake.bodies) == 4
+
+
 def test_a_key_that_is_not_set_is_said_to_be_so(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
     with (

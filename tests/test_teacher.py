@@ -4,6 +4,8 @@ Run: pytest tests/test_teacher.py
 """
 
 import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,11 @@ from distill.config import (
     Config,
     DatasetConfig,
     EngineConfig,
+    GradingConfig,
     PromptConfig,
     SamplingConfig,
     TeacherConfig,
+    VerificationConfig,
 )
 from distill.engines import Completion, Refusal
 from distill.problems import select_problems
@@ -28,6 +32,7 @@ from distill.sweep import build
 from distill.teacher import pins, sample_traces
 from distill.trace import Problem, read_problems, read_traces, write_records
 from distill.trace_formats import FORMATS
+from distill.verify import verify_traces
 from tests.test_openai import refused, replied, serving
 from tests.test_trace_formats import FIELDS, ROWS, TRACES
 
@@ -121,21 +126,23 @@ def test_a_thought_that_a_server_gives_apart_is_the_thought(monkeypatch, problem
 
 
 @pytest.mark.parametrize("prompt", ["think", "sky_t1", "plain"])
-def test_replies_without_a_thought_stop_the_stage_unless_a_model_parts_them_next(
+def test_replies_without_a_thought_are_set_aside_and_too_many_are_not_verified(
     monkeypatch, problems, tmp_path, prompt
 ):
     """QwQ-32B-Preview writes no tags, and not always a heading."""
     replies = text("Well. Wait, no. \\boxed{2}"), text("cut \\boxed{4}", "length")
     given = says(monkeypatch, *replies)
     teacher = model(prompt=PROMPTS[prompt])
-    with pytest.raises(ValueError, match=r"1 of 2 replies.*no thought.*teacher\.convert=sky_t1"):
-        sample(teacher, problems, tmp_path / "out")
-    (cut,), counts = sample(teacher, problems, tmp_path / "out", converted=True)
-    assert len(given) == 2  # none is asked for again
+    (cut,), counts = sample(teacher, problems, tmp_path / "out")
+    assert len(given) == 2
     assert (cut.thought, cut.finish_reason) == ("cut \\boxed{4}", "length")
     (bare,) = read_traces(tmp_path / "out" / "without_thought.jsonl")
     assert (bare.thought, bare.solution) == ("", "Well. Wait, no. \\boxed{2}")
     assert (counts["traces"], counts["without_thought"]) == (1, 1)
+    verify = partial(verify_traces, GradingConfig(), VerificationConfig(), tmp_path / "out")
+    with pytest.raises(ValueError, match=r"1 of 2 replies.*no thought.*teacher\.convert=sky_t1"):
+        verify(compute=COMPUTE, out=tmp_path)
+    verify(compute=replace(COMPUTE, max_unusable=0.5), out=tmp_path)
 
 
 def test_a_refused_prompt_is_named_and_counted_and_the_others_are_traces(

@@ -62,8 +62,8 @@ def generate(
 
     `compute.concurrency` requests are under way at once. What fails for the moment (no connection,
     time-out, 408, 409, 429, 5xx) is sent again for `PATIENCE` seconds, and then stays owed; what
-    the server will never answer (401, 403, 404) stops the call; any other 4xx, a content filter or
-    no room for a response is a refusal. If it answers none of the first `compute.concurrency`
+    the server will never answer (401 to 404) stops the call; any other 4xx, a content filter or no
+    room for a response is a refusal. If it answers none of the first `compute.concurrency`
     prompts, nor more of them than `compute.max_unusable` lets pass, the rest is not tried.
     """
     from tqdm import tqdm
@@ -263,6 +263,11 @@ class _Server:
             raise RuntimeError(
                 f"{where} refuses model {self.name!r} ({status}). The key is read from the "
                 f"environment variable {self.key_variable} (compute.api_key), which {state}"
+            ) from None
+        if status == 402:
+            raise RuntimeError(
+                f"{where} asks to be paid ({self._said(error)}); what it completed is kept, the "
+                "same command continues from there"
             ) from None
         if status == 404:
             raise RuntimeError(

@@ -8,6 +8,7 @@ import pytest
 
 from ablations.responses import KEPT
 from ablations.runs import ARM, COUNTS, IDENTITY, SCORES, SETTINGS, asked_runs, runs, samples
+from ablations.tables import arm_name
 
 
 def rewrite(path, change):
@@ -21,7 +22,7 @@ def test_a_run_is_a_row_with_the_documented_columns(make_run, tmp_path):
     overrides = ["corruption=random_digits", "corruption.fraction=0.5", "training.seed=3"]
     make_run(overrides, [True, False, True])
     frame = runs(tmp_path / "runs" / "smoke")
-    documented = [*IDENTITY, *SETTINGS, *COUNTS, "benchmark", *SCORES, "seconds_evaluate"]
+    documented = [*IDENTITY, "asked", *SETTINGS, *COUNTS, "benchmark", *SCORES, "seconds_evaluate"]
     assert list(frame.columns) == documented
     (row,) = frame.to_dict("records")
     expected = {"corruption": "random_digits", "fraction": 0.5, "unit": "digit", "training_seed": 3}
@@ -39,6 +40,20 @@ def test_a_run_is_a_row_with_the_documented_columns(make_run, tmp_path):
 )
 def test_a_teacher_goes_by_its_model_or_data_set(studies, overrides, name):
     assert set(asked_runs([studies.one(["dataset.problems=0", *overrides])])["teacher"]) == {name}
+
+
+def test_arms_that_asked_another_model_or_in_other_words_are_other_arms(studies):
+    asked = [
+        [],
+        ["corruption.ask.model=another"],
+        ["corruption.ask.sampling.temperature=0"],
+        ["corruption.ask.engine.base_url=http://elsewhere/v1"],
+    ]
+    cells = [studies.one(["corruption=remove_keywords_reflection", *more]) for more in asked]
+    frame = asked_runs(cells)
+    first, *others = frame["asked"]
+    assert first.startswith("gpt-4o-mini (") and others[-1] == first
+    assert frame["asked"].nunique() == len({arm_name(row) for _, row in frame.iterrows()}) == 3
 
 
 def test_what_a_run_has_not_is_empty_and_not_zero(make_run, tmp_path):
