@@ -133,7 +133,8 @@ def arm_name(run: Any) -> str:
         return NAMES["none"]
     choices = CORRUPTION_CHOICES.get(run["corruption"], {})
     variant = [str(run[name]) for name in choices if run[name] != choices[name][0]]
-    variant += [run["asked"]] if isinstance(run["asked"], str) else []
+    asked = run.get("asked")  # published rows have none
+    variant += [asked] if isinstance(asked, str) else []
     name = NAMES.get(run["corruption"], run["corruption"])
     return ", ".join([f"{name} {100 * run['fraction']:g} %", *variant])
 
