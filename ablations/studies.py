@@ -11,7 +11,7 @@ from hydra.types import RunMode
 
 from distill.config import Config, StudyConfig
 from distill.store import CHECKOUT
-from distill.sweep import Composer, expand, register
+from distill.sweep import Composer, distinct, expand, register
 
 SINGLE = StudyConfig().name
 """Study of the runs that were launched without one."""
@@ -62,22 +62,12 @@ class Studies:
             raise ValueError(f"unknown study {study!r}; known: {', '.join(self.names())}")
         named = [] if study == SINGLE else [f"study={study}"]
         grids, axes = self._sweep([*named, *_fixed(overrides)])
-        cells: list[Cell] = []
-        errors = []
-        for cell in expand(grids, [*axes, *named, *overrides]):
-            label = " ".join(text for text in cell if not text.startswith("study="))
-            try:
-                config = self._composer.config(cell)
-            except ValueError as error:
-                errors.append(str(error))
-                continue
-            if all(config.read != other.config.read for other in cells):
-                cells.append(Cell(label, tuple(cell), config))
+        kept, errors = distinct(expand(grids, [*axes, *named, *overrides]), self._composer)
         if errors:
             more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
             title = f"{len(errors)} bad cell(s) in {study}:"
             raise ValueError("\n  ".join([title, *errors[:SHOWN], *more]))
-        return cells
+        return [Cell(_label(cell), tuple(cell), config) for cell, config in kept]
 
     def one(self, overrides: Sequence[str]) -> Cell:
         """The one run that the overrides describe; of a `study=` only its fixed fields count.
@@ -90,7 +80,7 @@ class Studies:
             raise ValueError(
                 f"{' '.join(overrides)} is {len(cells)} runs; give each field one value"
             )
-        return Cell(" ".join(overrides), tuple(overrides), self._composer.config(cells[0]))
+        return Cell(_label(overrides), tuple(overrides), self._composer.config(cells[0]))
 
     def _sweep(self, overrides: list[str]) -> tuple[list[str], list[str]]:
         """The grids and axes of the study as Hydra's sweeper is given them."""
@@ -104,3 +94,7 @@ def _fixed(overrides: Sequence[str]) -> list[str]:
     """Those with one value; the others are the sweeper's business."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     return [o.input_line for o in parsed if o.input_line and not o.is_sweep_override()]
+
+
+def _label(overrides: Sequence[str]) -> str:
+    return " ".join(text for text in overrides if not text.startswith("study="))
