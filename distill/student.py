@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from distill import checkpoint, engines, hub
+from distill import checkpoint, engines, hub, sharding
 from distill.config import (
     Batching,
     ComputeConfig,
@@ -22,9 +22,10 @@ from distill.config import (
     StudentConfig,
     TrainingConfig,
 )
+from distill.curve import curve_row, recorder
 from distill.launch import Job, Log, Watch, start
 from distill.plan import Order, Plan, make_plan
-from distill.rows import IGNORED, Row, build_rows
+from distill.rows import Row, build_rows
 from distill.store import version, write_json
 from distill.trace import write_rows
 
@@ -136,15 +137,15 @@ def train(job: Job, watch: Watch) -> None:
     rows, counts = build_rows(tokenizer, job.prompt, *arms, training.max_tokens)
     dataset, plan = _dataset(rows, training)
     if compute.processes > 1:
-        dataset = _with_blank_row(dataset)
-        _load_on_cpus()
+        dataset = sharding.with_blank_row(dataset)
+        sharding.load_on_cpus()
     arguments = _arguments(training, plan, compute, device, job.checkpoints)
     model = _load(base, training.dtype)
     original = copy.deepcopy((model.config, model.generation_config))
     newest = checkpoint.newest(job.checkpoints)
     begun = checkpoint.steps(newest) // plan.steps_per_epoch if newest else 0
     trainer = _trainer(model, tokenizer, dataset, plan, training, arguments, begun)
-    trainer.add_callback(_recorder(plan, watch, compute.processes))
+    trainer.add_callback(recorder(plan, watch, compute.processes))
     counts |= {
         "parameters": trainer.model.num_parameters(),
         "trainable_parameters": trainer.model.num_parameters(only_trainable=True),
@@ -153,7 +154,7 @@ def train(job: Job, watch: Watch) -> None:
     weights = checkpoint.gathered(trainer.model) if trainer.is_fsdp_enabled else None
     if not trainer.is_world_process_zero():
         return
-    curve = [_curve_row(entry, plan) for entry in trainer.state.log_history if "loss" in entry]
+    curve = [curve_row(entry, plan) for entry in trainer.state.log_history if "loss" in entry]
     write_rows(out / "curve.jsonl", curve)
     if training.method is Method.lora:
         folder = checkpoint.emptied(out / "adapter")
@@ -196,22 +197,6 @@ def _dataset(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, Plan]:
     return dataset, make_plan(packs, packs, batch, training)
 
 
-def _with_blank_row(dataset: Any) -> Any:
-    """With a last row of two tokens and no label; see `distill.plan.Order`."""
-    ids = dataset[0]["input_ids"][:2]
-    blank = {"input_ids": ids, "labels": [IGNORED] * len(ids), "seq_lengths": [len(ids)]}
-    return dataset.add_item({name: blank[name] for name in dataset.column_names})
-
-
-def _load_on_cpus() -> None:
-    """Checkpoints are loaded to `cpu:0`, as accelerate names a CPU; torch knows `cpu` alone."""
-    from torch.serialization import register_package
-
-    register_package(
-        30, lambda storage: None, lambda storage, at: storage if at.startswith("cpu:") else None
-    )
-
-
 def _arguments(
     training: TrainingConfig, plan: Plan, compute: ComputeConfig, device: str, folder: Path
 ) -> Any:
@@ -252,35 +237,11 @@ def _arguments(
         report_to="none",
         disable_tqdm=True,
         ddp_find_unused_parameters=False,
-        **(_sharding(compute.processes) if sharded else {}),
+        **(sharding.fsdp(compute.processes) if sharded else {}),
     )
     if sharded:
-        arguments.fsdp_plugin_args["mixed_precision_policy"] = _precision(training)
+        arguments.fsdp_plugin_args["mixed_precision_policy"] = sharding.precision(training)
     return arguments
-
-
-def _sharding(processes: int) -> dict[str, Any]:
-    """FSDP2: each process holds a share of weights, gradients and moments."""
-    import torch
-
-    if (there := torch.cuda.device_count()) < processes:
-        raise ValueError(f"compute.processes={processes} need a GPU each, torch sees {there}")
-    os.environ["ACCELERATE_USE_FSDP"] = "true"  # else every process loads all weights into memory
-    config = {"cpu_ram_efficient_loading": True, "state_dict_type": "SHARDED_STATE_DICT"}
-    return {"fsdp": True, "fsdp_config": {"version": 2, **config}}
-
-
-def _precision(training: TrainingConfig) -> Any:
-    """As in one process: gradients are added up in float32, and the losses of tokens stay in it.
-
-    accelerate would add gradients up in bfloat16, round what a model returns, and, with autocast,
-    keep bfloat16 weights in float32.
-    """
-    import torch
-    from torch.distributed.fsdp import MixedPrecisionPolicy
-
-    products = torch.bfloat16 if training.autocast else None
-    return MixedPrecisionPolicy(param_dtype=products, reduce_dtype=torch.float32)
 
 
 def _load(base: hub.Model, dtype: str) -> Any:
@@ -344,45 +305,3 @@ def _lora(training: TrainingConfig) -> Any:
         target_modules=targets if targets == "all-linear" else targets.split(","),
         task_type="CAUSAL_LM",
     )
-
-
-def _recorder(plan: Plan, watch: Watch, processes: int) -> Any:
-    from transformers import TrainerCallback
-
-    class Recorder(TrainerCallback):
-        """Reports the curve, and marks checkpoints that are complete."""
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            watch.begin(plan.steps, state.global_step)
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any, **rest: Any) -> None:
-            if "loss" not in logs:
-                return
-            row = _curve_row(logs | {"step": state.global_step}, plan)
-            if not math.isfinite(row["loss"]):
-                raise FloatingPointError(
-                    f"the loss is {row['loss']} at step {row['step']}; "
-                    "a lower training.learning_rate or a longer training.warmup may help"
-                )
-            watch.step(row)
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            if state.global_step == plan.steps:  # the student is about to be saved itself
-                control.should_save = False
-
-        def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            args.distributed_state.wait_for_everyone()
-            if state.is_world_process_zero:
-                saved = Path(args.output_dir, f"checkpoint-{state.global_step}")
-                checkpoint.mark_complete(saved, processes)
-
-        def on_train_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            watch.end()
-
-    return Recorder()
-
-
-def _curve_row(entry: dict[str, Any], plan: Plan) -> dict[str, Any]:
-    """Step, mean loss of a response token, rate, norm before clipping, tokens so far."""
-    row = {name: entry[name] for name in ("step", "loss", "learning_rate", "grad_norm")}
-    return row | {"tokens": plan.tokens[entry["step"] - 1]}

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from distill import sharding
 from distill import student as stage
 from distill.config import ComputeConfig, Dtype, PromptConfig, StudentConfig, TrainingConfig
 from distill.micro import scripted_teacher, sign_puzzle
@@ -85,4 +86,4 @@ def test_two_gpus_that_share_the_weights_make_the_steps_of_one(corpus, tmp_path)
 
 def test_more_processes_than_gpus_are_refused():
     with pytest.raises(ValueError, match=r"compute\.processes=999"):
-        stage._sharding(999)
+        sharding.fsdp(999)
