@@ -34,9 +34,10 @@ _BLANKS = re.compile(b"[%b]*" % _BLANK_KINDS)
 _BETWEEN = b"\n\0\n"
 """Put after each text: no sentence, run of blanks or keyword goes across, and what follows or
 precedes a place can be looked at without asking for an end."""
-_IN_WORD = np.array(
-    [chr(code).isalnum() or code == ord("_") for code in range(128)] + [False] * 128
-)
+_LETTER = np.array([chr(code).isalpha() for code in range(128)] + [False] * 128)
+_IN_WORD = _LETTER.copy()
+_IN_WORD[list(b"0123456789_")] = True
+_LOWER_CASE = np.frombuffer(bytes(range(256)).lower(), np.uint8)
 
 
 class Sentence(NamedTuple):
@@ -90,13 +91,13 @@ def find_keywords(text: str) -> list[tuple[int, int]]:
 
     Keywords are whole words in any case: `But` and `but`, never `butter`.
     """
-    starts, ends = _find(_joined([text]))
+    starts, ends = _find(_joined([text])[0])
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
 def count_keywords(text: str) -> int:
     """How many reflection keywords the text has."""
-    return len(_find(_joined([text]))[0])
+    return len(_find(_joined([text])[0])[0])
 
 
 def keyword_sentences(text: str) -> list[Sentence]:
@@ -117,17 +118,20 @@ def openings(texts: Sequence[str]) -> list[list[int]]:
 
     As with `keyword_bounds`, many texts at once take less time than one by one.
     """
-    return list(map(_openings, texts, keyword_bounds(texts)))
-
-
-def _openings(text: str, bounds: Bounds) -> list[int]:
-    found, last = [], -1
-    for owner, (first, _) in zip(bounds.owners, bounds.hits, strict=True):
-        if owner != last:
-            start, last = bounds.starts[owner], owner
-            if start == first or _OPENING.fullmatch(text, start, first):
-                found.append(start)
-    return found
+    characters, bases = _joined(texts)
+    hits, _ = _find(characters)
+    starts, _, owners = _sentences(texts, bases, characters, hits)
+    firsts = hits[np.diff(owners, prepend=-1) > 0]
+    opened = starts == firsts
+    maybe = ~opened & ~_LETTER[np.frombuffer(characters, np.uint8)[starts]]
+    for i in maybe.nonzero()[0].tolist():
+        owner = int(bases.searchsorted(starts[i], "right")) - 1
+        place, first = starts[i] - bases[owner], firsts[i] - bases[owner]
+        opened[i] = _OPENING.fullmatch(texts[owner], place, first) is not None
+    found = starts[opened]
+    cuts = found.searchsorted(bases)
+    places = (found - bases[:-1].repeat(np.diff(cuts))).tolist()
+    return [places[a:b] for a, b in pairwise(cuts.tolist())]
 
 
 def keyword_bounds(texts: Sequence[str]) -> list[Bounds]:
@@ -135,17 +139,19 @@ def keyword_bounds(texts: Sequence[str]) -> list[Bounds]:
 
     All texts are worked on as one: each of many steps costs microseconds however short a text is.
     """
-    characters = _joined(texts)
-    bases = np.cumsum([0, *(len(text) + len(_BETWEEN) for text in texts)])
-    hits = np.stack(_find(characters), axis=1)
-    starts, ends, owners = _sentences(texts, bases, characters, hits[:, 0])
-    bounds = []
-    cuts = np.stack((starts.searchsorted(bases), hits[:, 0].searchsorted(bases)), axis=1)
-    for base, ((a, c), (b, d)) in zip(bases, pairwise(cuts.tolist()), strict=False):
-        spans = map(tuple, (hits[c:d] - base).tolist())
-        sentences = (starts[a:b] - base).tolist(), (ends[a:b] - base).tolist()
-        bounds.append(Bounds(*sentences, list(spans), (owners[c:d] - a).tolist()))
-    return bounds
+    characters, bases = _joined(texts)
+    begins, stops = _find(characters)
+    starts, ends, owners = _sentences(texts, bases, characters, begins)
+    cuts, of_hits = starts.searchsorted(bases), begins.searchsorted(bases)
+    counts, counts_of_hits = np.diff(cuts), np.diff(of_hits)
+    base, base_of_hits = bases[:-1].repeat(counts), bases[:-1].repeat(counts_of_hits)
+    hits = list(zip((begins - base_of_hits).tolist(), (stops - base_of_hits).tolist(), strict=True))
+    places = (owners - cuts[:-1].repeat(counts_of_hits)).tolist()
+    opens, closes = (starts - base).tolist(), (ends - base).tolist()
+    return [
+        Bounds(opens[a:b], closes[a:b], hits[c:d], places[c:d])
+        for (a, c), (b, d) in pairwise(zip(cuts.tolist(), of_hits.tolist(), strict=True))
+    ]
 
 
 def _sentences(
@@ -178,29 +184,25 @@ def _sentences(
     return starts, ends, opens.cumsum() - 1
 
 
-def _joined(texts: Sequence[str]) -> bytes:
-    """A byte for each character, and `_BETWEEN` after each text."""
-    return b"".join([stand_ins(text).tobytes() + _BETWEEN for text in texts])
+def _joined(texts: Sequence[str]) -> tuple[bytes, np.ndarray]:
+    """A byte for each character, and `_BETWEEN` after each text; where each begins, and the end."""
+    bases = np.cumsum([0, *(len(text) + len(_BETWEEN) for text in texts)])
+    return _BETWEEN.join([*(stand_ins(text).tobytes() for text in texts), b""]), bases
 
 
 def _find(characters: bytes) -> tuple[np.ndarray, np.ndarray]:
     """Starts and ends of the keywords."""
-    lower = characters.lower()
-    codes = np.frombuffer(lower, np.uint8)
+    codes = np.frombuffer(characters, np.uint8)
     needles, longer, tables = _matchers()
-    first, second, third = (np.frombuffer(lower.translate(table), np.uint8) for table in tables)
-    near = first[:-2] & second[1:-1] & third[2:]
-    begun = (near != 0).nonzero()[0]
-    begun = begun[~_IN_WORD[codes[begun - 1]]]
-    marks = near[begun]
+    begun, marks = _begun(characters, codes, tables)
     found = []
     known = len(tables) if len(needles) <= _MARKS else 0  # a shared mark tells no letter for sure
     for number, needle in enumerate(needles):
         at = begun[marks & _mark(number) != 0]
         for offset in range(known, len(needle)):
-            at = at[codes[at + offset] == needle[offset]]
+            at = at[_LOWER_CASE[codes[at + offset]] == needle[offset]]
         if needle in longer:
-            matches = (longer[needle].match(lower, place) for place in at.tolist())
+            matches = (longer[needle].match(characters, place) for place in at.tolist())
             spans = [match.span() for match in matches if match]
             found.append(np.array(spans, np.intp).reshape(-1, 2).T)
         else:
@@ -212,6 +214,20 @@ def _find(characters: bytes) -> tuple[np.ndarray, np.ndarray]:
         apart = _apart(starts.tolist(), ends.tolist())
         starts, ends = starts[apart], ends[apart]
     return starts, ends
+
+
+def _begun(
+    characters: bytes, codes: np.ndarray, tables: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where words have the first letters of needles; the marks of these needles."""
+    first, second = (np.frombuffer(characters.translate(table), np.uint8) for table in tables[:2])
+    near = first[:-1] & second[1:]
+    begun = (near != 0).nonzero()[0]
+    begun = begun[~_IN_WORD[codes[begun - 1]]]
+    marks = near[begun]
+    for offset, table in enumerate(tables[2:], 2):
+        marks &= table[codes[begun + offset]]
+    return begun[marks != 0], marks[marks != 0]
 
 
 def _apart(starts: list[int], ends: list[int]) -> list[int]:
@@ -249,12 +265,12 @@ def _skip(letters: bytes, place: int) -> int:
 
 
 @cache
-def _matchers() -> tuple[tuple[bytes, ...], dict[bytes, re.Pattern[bytes]], tuple[bytes, ...]]:
-    """What keywords begin with; what confirms those that go on; marks of the first letters.
+def _matchers() -> tuple[tuple[bytes, ...], dict[bytes, re.Pattern[bytes]], np.ndarray]:
+    """What keywords begin with; what confirms those that go on; marks of the first four letters.
 
     A single word that begins no other keyword stands for itself, any other keyword for its first
-    two words and all keywords that begin so. A table has at a character the marks of what may have
-    it there: the first is for the first letters, and so on.
+    two words and all keywords that begin so. A row has at a character the marks of what may have it
+    there: the first is for the first letters, and so on; shape (4, 256), uint8.
     """
     words = {
         keyword
@@ -265,13 +281,14 @@ def _matchers() -> tuple[tuple[bytes, ...], dict[bytes, re.Pattern[bytes]], tupl
     longer = {}
     for two in twos:
         own = [re.escape(keyword) for keyword in keywords() if keyword.startswith(two)]
-        longer[two.encode()] = re.compile(rf"(?:{'|'.join(own)})\b".encode())
+        longer[two.encode()] = re.compile(rf"(?:{'|'.join(own)})\b".encode(), re.IGNORECASE)
     needles = (*(word.encode() for word in sorted(words)), *sorted(longer))
-    tables = np.zeros((3, 256), np.uint8)
+    tables = np.zeros((4, 256), np.uint8)
     for number, needle in enumerate(needles):
         for place, table in enumerate(tables):
-            table[list(needle[place : place + 1]) or slice(None)] |= _mark(number)
-    return needles, longer, tuple(table.tobytes() for table in tables)
+            letter = needle[place : place + 1]
+            table[list(letter + letter.upper()) or slice(None)] |= _mark(number)
+    return needles, longer, tables
 
 
 _MARKS = 8

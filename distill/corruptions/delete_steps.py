@@ -1,7 +1,10 @@
 """Does the student need every step? arXiv:2502.07374, section 4.2."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import accumulate
+from operator import add
 
 from distill.config import CorruptionConfig
 from distill.corruptions import Damaged, draw_units, stream, with_steps
@@ -42,11 +45,10 @@ def _delete(trace: Trace, parts: Steps, config: CorruptionConfig) -> Damaged:
 
 def _prefix(parts: Steps, characters: int) -> Steps:
     """The first steps, as many as come nearest to this length; the fewer of two as near."""
-    closing = len(parts.lead) + len(parts.separators[-1])
-    lengths = [0]
-    for step, separator in zip(parts.steps, parts.separators, strict=True):
-        closing += len(step)
-        lengths.append(closing)
-        closing += len(separator)
-    nearest = min(range(len(lengths)), key=lambda count: abs(lengths[count] - characters))
-    return keep(parts, range(nearest))
+    around = len(parts.lead) + len(parts.separators[-1])
+    sizes = [*map(len, parts.steps)]
+    starts = accumulate(map(add, sizes, map(len, parts.separators)), initial=around)
+    lengths = [0, *map(add, starts, sizes)]
+    more = bisect_left(lengths, characters, 1, len(sizes))
+    fewer = characters - lengths[more - 1] <= lengths[more] - characters
+    return keep(parts, range(more - fewer))

@@ -82,30 +82,13 @@ def _insert(trace: Trace, parts: Steps, config: CorruptionConfig, donors: _Donor
     if not places:
         return Damaged(trace, total, 0)
     borrowed = donors.draw(trace.problem.id, total, places, rng)
-    change = _replaced if config.mode == "replace" else _added
-    thought = join(change(parts, places, borrowed))
-    return Damaged(replace(trace, thought=thought), total, len(places))
-
-
-def _replaced(parts: Steps, places: list[int], borrowed: list[str]) -> Steps:
     steps = list(parts.steps)
+    # After the last step of several, what parted it from the one before.
+    gaps = [*parts.separators[:-1], *parts.separators[-2:-1]] or ["\n\n"]
     for place, step in zip(places, borrowed, strict=True):
-        steps[place] = step
-    return Steps(parts.lead, tuple(steps), parts.separators)
-
-
-def _added(parts: Steps, places: list[int], borrowed: list[str]) -> Steps:
-    chosen = dict(zip(places, borrowed, strict=True))
-    steps, separators = [], []
-    for place, (step, separator) in enumerate(zip(parts.steps, parts.separators, strict=True)):
-        steps.append(step)
-        if place in chosen:
-            last = place == len(parts.steps) - 1
-            before = parts.separators[place - 1] if place else "\n\n"
-            separators.append(before if last else separator)
-            steps.append(chosen[place])
-        separators.append(separator)
-    return Steps(parts.lead, tuple(steps), tuple(separators))
+        steps[place] = step if config.mode == "replace" else steps[place] + gaps[place] + step
+    thought = join(Steps(parts.lead, tuple(steps), parts.separators))
+    return Damaged(replace(trace, thought=thought), total, len(places))
 
 
 def _rank(seed: int, name: str) -> bytes:
