@@ -7,6 +7,10 @@ from ablations.runs import ARM
 from ablations.settings import SETTINGS
 from ablations.stats import Estimate, Shares
 from ablations.tables import KINDS, arm_shares
+from ablations.wording import percentage, points, verdict
+
+COSTS = ("costs more than", "cannot be told apart from", "costs less than")
+"""What damage to the structure does beside damage to the content, see `wording.verdict`."""
 
 
 def structure_minus_content(
@@ -59,19 +63,8 @@ def curves(runs: pd.DataFrame, samples: pd.DataFrame) -> list[dict[float, Shares
 
 def sentence(difference: Estimate, doses: list[float]) -> str:
     """What `structure_minus_content` found, in words that claim no more than the interval does."""
-    verdict = "cannot be told apart from"
-    if difference.high < 0:
-        verdict = "costs more than"
-    elif difference.low > 0:
-        verdict = "costs less than"
-    value, low, high = (
-        f"{100 * x:+.1f}" for x in (difference.value, difference.low, difference.high)
-    )
-    seeds = "one training seed; the interval covers no other"
-    if difference.seeds > 1:
-        seeds = f"{difference.seeds} training seeds"
+    costs = verdict(difference, *COSTS)
     return (
-        f"At {' and '.join(f'{dose:.0%}' for dose in doses)}, damage to the structure {verdict} "
-        f"damage to the content: {value} points of accuracy, 95 % interval [{low}, {high}], "
-        f"n = {difference.problems} problems, {seeds}."
+        f"At {' and '.join(percentage(dose) for dose in doses)}, damage to the structure {costs} "
+        f"damage to the content: {points(difference)}."
     )

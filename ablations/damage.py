@@ -3,11 +3,13 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ablations.settings import arm
 from ablations.show import until_corrupt
 from ablations.tables import KINDS, arm_name, place
 from distill import pipeline
@@ -66,10 +68,7 @@ def _arm(config: Config, store: Store) -> dict[str, Any]:
     made = {s.stage: s.artifact for s in pipeline.run(until_corrupt(config), store.produce)}
     before = {trace.id: trace for trace in _traces(made[Stage.select].path)}
     counts = pd.DataFrame(_counts(trace, before) for trace in _traces(made[Stage.corrupt].path))
-    told = vars(config.corruption) | {
-        "method": config.training.method,
-        "corruption": config.corruption.name,
-    }
+    told = arm(asdict(config))
     return {
         "told": told,
         "arm": arm_name(told),

@@ -8,6 +8,7 @@ from ablations.damage import MEASURES
 from ablations.figures import OPERATORS
 from ablations.formats import Grid
 from ablations.tables import KINDS, NAMES
+from ablations.wording import percentage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,10 +23,10 @@ def damage_grid(arms: pd.DataFrame, title: str) -> Grid:
     rows = [
         [
             arm["arm"],
-            _percent(arm["damaged_share"]),
-            *(f"{arm[name]:,.1f} ({arm[name] / correct[name]:.0%})" for name in COUNTED),
-            _percent(arm["steps_left"]),
-            _percent(arm["steps_in_place"]),
+            _share(arm["damaged_share"]),
+            *(f"{arm[name]:,.1f} ({percentage(arm[name] / correct[name])})" for name in COUNTED),
+            _share(arm["steps_left"]),
+            _share(arm["steps_in_place"]),
         ]
         for _, arm in arms.iterrows()
     ]
@@ -83,11 +84,12 @@ def damage_sentence(arms: pd.DataFrame) -> str:
     shortest, longest = known.loc[lengths.idxmin(), "arm"], known.loc[lengths.idxmax(), "arm"]
     return (
         f"Equal doses are not equal damage. At the operators' least doses between "
-        f"{fewest['steps_left']:.0%} ({fewest['arm']}) and {most['steps_left']:.0%} "
-        f"({most['arm']}) of a trace's steps stay as they were; over all doses traces are "
-        f"{lengths.min():.0%} ({shortest}) to {lengths.max():.0%} ({longest}) as long."
+        f"{percentage(fewest['steps_left'])} ({fewest['arm']}) and "
+        f"{percentage(most['steps_left'])} ({most['arm']}) of a trace's steps stay as they were; "
+        f"over all doses traces are {percentage(lengths.min())} ({shortest}) to "
+        f"{percentage(lengths.max())} ({longest}) as long."
     )
 
 
-def _percent(share: Any) -> str:
-    return "" if pd.isna(share) else f"{share:.0%}"
+def _share(share: Any) -> str:
+    return "" if pd.isna(share) else percentage(share)

@@ -57,13 +57,12 @@ def one_section(arms: pd.DataFrame) -> pd.DataFrame:
     return done
 
 
-def references(axis: "Axes", done: pd.DataFrame, *, upright: bool) -> None:
+def references(axis: "Axes", done: pd.DataFrame) -> None:
     """Accuracy of correct traces and of the base as lines, their intervals as bands."""
-    span, line = (axis.axvspan, axis.axvline) if upright else (axis.axhspan, axis.axhline)
     for kind, (dash, name) in LINES.items():
         for _, arm in done[done["kind"] == kind].iterrows():
-            span(100 * arm["low"], 100 * arm["high"], color="0.5", alpha=0.2, linewidth=0)
-            line(100 * arm["accuracy"], color="0.2", linestyle=dash, label=name)
+            axis.axhspan(100 * arm["low"], 100 * arm["high"], color="0.5", alpha=0.2, linewidth=0)
+            axis.axhline(100 * arm["accuracy"], color="0.2", linestyle=dash, label=name)
 
 
 def points_by_kind(axis: "Axes", arms: pd.DataFrame, columns: tuple[str, str, str]) -> None:

@@ -1,7 +1,7 @@
-"""Traces before and after damage for the page of a study: of its artifacts, or made again."""
+"""Traces before and after damage for the report of a study: of its artifacts, or made again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,18 +9,18 @@ from typing import Any
 
 from ablations.plan import Planned, plan
 from ablations.records import launched_in
-from ablations.show import every, until_corrupt
-from ablations.show_html import TraceView, view
+from ablations.settings import arm
+from ablations.show import Shown, every, until_corrupt
 from ablations.studies import Cell
 from ablations.tables import NAMES, arm_name
 from distill.config import Method, Stage
 from distill.store import Store
 
 MOST = 3
-"""Traces that a page shows."""
+"""Traces that a report shows."""
 
 LONGEST = 6000
-"""Signs of a text that a page shows; `python -m ablations show` has the rest."""
+"""Signs of a text that a report shows; `python -m ablations show` has the rest."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,9 @@ class Example:
 
     arm: str
     command: str
-    trace: TraceView
+    """What shows the whole of it."""
+
+    shown: Shown
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def examples(cells: Sequence[Cell], found: Sequence[tuple[Path, dict[str, Any]]]
         )
     with TemporaryDirectory() as folder:
         placed = [_placed(cell, Path(folder)) for cell in chosen]
-        note = "The scripted teacher made them again for this page."
+        note = "The scripted teacher made them again for this report."
         return _examples(chosen, placed, plan(placed), found, note)
 
 
@@ -98,13 +100,9 @@ def _examples(
         )
         one = next(islice(damaged, place, None), None)
         if one is not None:
-            told = vars(cell.config.corruption) | {
-                "corruption": cell.config.corruption.name,
-                "method": "sft",
-            }
             again = " ".join(["python -m ablations show", *cell.overrides])
             command = f"{again} --trace {one.before.id}"
-            shown.append(Example(arm_name(told), command, view(one, LONGEST)))
+            shown.append(Example(arm_name(arm(asdict(cell.config))), command, one))
     return Examples(shown, note)
 
 

@@ -7,7 +7,6 @@ import pandas as pd
 from ablations.comparison import AVERAGE
 from ablations.drawing import (
     LINES,
-    STYLES,
     canvas,
     errors,
     name_rows,
@@ -40,33 +39,6 @@ CHANGE = ("difference", "difference_low", "difference_high")
 """Columns of `ablations.tables.table`: a change and its interval."""
 
 
-def structure_vs_content(arms: pd.DataFrame) -> "Figure":
-    """Accuracy by arm with 95 % intervals, damage to content and to structure apart.
-
-    Correct traces and the untrained base are lines with their intervals as bands.
-
-    Args:
-        arms: rows of one section of `ablations.tables.table`; those not run are left out.
-
-    Returns:
-        One axis, an arm a row, per cent.
-
-    Raises:
-        ValueError: the rows are of several sections, or none of them was run.
-    """
-    done = one_section(arms)
-    damaged = done[done["kind"].isin(STYLES)].iloc[::-1].reset_index(drop=True)
-    figure, axis = canvas(7, 1.9 + 0.4 * len(damaged))
-    references(axis, done, upright=True)
-    points_by_kind(axis, damaged, ("accuracy", "low", "high"))
-    name_rows(axis, damaged)
-    axis.set_xlim(-2, 102)
-    axis.set_xlabel(f"accuracy, %, and 95 % intervals\n{scored_on(done)}")
-    axis.set_title(section_title(done), loc="left")
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    return figure
-
-
 def forest(arms: pd.DataFrame) -> "Figure":
     """Change of accuracy to correct traces by arm, with 95 % intervals, and the published change.
 
@@ -78,7 +50,7 @@ def forest(arms: pd.DataFrame) -> "Figure":
         benchmark, or where the paper has not got it, of the average of its four.
 
     Raises:
-        ValueError: see `structure_vs_content`.
+        ValueError: the rows are of several sections, or none of them was run.
     """
     done = one_section(arms)
     shown = arms[arms["arm"] != NAMES["none"]].iloc[::-1].reset_index(drop=True)
@@ -115,7 +87,7 @@ def dose_response(arms: pd.DataFrame) -> "Figure":
         benchmarks, without intervals.
 
     Raises:
-        ValueError: see `structure_vs_content`.
+        ValueError: the rows are of several sections, or none of them was run.
     """
     done = one_section(arms)
     theirs = published("table2")
@@ -123,7 +95,7 @@ def dose_response(arms: pd.DataFrame) -> "Figure":
     correct = theirs[(theirs["method"] != "none") & (theirs["corruption"] == "none")]
     figure, left = canvas(9, 4.6, columns=2)
     right = figure.axes[1]
-    references(left, done, upright=False)
+    references(left, done)
     for number, kind in ((correct, "correct"), (theirs[theirs["method"] == "none"], "base")):
         right.axhline(100 * number["value"].item(), color="0.2", linestyle=LINES[kind][0])
     for operator, (colour, marker) in OPERATORS.items():

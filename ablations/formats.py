@@ -33,6 +33,7 @@ LATEX = {
 """Sign -> how LaTeX prints it; a bracket after a line's end would be read as its argument."""
 
 _MINUS = re.compile(r"(?<!\w)-(?=[\d.])")
+_MEANT = re.compile(r"\||<(?=[A-Za-z/!?])")
 _STACKED = re.compile(r", | (?=[\[(])")
 
 
@@ -86,12 +87,18 @@ FORMATS: dict[str, Callable[[Sequence[Grid], str], str]] = {
 
 
 def _pipes(grid: Grid) -> str:
-    widths = [max(map(len, column)) for column in zip(grid.header, *grid.rows, strict=True)]
-    lines = [grid.header, ["-" * width for width in widths], *grid.rows]
+    header, *rows = (list(map(_markdown, line)) for line in (grid.header, *grid.rows))
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [header, ["-" * width for width in widths], *rows]
     return "\n".join(
         "| " + " | ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)) + " |"
         for line in lines
     )
+
+
+def _markdown(text: str) -> str:
+    """A cell that ends no cell, row or text: no bars, line ends, elements of HTML."""
+    return _MEANT.sub(r"\\\g<0>", " ".join(text.splitlines()))
 
 
 def _latex_line(texts: Iterable[str]) -> str:

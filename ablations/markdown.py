@@ -67,19 +67,26 @@ def _varying(table: pd.DataFrame) -> list[str]:
 def _line(run: pd.Series) -> list[str]:
     if run["state"] != "done":
         return [run["arm"], run["state"], *[""] * (len(HEADER) - 2)]
-    shares = [_percent(run["truncated"]), _percent(run["damaged_share"])]
+    shares = [per_cent(run["truncated"]), per_cent(run["damaged_share"])]
     means = ["" if pd.isna(run[name]) else f"{run[name]:.0f}" for name in ("rows", "tokens")]
-    n = f"{run['problems']:.0f}×{run['samples']:.0f}×{run['runs']:.0f}"
     change = (run["difference"], run["difference_low"], run["difference_high"])
     scores = [interval(run["accuracy"], run["low"], run["high"]), interval(*change, "+")]
-    return [run["arm"], n, *scores, *(_p(run[name]) for name in ("p", "p_holm")), *shares, *means]
+    tests = [p_value(run["p"]), p_value(run["p_holm"])]
+    return [run["arm"], sampled(run), *scores, *tests, *shares, *means]
 
 
-def _p(p: Any) -> str:
+def sampled(run: pd.Series) -> str:
+    """The n of an arm that was run: problems × samples a problem × runs."""
+    return f"{run['problems']:.0f}×{run['samples']:.0f}×{run['runs']:.0f}"
+
+
+def p_value(p: Any) -> str:
+    """`0.031`, or a bound of the very small; empty if there is none."""
     if pd.isna(p):
         return ""
     return "<0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
-def _percent(share: Any) -> str:
+def per_cent(share: Any) -> str:
+    """`43.2 %`; empty if NaN."""
     return "" if pd.isna(share) else f"{100 * share:.1f} %"

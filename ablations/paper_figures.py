@@ -7,7 +7,7 @@ import pandas as pd
 from ablations import stats
 from ablations.drawing import canvas, errors
 from ablations.reference import published, title
-from distill.evaluate import pass_at
+from distill.scores import pass_at
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

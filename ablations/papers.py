@@ -78,6 +78,11 @@ PAPERS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str | None]] = {
 """Name of a paper's table -> its function, and the study in `conf/study/` that runs its arms."""
 
 
+def paper_title(name: str) -> str:
+    """What stands above one of `PAPERS`."""
+    return (PAPERS[name][0].__doc__ or name).partition("\n")[0].rstrip(".")
+
+
 def _lengths(table: str, corruption: str, arms: pd.DataFrame) -> pd.DataFrame:
     asked = arms[arms["corruption"].isin(("none", corruption)) & (arms["method"] != "none")]
     shared = ("student", "training", "size")

@@ -116,11 +116,6 @@ def _plan(cell: Cell, known: dict[tuple[str, ...], Artifact]) -> Planned:
         made = pipeline.run(cell.config, name)
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"cell {cell.label or '(defaults)'}: {reason(error)}") from error
-    if not made:
-        raise ValueError(
-            f"cell {cell.label}: training=none has no stage {cell.config.until.value}; "
-            "its only stage is evaluate"
-        )
     return Planned(cell, made, artifacts, reasons)
 
 

@@ -1,7 +1,7 @@
 """The power of a planned study for a terminal: what it could show, and what more would buy."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from rich.text import Text
 from ablations.power import POWER, Assumptions, Design, detectable
 from ablations.runs import ARM, planned_runs
 from ablations.seed_spread import measured_spreads
+from ablations.wording import percentage
 
 if TYPE_CHECKING:
     from ablations.plan import Planned
@@ -36,6 +37,13 @@ SIZES = {
 MORE_SAMPLES = 16
 MORE_SEEDS = (3, 5)
 """What the table asks for in place of the design's own."""
+
+SHOWN = (
+    f"Points of accuracy that are found with {percentage(POWER)} power at two-sided 5 %, one "
+    "comparison at a time. These runs: with their seeds as they fell. The recipes: with any other "
+    "seeds, which one seed cannot test."
+)
+"""What the numbers of `bought` are."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +116,8 @@ def power_table(planned: Sequence["Planned"], assumed: Assumptions | None = None
         for section in dict.fromkeys(row.section for row in rows)
     ]
     notes = Text(
-        f"Points of accuracy found with {POWER:.0%} power at two-sided 5 %, one comparison at a "
-        "time. These runs: with their seeds as they fell. The recipes: with any other seeds, which "
-        "one seed cannot test. Assumed: "
-        f"accuracy {assumed.accuracy:.0%}, correlation of answers to a problem "
+        f"{SHOWN} Assumed: "
+        f"accuracy {percentage(assumed.accuracy)}, correlation of answers to a problem "
         f"{assumed.correlation:.2f}, arms differ by problem by {100 * assumed.interaction_sd:.0f} "
         f"points (sd), training seeds by {100 * assumed.seed_sd:.1f} (sd).",
         style="dim",
@@ -137,27 +143,34 @@ def _table(section: str, rows: Sequence[Comparison], assumed: Assumptions) -> Ta
         table.add_column(name, justify="right")
     for row in rows:
         name = "damaged" if row.trained else "the base"
-        table.add_row(name, str(row.arms), *_cells(row, assumed))
+        texts = ["?"] * (4 + len(MORE_SEEDS))
+        if row.design is not None:
+            texts = bought(row.design, assumed, row.greedy, row.trained)
+        table.add_row(name, str(row.arms), *texts)
     return table
 
 
-def _cells(row: Comparison, assumed: Assumptions) -> Iterator[str]:
-    design = row.design
-    if design is None:
-        yield from ["?"] * (4 + len(MORE_SEEDS))
-        return
+def bought(design: Design, assumed: Assumptions, greedy: bool, trained: bool) -> list[str]:
+    """Seeds, then what is detectable: these runs, the recipes, with more seeds, more samples.
+
+    Args:
+        design: its own samples and seeds.
+        assumed: variances, measured or not.
+        greedy: see `Comparison`.
+        trained: see `Comparison`.
+    """
     fixed = replace(assumed, seed_sd=0.0)
-    one_seed = max(design.seeds) == 1
-    yield " to ".join(str(seeds) for seeds in dict.fromkeys(design.seeds))
-    yield _points(detectable(design, fixed))
-    yield "" if one_seed else _points(detectable(design, assumed))
+    single = max(design.seeds) == 1
+    texts = [" to ".join(str(seeds) for seeds in dict.fromkeys(design.seeds))]
+    texts.append(_points(detectable(design, fixed)))
+    texts.append("" if single else _points(detectable(design, assumed)))
     for seeds in MORE_SEEDS:
-        more = replace(design, seeds=(seeds if row.trained else 1, seeds))
-        enough = design.seeds[1] >= seeds and design.seeds[0] >= more.seeds[0]
-        yield "" if enough else _points(detectable(more, assumed))
+        more = replace(design, seeds=(seeds if trained else 1, seeds))
+        enough = all(has >= asked for has, asked in zip(design.seeds, more.seeds, strict=True))
+        texts.append("" if enough else _points(detectable(more, assumed)))
     more = replace(design, samples=MORE_SAMPLES)
-    pointless = row.greedy or design.samples >= MORE_SAMPLES
-    yield "" if pointless else _points(detectable(more, fixed if one_seed else assumed))
+    pointless = greedy or design.samples >= MORE_SAMPLES
+    return [*texts, "" if pointless else _points(detectable(more, fixed if single else assumed))]
 
 
 def _points(share: float) -> str:

@@ -8,9 +8,12 @@ from typing import Any
 
 from ablations.explain import ABSENT
 from ablations.formats import Grid
+from ablations.papers import PAPERS
 from ablations.plan import short
 from ablations.records import read
+from ablations.settings import arm
 from ablations.studies import SINGLE
+from ablations.study_report import Request
 from ablations.tables import arm_name, place
 from distill.cells import FAILED, percent, scores
 from distill.config import Stage
@@ -25,6 +28,18 @@ def command(study: str, label: str) -> str:
     return " ".join(["python -m distill", *named, label]).strip()
 
 
+def commands(asked: Request) -> list[str]:
+    """What makes the page and its tables again of the same runs."""
+    folder = ["--runs", asked.folder.as_posix()] if asked.folder else []
+    papers = [name for name, (_, study) in PAPERS.items() if study == asked.study]
+    tables = dict.fromkeys([f"table {name}" for name in [asked.study, *papers]])
+    rest = [*asked.overrides, *folder]
+    return [
+        " ".join(["python -m ablations", what, *rest])
+        for what in (f"report {asked.study}", *tables)
+    ]
+
+
 def costs(records: Records) -> Grid:
     """Wall time and tokens by stage; an artifact that several runs share counts once."""
     made: dict[str, dict[str, tuple[float, float]]] = {stage.value: {} for stage in Stage}
@@ -33,7 +48,8 @@ def costs(records: Records) -> Grid:
             made[stage][one["key"]] = (one["seconds"], one["summary"].get("tokens", 0))
         for one in record["scores"].values():
             summary = one["summary"]
-            tokens = summary["tokens"] * summary["problems"] * summary["samples"]
+            responses = summary["problems"] * summary["samples"] * (1 - summary.get("refused", 0))
+            tokens = responses * (summary["tokens"] or 0)
             made[Stage.evaluate.value][one["key"]] = (one["seconds"], tokens)
     rows = [
         _cost(stage, list(artifacts.values())) for stage, artifacts in made.items() if artifacts
@@ -55,7 +71,7 @@ def versions(records: Records) -> list[str]:
     return [*lines, f"commit of this repository: {', '.join(sorted(commits))}"] if records else []
 
 
-def configs(records: Records) -> tuple[str, Grid]:
+def configs(records: Records) -> tuple[list[str], Grid]:
     """Every field of every config, once.
 
     Args:
@@ -72,7 +88,7 @@ def configs(records: Records) -> tuple[str, Grid]:
         name: Counter(one.get(name, ABSENT) for one in flat).most_common(1)[0][0] for name in names
     }
     rows = []
-    told = [_told(record["config"]) for record in records]
+    told = [arm(record["config"]) for record in records]
     order = sorted(range(len(flat)), key=lambda at: (told[at]["student"], place(told[at]), at))
     for at in order:
         record, one = records[at], flat[at]
@@ -82,7 +98,7 @@ def configs(records: Records) -> tuple[str, Grid]:
         again = command(record["study"]["name"], record["label"])
         name = f"{arm_name(told[at])}, {told[at]['student']}, {short(record['cell'])}"
         rows.append([name, found or "not scored", again, "; ".join(fields)])
-    lines = "\n".join(f"{name}: {value}" for name, value in usual.items() if value != ABSENT)
+    lines = [f"{name}: {value}" for name, value in usual.items() if value != ABSENT]
     return lines, Grid("Runs", ("run", "score [95 %]", "made again by", "what is its own"), rows)
 
 
@@ -95,13 +111,6 @@ def failures(folder: Path) -> Grid | None:
     found = [read(path) for path in sorted(folder.glob(f"*/{FAILED}"))]
     rows = [[one["label"] or "(defaults)", one["why"]] for one in found]
     return Grid("Failed", ("run", "why"), rows) if rows else None
-
-
-def _told(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What names and places the arm of a run."""
-    corruption = config["corruption"]
-    student, method = config["student"]["name"], config["training"]["method"]
-    return corruption | {"corruption": corruption["name"], "student": student, "method": method}
 
 
 def _cost(stage: str, spent: Sequence[tuple[float, float]]) -> list[str]:

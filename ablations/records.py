@@ -1,24 +1,10 @@
-"""Finding and reading the JSON records of runs; a broken one is an error, never an absent run."""
+"""Finding the JSON records of runs; a broken one is an error, never an absent run."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from distill.cells import RUN
-
-
-def read(path: Path) -> dict[str, Any]:
-    """An object of a JSON file. Raises ValueError naming the file if it is not one."""
-    try:
-        value = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is not JSON ({error}); delete it to have it made again"
-        ) from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{path} holds a {type(value).__name__}, not an object; delete it")
-    return value
+from distill.cells import RUN, read
 
 
 def records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:

@@ -15,12 +15,6 @@ KEPT = ("problem_id", "sample", "correct")
 GRADED = (*KEPT, "tokens", "truncated", "keywords")
 """Columns of `samples` without any text."""
 
-RESPONSES = (
-    *GRADED,
-    *("question", "answer", "response", "thought_closed", "extracted", "why"),
-)
-"""Columns of `samples` that every benchmark has; its diagnostics follow."""
-
 
 def responses(
     path: Path, record: dict[str, Any], benchmark: str, columns: Sequence[str] | None

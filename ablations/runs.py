@@ -55,8 +55,9 @@ SCORES = (
     *("problems", "samples", "accuracy", "low", "high", "standard_error"),
     *("truncated", "unclosed", "undecided", "tokens", "keywords"),
 )
-"""Columns of a benchmark's summary, see `distill.evaluate.scores`; what else is there are its
-diagnostics, each a column after these. `seconds_evaluate` is the last."""
+"""Columns of a benchmark's summary, see `distill.scores.scores`. What else is there follows: its
+diagnostics, and `refused`, the share that a server refused, empty where it refused none.
+`seconds_evaluate` is the last."""
 
 ARM = ("corruption", "fraction", "mode", "unit", "scope", "steps", "asked")
 """What an arm is; `asked` names the model that the corruption asked and how, where it asked one."""
@@ -113,13 +114,12 @@ def samples(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
 
     Args:
         folder: as for `runs`.
-        columns: of `ablations.responses.RESPONSES` or a diagnostic; `KEPT` come in any case. None:
-            all that there are.
+        columns: of `distill.scores.COLUMNS` or a diagnostic; `ablations.responses.KEPT` come in any
+            case. None: all that there are.
 
     Returns:
-        These columns (see `distill.evaluate`), and of the run `cell`, `benchmark` and all of
-        `IDENTITY` and `SETTINGS` that tell arms and seeds apart. A diagnostic that a benchmark has
-        not is empty in its rows.
+        These columns, and of the run `cell`, `benchmark` and all of `IDENTITY` and `SETTINGS` that
+        tell arms and seeds apart. A diagnostic that a benchmark has not is empty in its rows.
 
     Raises:
         ValueError: the rows are gone, cannot be read, or are not those that the record's score was

@@ -12,7 +12,7 @@ from ablations.formats import Grid
 from ablations.markdown import interval
 from ablations.stats import Estimate, Shares, contrast, difference
 from ablations.tables import arm_shares
-from ablations.wording import points, verdict
+from ablations.wording import percentage, points, verdict
 
 SERIES = ("benchmark", "student", "training", "teacher", "dataset", "evaluation_setting")
 """What students that differ in nothing but the number of traces share."""
@@ -77,7 +77,7 @@ def gains_grid(gains: pd.DataFrame, title: str) -> Grid:
             f"{row['from']:,.0f} to {row['to']:,.0f}",
             interval(row["value"], row["low"], row["high"], "+"),
             "" if pd.isna(row["doublings"]) else f"{100 * row['value'] / row['doublings']:+.1f}",
-            "" if pd.isna(row["share"]) else f"{row['share']:.0%}",
+            "" if pd.isna(row["share"]) else percentage(row["share"]),
             f"{row['problems']}, {row['seeds']}",
         ]
         for _, row in gains.iterrows()
@@ -98,7 +98,7 @@ def gains_sentence(gains: pd.DataFrame, slowing: pd.DataFrame) -> str:
     if pd.isna(first["share"]):
         return f"Nothing was gained {asked}."
     told = (
-        f"{first['share']:.0%} of what is gained {asked} is there at {first['to']:,.0f}: "
+        f"{percentage(first['share'])} of what is gained {asked} is there at {first['to']:,.0f}: "
         f"{points(first)}."
     )
     if slowing.empty:

@@ -78,6 +78,17 @@ def asked_model(corruption: Mapping[str, Any]) -> str | None:
     return f"{ask['model']} ({told})"
 
 
+def arm(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What names and places the arm of a config, see `ablations.tables.arm_name`."""
+    corruption = config["corruption"]
+    return corruption | {
+        "corruption": corruption["name"],
+        "asked": asked_model(corruption),
+        "student": config["student"]["name"],
+        "method": config["training"]["method"],
+    }
+
+
 def _stated(config: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: _differing(config.get(name) or {}, default) for name, default in parts.items()}
 

@@ -1,19 +1,19 @@
 """How much accuracy each kind of damage costs by dose: frame of runs -> frame of slopes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
 from ablations import dose
-from ablations.claims import curves
+from ablations.claims import COSTS, curves
 from ablations.formats import Grid
-from ablations.markdown import interval
+from ablations.markdown import interval, p_value
 from ablations.runs import ARM
 from ablations.settings import SETTINGS
 from ablations.tables import KINDS, SECTION, arm_name, arm_shares, place
-from ablations.wording import points, verdict
+from ablations.wording import percentage, points, verdict
 
 CONTRAST = "structure minus content"
 """Name of the row that sets the kinds against each other."""
@@ -32,7 +32,7 @@ def slopes(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     Returns:
         `SECTION` and:
 
-        operator, kind: as in a table, without the dose; content, structure or `CONTRAST`.
+        operator, kind: as in a table, without the dose; of `CONTRAST` no kind.
         doses: the fractions run, rising.
         value, low, high, p: `dose.slope`, or `dose.slope_contrast` of all operators; shares of 1
             from no damage to all units damaged, negative where damage costs.
@@ -52,14 +52,20 @@ def slopes_grid(slopes: pd.DataFrame, title: str) -> Grid:
         [
             row["operator"],
             row["kind"],
-            ", ".join(f"{share:.0%}" for share in row["doses"]),
+            doses_text(row["doses"]),
             interval(row["value"], row["low"], row["high"], "+"),
+            p_value(row["p"]),
             f"{row['problems']}, {row['seeds']}",
         ]
         for _, row in slopes.iterrows()
     ]
-    header = ("operator", "kind", "doses", "points from no to full damage [95 %]")
-    return Grid(title, (*header, "problems, seeds"), rows)
+    header = ("operator", "kind", "doses", "points from no to full damage [95 %]", "p")
+    return Grid(title, (*header, "n: problems, seeds"), rows)
+
+
+def doses_text(doses: Iterable[float]) -> str:
+    """Shares damaged, in per cent."""
+    return ", ".join(percentage(share) for share in sorted(doses))
 
 
 def slopes_sentence(slopes: pd.DataFrame) -> str:
@@ -68,10 +74,9 @@ def slopes_sentence(slopes: pd.DataFrame) -> str:
     if found.empty:
         return "Operators of one kind only: structure and content cannot be compared."
     row = found.iloc[0]
-    costs = verdict(row, "costs more than", "cannot be told apart from", "costs less than")
     return (
-        f"Along the lines from no damage to full, damage to the structure {costs} damage to the "
-        f"content: {points(row)}."
+        "Along the lines from no damage to full, damage to the structure "
+        f"{verdict(row, *COSTS)} damage to the content: {points(row)}."
     )
 
 
@@ -81,7 +86,7 @@ def _section(section: pd.DataFrame, samples: pd.DataFrame) -> Iterator[dict[str,
         return
     shared = {name: undamaged[name].iloc[0] for name in SECTION}
     correct = arm_shares(undamaged, samples)
-    damaged = section[section["corruption"].isin(KINDS)]
+    damaged = section[section["corruption"].isin(KINDS) & section["fraction"].gt(0)]
     kinds: dict[str, list[dose.Curve]] = {"content": [], "structure": []}
     variant = [name for name in ARM if name != "fraction"]
     groups = [part for _, part in damaged.groupby(variant, dropna=False)]
@@ -97,6 +102,6 @@ def _section(section: pd.DataFrame, samples: pd.DataFrame) -> Iterator[dict[str,
         doses = sorted(
             {share for curve in kinds["structure"] + kinds["content"] for share in curve}
         )
-        found = {"operator": CONTRAST, "kind": CONTRAST, "doses": doses}
+        found = {"operator": CONTRAST, "kind": "", "doses": doses}
         contrast = dose.slope_contrast(correct, kinds["structure"], kinds["content"])
         yield shared | found | asdict(contrast)

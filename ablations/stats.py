@@ -15,23 +15,10 @@ import pandas as pd
 
 from ablations.significance import mcnemar, same_problems, sign_flip
 from ablations.variance import bootstrap, mean_variance, t_quantile
-
-__all__ = [
-    "Estimate",
-    "Shares",
-    "accuracy",
-    "by_problem",
-    "by_seed",
-    "contrast",
-    "difference",
-    "mcnemar",
-]
+from distill.scores import Z
 
 Shares = pd.Series | pd.DataFrame
 """Share of right samples: by problem, or by problem (rows) and training seed (columns)."""
-
-Z = 1.959963984540054
-"""Two-sided 95 % quantile of the normal distribution."""
 
 TINY = 1e-12
 """Below this a difference between shares is rounding."""
@@ -51,14 +38,6 @@ class Estimate:
 
     p: float | None = None
     """Two-sided, that the value is 0; None where nothing is compared."""
-
-
-def by_problem(rows: pd.DataFrame) -> pd.Series:
-    """Share of right samples of each problem: mean over seeds of the mean over samples.
-
-    Arguments and errors are those of `by_seed`; returns values in [0, 1] by `problem_id`.
-    """
-    return by_seed(rows).mean(axis=1)
 
 
 def by_seed(rows: pd.DataFrame, seed: str = "cell") -> pd.DataFrame:

@@ -56,6 +56,7 @@ def table(
 
     A section is what is trained and scored alike; runs that differ in nothing but seeds are one
     arm. The base (`training=none`) stands in every section whose students were scored as it was.
+    Sections are in the order of `SECTION`, sizes that of numbers.
 
     Args:
         runs: one row per (run, benchmark), see `ablations.runs.runs`.
@@ -84,7 +85,7 @@ def table(
     majority = asked[votes].astype(float).max(axis=1) if votes else float("nan")
     asked = asked.assign(majority=majority)
     sections = asked[asked["method"] != "none"].drop_duplicates(list(SECTION))
-    sections = pd.concat([sections, _lonely_bases(asked, sections)])
+    sections = pd.concat([sections, _lonely_bases(asked, sections)]).sort_values(list(SECTION))
     rows = [row for _, section in sections.iterrows() for row in _section(section, asked, samples)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -119,6 +120,15 @@ def in_sections(asked: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def section_runs(section: pd.Series, runs: pd.DataFrame) -> pd.DataFrame:
+    """Those trained and scored as a section says, and the base where it was scored like them."""
+    return runs[
+        (runs["benchmark"] == section["benchmark"])
+        & (runs["evaluation_setting"] == section["evaluation_setting"])
+        & ((runs["training_setting"] == section["training_setting"]) | (runs["method"] == "none"))
+    ]
+
+
 def arm_shares(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """Share of right samples by problem and run (`stats.by_seed`), of one arm's runs."""
     chosen = samples["cell"].isin(runs["cell"]) & samples["benchmark"].isin(runs["benchmark"])
@@ -149,13 +159,9 @@ def _section(
     section: pd.Series, asked: pd.DataFrame, samples: pd.DataFrame
 ) -> list[dict[str, Any]]:
     """The rows of one section."""
-    alike = asked[
-        (asked["benchmark"] == section["benchmark"])
-        & (asked["evaluation_setting"] == section["evaluation_setting"])
-        & ((asked["training_setting"] == section["training_setting"]) | (asked["method"] == "none"))
-    ]
-    alike = alike.assign(arm=[arm_name(run) for _, run in alike.iterrows()])
-    arms = sorted((part for _, part in alike.groupby("arm")), key=lambda part: place(part.iloc[0]))
+    mine = section_runs(section, asked)
+    mine = mine.assign(arm=[arm_name(run) for _, run in mine.iterrows()])
+    arms = sorted((part for _, part in mine.groupby("arm")), key=lambda part: place(part.iloc[0]))
     done = [part[part["accuracy"].notna()] for part in arms]
     shares = {
         part["arm"].iloc[0]: None if run.empty else arm_shares(run, samples)

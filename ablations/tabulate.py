@@ -9,11 +9,12 @@ import pandas as pd
 from ablations import formats
 from ablations.markdown import NOTE, grids
 from ablations.paper_grids import paper_grids
-from ablations.papers import PAPERS
-from ablations.responses import GRADED
-from ablations.runs import asked_runs, runs, samples
+from ablations.papers import PAPERS, paper_title
+from ablations.runs import asked_runs
 from ablations.studies import Studies
-from ablations.tables import in_sections, table
+from ablations.study_report import Request as StudyRequest
+from ablations.study_report import read_study
+from ablations.tables import table
 
 CSV = "csv"
 """The format that is numbers, not texts: shares of 1 instead of per cent."""
@@ -68,8 +69,7 @@ def tabulate(asked: Request, form: str) -> str:
     comparison = paper(arms)
     if form == CSV:
         return comparison.to_csv(index=False)
-    title = (paper.__doc__ or asked.name).partition("\n")[0].rstrip(".")
-    parts = [formats.FORMATS[form](*paper_grids(comparison, title))]
+    parts = [formats.FORMATS[form](*paper_grids(comparison, paper_title(asked.name)))]
     if (arms["state"] == "done").any():
         parts.append(formats.FORMATS[form](grids(arms), NOTE))
     return "\n".join(parts)
@@ -94,14 +94,7 @@ def _imported(asked: Request, form: str) -> str | None:
 
 def _arms(asked: Request, study: str | None, *, may_be_missing: bool) -> pd.DataFrame:
     """The arms that the study asks for, done or not; none without a study."""
-    cells = Studies().cells(study, asked.overrides) if study else []
-    planned = asked_runs(cells)
-    if asked.folder:
-        done = runs(asked.folder)
-        return table(done, samples(asked.folder, GRADED), in_sections(planned, done))
-    if not cells:
-        return table(planned, pd.DataFrame())
-    folder = Path(cells[0].config.runs) / cells[0].config.study.name
-    if may_be_missing and not folder.is_dir():
-        return table(planned, pd.DataFrame())
-    return table(runs(folder), samples(folder, GRADED), planned)
+    if study is None:
+        return table(asked_runs([]), pd.DataFrame())
+    request = StudyRequest(study, asked.overrides, asked.folder)
+    return read_study(request, may_be_missing=may_be_missing).arms

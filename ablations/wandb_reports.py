@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ablations.report_text import SECTIONS, Study
+from ablations import report_parts
+from ablations.report_markdown import markdown
+from ablations.report_parts import parts
 from ablations.runs import SCORES, frame
 from ablations.studies import Studies
+from ablations.study_report import Request, read_study
 from distill.config import Stage
 
 if TYPE_CHECKING:
@@ -88,7 +91,7 @@ def report(
     entity: str | None = None,
     project: str | None = None,
 ) -> "Report":
-    """A study as a W&B report: our numbers as text, W&B's own panels where they show the runs.
+    """A study as a W&B report: its page as text, W&B's own panels where they show the runs.
 
     Args:
         study: a file in `conf/study/`.
@@ -98,58 +101,72 @@ def report(
         project: None: as `tracking.project`.
 
     Raises:
+        FileNotFoundError: the folder that was named is not there.
         ValueError: no such study, or a record is broken; see `ablations.runs`.
     """
     from wandb_workspaces.reports import v2 as wr
 
-    told = Study.read(study, overrides, folder)
-    tracking = told.cells[0].config.tracking
+    told = read_study(Request(study, overrides, folder))
+    config = told.cells[0].config
     place: dict[str, Any] = {
-        "entity": entity or tracking.entity or "",
-        "project": project or tracking.project,
+        "entity": entity or config.tracking.entity or "",
+        "project": project or config.tracking.project,
     }
-    runset = wr.Runset(**place, name=study, filters=f"Group = '{study}'")
-    panels = _panels(told.benchmarks)
     blocks: list[Any] = []
-    for title, text in SECTIONS.items():
-        blocks += [wr.H1(title), wr.MarkdownBlock(text(told))]
-        if title in panels:
-            blocks.append(wr.PanelGrid(runsets=[runset], panels=panels[title]))
+    for part in parts(told):
+        blocks.append(wr.H1(part.title))
+        for passage in part.passages:
+            title = passage.title or part.title
+            blocks += [wr.H2(title)] if passage.title else []
+            blocks.append(wr.MarkdownBlock(markdown(passage.blocks)))
+            if panels := _panels(title, told.runs if part.runs is None else part.runs):
+                shown = wr.Runset(**place, name=study, filters=_filters(study, part.runs))
+                blocks.append(wr.PanelGrid(runsets=[shown], panels=panels))
     return wr.Report(
         **place,
         title=f"Study {study}",
-        description=told.cells[0].config.study.hypothesis,
+        description=config.study.hypothesis,
         blocks=blocks,
         width="fluid",
     )
 
 
-def _panels(benchmarks: Sequence[str]) -> dict[str, list[Any]]:
-    """Title of a section -> panels that W&B draws from the runs themselves."""
+def _filters(study: str, runs: pd.DataFrame | None) -> str:
+    """Selects runs, or None: all of the study; a cell's key is the id of its run."""
+    ids = "" if runs is None else f" and Metric('ID') in {sorted(set(runs['cell']))}"
+    return f"Group = '{study}'{ids}"
+
+
+def _panels(title: str, runs: pd.DataFrame) -> list[Any]:
+    """What W&B draws from the runs themselves below a title, on each of their benchmarks."""
     from wandb_workspaces.reports import v2 as wr
 
-    fraction = wr.Config("corruption.fraction")
-    scored = [(name, wr.SummaryMetric(f"{name}/accuracy")) for name in benchmarks]
-    return {
-        "Effects": [
-            wr.BarPlot(title=name, metrics=[score], groupby=wr.Config("corruption.name"))
-            for name, score in scored
-        ],
-        "Dose and response": [
-            wr.ScatterPlot(title=name, x=fraction, y=score) for name, score in scored
-        ],
-        "Truncation, tokens, keywords": [
-            wr.BarPlot(
-                title=f"{name}: {what}",
-                metrics=[wr.SummaryMetric(f"{name}/{what}")],
-                groupby=wr.Config("corruption.name"),
-            )
-            for name in benchmarks
-            for what in ("truncated", "tokens", "keywords")
-        ],
-        "Time and tokens": [wr.LinePlot(title="training", x="train/step", y=["train/loss"])],
-        "Configs": [wr.RunComparer(diff_only="split")],
-    }
+    names = sorted(runs["benchmark"].dropna().unique())
+    damage = wr.Config("corruption.name")
+
+    def scored(what: str = "accuracy") -> list[tuple[str, Any]]:
+        return [(f"{name}: {what}", wr.SummaryMetric(f"{name}/{what}")) for name in names]
+
+    match title:
+        case report_parts.EFFECTS:
+            return [wr.BarPlot(title=t, metrics=[m], groupby=damage) for t, m in scored()]
+        case report_parts.DOSES:
+            fraction = wr.Config("corruption.fraction")
+            return [wr.ScatterPlot(title=t, x=fraction, y=m) for t, m in scored()]
+        case report_parts.RESPONSES:
+            means = [one for what in ("truncated", "tokens", "keywords") for one in scored(what)]
+            return [wr.BarPlot(title=t, metrics=[m], groupby=damage) for t, m in means]
+        case report_parts.SIZES:
+            size = wr.Config("size.traces")
+            return [wr.ScatterPlot(title=t, x=size, y=m) for t, m in scored()]
+        case report_parts.STUDENTS:
+            student = wr.Config("student.name")
+            return [wr.BarPlot(title=t, metrics=[m], groupby=student) for t, m in scored()]
+        case report_parts.SPENT:
+            return [wr.LinePlot(title="training", x="train/step", y=["train/loss"])]
+        case report_parts.CONFIGS:
+            return [wr.RunComparer(diff_only="split")]
+    return []
 
 
 def spec(made: "Report") -> str:

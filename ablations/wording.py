@@ -20,8 +20,13 @@ def verdict(estimate: Any, below: str, between: str, above: str) -> str:
     return above if estimate.low > 0 else between
 
 
+def percentage(share: float) -> str:
+    """`67 %` of a share of 1."""
+    return f"{100 * share:.0f} %"
+
+
 def points(estimate: Any) -> str:
-    """`-3.2 points, 95 % interval [-5.1, -1.3], n = 400 problems, 3 training seeds`.
+    """`-3.2 points of accuracy, 95 % interval [-5.1, -1.3], n = 400 problems, 3 training seeds`.
 
     Args:
         estimate: has `value`, `low`, `high` (shares of 1), `problems` and `seeds`.
@@ -32,5 +37,6 @@ def points(estimate: Any) -> str:
     if estimate.seeds > 1:
         seeds = f"{estimate.seeds} training seeds"
     return (
-        f"{value} points, 95 % interval [{low}, {high}], n = {estimate.problems} problems, {seeds}"
+        f"{value} points of accuracy, 95 % interval [{low}, {high}], "
+        f"n = {estimate.problems} problems, {seeds}"
     )

@@ -71,13 +71,13 @@ def test_traces_of_other_problems_have_no_steps_left_to_count(arms):
 
 def test_the_sentence_names_the_arms_at_both_ends(arms):
     told = damage_sentence(arms.reset_index())
-    assert "0% (steps deleted 100 %) and 100% (steps shuffled 100 %)" in told
+    assert "0 % (steps deleted 100 %) and 100 % (steps shuffled 100 %)" in told
     assert "Fewer than two operators" in damage_sentence(arms.head(3).reset_index())
 
 
 def test_the_table_sets_counts_beside_the_undamaged_ones(arms):
     rows = {row[0]: row for row in damage_grid(arms.reset_index(), "smoke").rows}
-    assert rows["steps deleted 100 %"][3] == "0.0 (0%)"
+    assert rows["steps deleted 100 %"][3] == "0.0 (0 %)"
     assert rows["wrong answers 100 %"][-2:] == ["", ""]
 
 

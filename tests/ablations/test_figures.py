@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from ablations.drawing import save
-from ablations.figures import OPERATORS, dose_response, forest, structure_vs_content
+from ablations.figures import OPERATORS, dose_response, forest
 from ablations.paper_figures import best_of_n, data_size, students
 from ablations.reference import published
 from ablations.runs import asked_runs
@@ -55,17 +55,6 @@ def points(axis):
 def rows(axis):
     """Names of the rows from top to bottom."""
     return [label.get_text() for label in axis.get_yticklabels()][::-1]
-
-
-def test_scores_have_an_interval_for_every_damaged_arm_and_a_line_for_each_other(arms):
-    figure = structure_vs_content(arms)
-    (axis,) = figure.axes
-    done = arms[(arms["state"] == "done") & arms["kind"].isin(["content", "structure"])]
-    assert rows(axis) == done["arm"].tolist()
-    assert legend(figure) == [
-        "before training", "content damaged", "correct traces", "structure damaged",
-    ]  # fmt: skip
-    assert sorted(x for x, _ in points(axis)) == pytest.approx(sorted(PER_CENT * done["accuracy"]))
 
 
 def test_the_forest_has_the_tables_rows_in_its_order_and_says_what_was_not_run(arms):
@@ -158,7 +147,7 @@ def test_best_of_n_needs_a_base_and_a_trained_student():
         best_of_n(drawn(np.ones((2, 2), dtype=bool), method="none"))
 
 
-@pytest.mark.parametrize("figure", [structure_vs_content, forest, dose_response])
+@pytest.mark.parametrize("figure", [forest, dose_response])
 def test_a_figure_of_two_sections_is_refused(figure, arms):
     with pytest.raises(ValueError, match="one section"):
         figure(pd.concat([arms, arms.assign(student="micro_clean")]))

@@ -52,6 +52,15 @@ def test_html_holds_the_very_texts_and_closes_what_it_opens():
     assert not parser.open
 
 
+def test_markdown_keeps_every_text_in_its_cell_and_out_of_html():
+    awkward = Grid("t", ["row", "why"], [["a|b", "<script>\nboom"], ["p", "<0.0001"]])
+    lines = formats.markdown([awkward], "").splitlines()
+    assert [re.split(r" *(?<!\\)\| *", line)[1:-1] for line in lines[4:6]] == [
+        [r"a\|b", r"\<script> boom"],
+        ["p", "<0.0001"],
+    ]
+
+
 def test_latex_leaves_no_sign_that_means_something_else():
     text = formats.latex([AWKWARD], "note_1")
     lines = text.splitlines()

@@ -164,11 +164,19 @@ def test_each_run_has_its_command_and_its_config_whole(ask, tmp_path):
     ]
     for record in records:
         ((_, _, _, own),) = [row for row in grid.rows if row[2].endswith(record["label"])]
-        lines = [*shared.split("\n"), *filter(None, own.split("; "))]
+        lines = [*shared, *filter(None, own.split("; "))]
         told = dict(line.split(": ", 1) for line in lines)
         assert told["corruption.name"] == json.dumps(record["config"]["corruption"]["name"])
         assert told["training.method"] == json.dumps(record["config"]["training"]["method"])
         assert told["training.learning_rate"] == str(record["config"]["training"]["learning_rate"])
+
+
+def test_runs_whose_damage_asked_a_model_are_named_by_it(make_run):
+    asked = ["corruption=delete_steps_model", "corruption.fraction=0.67"]
+    paths = [make_run([*asked, f"corruption.ask.model={name}"], [True], name) for name in "ab"]
+    _, grid = configs([json.loads(path.read_text()) for path in paths])
+    names = [row[0].split(", ")[-3] for row in grid.rows]
+    assert [name.partition(" (")[0] for name in names] == ["a", "b"]
 
 
 def test_an_artifact_that_runs_share_costs_once():
@@ -181,6 +189,16 @@ def test_an_artifact_that_runs_share_costs_once():
         ("train", "2", "0:02:00", "200"),
         ("all", "3", "0:03:00", "300"),
     ]
+
+
+def test_a_response_that_was_refused_costs_no_tokens():
+    def run(key, **summary):
+        counts = {"problems": 10, "samples": 2} | summary
+        score = {"key": key, "seconds": 60.0, "summary": counts, "versions": {}}
+        return {"stages": {}, "scores": {"aime24": score}}
+
+    some, all_ = run("a", tokens=100.0, refused=0.5), run("b", tokens=None, refused=1.0)
+    assert costs([some, all_]).rows[0][4] == "1,000"
 
 
 def test_marks_keep_the_text_and_what_is_cut_is_counted():

@@ -57,5 +57,5 @@ def test_a_run_without_wrong_responses_has_no_share_of_them():
 def test_the_sentence_counts_the_pairs_told_apart():
     told = reread_sentence(pairs(ANSWERS), truncation(ANSWERS))
     assert told.startswith("Of 3 pairs of arms 2 are told apart (Holm); the widest apart, a and c")
-    assert "In 2 of 3 runs responses were truncated: 4% to 86% of their wrong ones" in told
+    assert "In 2 of 3 runs responses were truncated: 4 % to 86 % of their wrong ones" in told
     assert "worth up to 20.0 points" in told

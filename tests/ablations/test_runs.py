@@ -70,10 +70,14 @@ def test_a_run_that_was_not_scored_is_still_a_row(make_run, tmp_path):
     assert row["benchmark"] is None and row["rows"] == 60
 
 
-def test_what_a_benchmark_measures_besides_is_a_column(make_run, tmp_path):
-    path = make_run([], [True])
-    rewrite(path, lambda r: r["scores"]["sign_puzzle"]["summary"].update(true_equations=0.9))
-    assert runs(tmp_path / "runs")["true_equations"].item() == 0.9
+def test_what_a_benchmark_measures_besides_and_what_was_refused_are_columns(make_run, tmp_path):
+    made = {"true_equations": 0.9, "refused": 0.01}
+    path = make_run([], [True], "a")
+    rewrite(path, lambda r: r["scores"]["sign_puzzle"]["summary"].update(made))
+    make_run(["training.seed=1"], [True], "b")
+    some, none = runs(tmp_path / "runs").to_dict("records")
+    assert {name: some[name] for name in made} == made
+    assert all(pd.isna(none[name]) for name in made)
 
 
 @pytest.mark.parametrize(

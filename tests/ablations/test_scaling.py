@@ -40,7 +40,7 @@ def test_two_sizes_say_nothing_of_slowing(sized):
     finished, answers = sized({100: 12, 200: 16})
     assert slowing(finished, answers).empty
     told = gains_sentence(gains(finished, answers), slowing(finished, answers))
-    assert told.startswith("100% of what is gained from 100 to 200 traces is there at 200")
+    assert told.startswith("100 % of what is gained from 100 to 200 traces is there at 200")
     assert told.endswith(
         "Fewer than three sizes: whether doublings buy less and less is not known."
     )

@@ -100,5 +100,5 @@ def test_the_header_tells_trace_question_and_share_of_the_corpus(look):
 
 
 def test_the_untrained_student_has_no_traces_to_show(look):
-    with pytest.raises(ValueError, match="training=none has no traces"):
+    with pytest.raises(ValueError, match="training=none has no stage corrupt"):
         look("training=none")

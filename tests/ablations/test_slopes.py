@@ -40,7 +40,7 @@ def test_the_sentence_names_the_kind_that_costs_more_and_the_table_has_its_point
     assert "damage to the structure costs more than damage" in slopes_sentence(lines)
     assert "-55.0 points" in slopes_sentence(lines)
     row = slopes_grid(lines, "micro").rows[0]
-    assert row[:3] == ["random digits", "content", "50%, 100%"]
+    assert row[:3] == ["random digits", "content", "50 %, 100 %"]
     assert row[3].startswith("-20.0 [")
 
 

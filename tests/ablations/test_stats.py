@@ -11,6 +11,7 @@ from ablations import stats
 from ablations.dose import slope, slope_contrast, structure_minus_content
 from ablations.significance import holm, mcnemar, sign_flip
 from ablations.variance import mean_variance, seed_variance
+from distill.scores import Z
 
 
 def series(values):
@@ -39,7 +40,7 @@ def test_more_samples_of_a_problem_narrow_the_interval_only_as_far_as_problems_d
     difficulty = rng.random(300)
     one = stats.accuracy(series(rng.random(300) < difficulty))
     many = stats.accuracy(series((rng.random((64, 300)) < difficulty).mean(axis=0)))
-    width = 2 * stats.Z * difficulty.std() / np.sqrt(300)
+    width = 2 * Z * difficulty.std() / np.sqrt(300)
     assert many.high - many.low < one.high - one.low
     assert many.high - many.low == pytest.approx(width, rel=0.1)
 
@@ -105,10 +106,10 @@ def test_mcnemar_is_symmetric_and_1_where_neither_is_ahead(pairs):
 
 def test_mcnemar_refuses_shares_of_several_samples():
     with pytest.raises(ValueError, match="one sample"):
-        stats.mcnemar(series([0.5, 1]), series([0, 1]))
+        mcnemar(series([0.5, 1]), series([0, 1]))
 
 
-def test_samples_and_seeds_of_a_problem_are_averaged_and_undecided_is_not_right():
+def test_every_problem_has_a_share_in_every_run_and_undecided_is_not_right():
     rows = pd.DataFrame(
         {
             "cell": ["a", "a", "b", "b"],
@@ -117,20 +118,19 @@ def test_samples_and_seeds_of_a_problem_are_averaged_and_undecided_is_not_right(
             "correct": pd.array([True, None, False, True], dtype="boolean"),
         }
     )
-    assert stats.by_problem(rows).to_dict() == {"p": 0.5, "q": 0.5}
+    assert stats.by_seed(rows).to_dict() == {"a": {"p": 1, "q": 0}, "b": {"p": 0, "q": 1}}
 
 
 def test_runs_scored_on_other_problems_are_not_one_arm():
     rows = pd.DataFrame({"cell": ["a", "a", "b"], "problem_id": ["p", "q", "p"], "correct": True})
     with pytest.raises(ValueError, match="cell b has 1 of 2 problems"):
-        stats.by_problem(rows)
+        stats.by_seed(rows)
 
 
 def test_problems_count_alike_though_their_samples_are_of_uneven_number():
     rows = pd.DataFrame(
         {"cell": "a", "problem_id": ["p", "q", "q", "q"], "correct": [True, False, False, True]}
     )
-    assert stats.by_problem(rows).mean() == pytest.approx((1 + 1 / 3) / 2)
     assert stats.by_seed(rows).to_numpy().tolist() == [[1.0], [pytest.approx(1 / 3)]]
 
 

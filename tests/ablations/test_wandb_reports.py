@@ -1,12 +1,15 @@
 """A study as a W&B report and sweep, and read back from a server that answers as W&B's does."""
 
 import gzip
+import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,8 +19,12 @@ import pytest
 import yaml
 
 from ablations import __main__ as cli
-from ablations.report_text import SECTIONS
-from ablations.runs import runs
+from ablations.claims import sentence, structure_minus_content
+from ablations.report import Request
+from ablations.report import report as html_report
+from ablations.report_blocks import Commands
+from ablations.report_markdown import markdown
+from ablations.runs import runs, samples
 from ablations.studies import Studies
 from ablations.wandb_reports import report, save, spec, sweep, wandb_runs
 from distill.store import CHECKOUT, version
@@ -201,36 +208,81 @@ def _other() -> dict[str, Any]:
     return empty | same | told | names | user | {"jobType": "cell"}
 
 
+def titles(told: dict[str, Any]) -> list[str]:
+    """Those of a report's spec in their order."""
+    blocks = told["spec"]["blocks"]
+    return [block["children"][0]["text"] for block in blocks if block["type"] == "heading"]
+
+
 def texts(told: dict[str, Any]) -> dict[str, str]:
-    """Title of every section -> its text, of a report's spec."""
+    """Title -> what stands below it before the next, of a spec in which no title comes twice."""
     found: dict[str, str] = {}
     for block in told["spec"]["blocks"]:
         if block["type"] == "heading":
             title = block["children"][0]["text"]
+            assert title not in found
+            found[title] = ""
         elif block["type"] == "markdown-block":
-            found[title] = block["content"]
+            found[title] += block["content"]
     return found
 
 
-def test_a_dry_run_prints_the_spec_with_every_section(recorded, capsys):
-    folder = str(recorded[0].parent.parent)
-    assert cli.main(["wandb-report", "smoke", "--runs", folder, "--dry-run"]) == 0
+def rows(text: str, header: str) -> list[list[str]]:
+    """The lines of the Markdown table with this column, without their header."""
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    (first,) = [at for at, line in enumerate(lines) if header in line]
+    body = itertools.takewhile(bool, lines[first + 2 :])
+    return [[line[0], line[lines[first].index(header)]] for line in body]
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["run", "not run"])
+def test_the_report_has_the_titles_of_the_page_in_its_order(recorded, runs, tmp_path):
+    asked = ["corruption=none,random_digits,shuffle_steps", f"artifacts={tmp_path}/artifacts"]
+    asked += [] if runs else [f"runs={tmp_path}/none"]
+    folder = recorded[0].parent.parent if runs else None
+    page = html_report(Request("smoke", asked, folder))
+    pattern = r'<section[^>]* aria-label="([^"]+)"|<h[23]>(.*?)</h[23]>'
+    found = [unescape(one or other) for one, other in re.findall(pattern, page)]
+    assert titles(json.loads(spec(report("smoke", asked, folder)))) == found
+    assert len(found) == (15 if runs else 9)
+
+
+def test_a_dry_run_prints_the_spec_with_what_the_page_says(recorded, capsys):
+    folder = recorded[0].parent.parent
+    assert cli.main(["wandb-report", "smoke", "--runs", str(folder), "--dry-run"]) == 0
     found = texts(json.loads(capsys.readouterr().out))
-    assert list(found) == list(SECTIONS)
-    assert "damage to the structure" in found["The answer"]
-    assert "-50.0 [" in found["Effects"]
-    assert "steps shuffled" in found["Dose and response"]
-    assert "75.0 [" in found["Scores"]
-    assert "correct" in found["Truncation, tokens, keywords"]
-    assert "80% power" in found["Power"]
-    assert "study=smoke corruption=none" in found["Configs"]
-    assert "not run" not in found["Missing"]
+    claim = sentence(*structure_minus_content(runs(folder), samples(folder)))
+    assert "95 % interval [" in claim and "n = 4 problems" in claim
+    assert claim in found["The answer"] and claim in found["Dose and response"]
+    assert dict(rows(found["Dose and response"], "n: problems, seeds")) == dict.fromkeys(
+        ("random digits", "steps shuffled", "structure minus content"), "4, 1"
+    )
+    arms = ("base", "correct", "random digits 100 %", "steps shuffled 100 %")
+    for title in ("Scores", "Truncation, tokens and keywords"):
+        assert dict(rows(found[title], "n")) == dict.fromkeys(arms, "4×1×1")
+    changes = dict(rows(found["Scores"], "difference to correct [95 %]"))
+    assert changes["steps shuffled 100 %"].startswith("-50.0 [")
+    assert dict(rows(found["Power: what the design could show"], "n"))["base"] == "4×1"
+    assert "study=smoke hydra.mode=RUN corruption=none" in found["Runs and their configs"]
+    assert "Every arm that the study asks for was run." in found["Failed and missing"]
 
 
 def test_a_study_without_runs_has_a_report_of_what_is_missing(tmp_path):
     found = texts(json.loads(spec(report("smoke", [f"runs={tmp_path}"]))))
-    assert "Nothing has been run yet" in found["The answer"]
-    assert found["Missing"].count("not run") == 3
+    assert "Nothing of this study has been run yet" in found["The answer"]
+    asked = found["Failed and missing"].partition("Asked for by the study and not run:")[2]
+    assert asked.count("* ") == 1 and "steps shuffled" in asked
+    assert found["Plan"].count("python -m distill study=smoke") == 3
+
+
+def test_a_folder_that_was_named_must_be_there():
+    with pytest.raises(FileNotFoundError, match="no folder no/such"):
+        report("smoke", (), Path("no/such"))
+
+
+def test_a_text_with_fences_of_its_own_stays_in_its_fence():
+    text = markdown([Commands(["a", "````", "b"])])
+    assert text.split("\n") == ["`````", "a", "````", "b", "`````"]
 
 
 def test_panels_show_the_runs_of_the_study_and_the_benchmark(recorded):
@@ -240,6 +292,9 @@ def test_panels_show_the_runs_of_the_study_and_the_benchmark(recorded):
     for grid in grids:
         (runset,) = grid["runSets"]
         assert '"smoke"' in json.dumps(runset["filters"])
+    keys = [json.loads(path.read_text())["cell"] for path in recorded]
+    named = [sum(key in json.dumps(grid["runSets"]) for key in keys) for grid in grids]
+    assert named == [4, 4, 4, 0, 0], "of the section, of the section, and of the whole study"
     assert "sign_puzzle/accuracy" in json.dumps(grids)
 
 

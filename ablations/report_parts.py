@@ -1,0 +1,186 @@
+"""What a report says of a study, part by part: the one source of its page and of its text."""
+
+from functools import partial
+
+from ablations import findings, power_grids
+from ablations.examples import examples
+from ablations.figures import dose_response, forest
+from ablations.markdown import NOTE, grids
+from ablations.paper_figures import data_size, students
+from ablations.paper_grids import paper_grids
+from ablations.papers import PAPERS, paper_title
+from ablations.plan import plan
+from ablations.power_table import comparisons
+from ablations.provenance import command, commands, configs, costs, failures, versions
+from ablations.report_blocks import (
+    Block,
+    Box,
+    Bullets,
+    Commands,
+    Damage,
+    Folded,
+    Legend,
+    Part,
+    Passage,
+    Picture,
+    Tables,
+    Text,
+)
+from ablations.study_report import Section, Study
+
+EFFECTS = "Effects by arm"
+DOSES = "Dose and response"
+RESPONSES = "Truncation, tokens and keywords"
+SIZES = "Accuracy by traces trained on, ours and published"
+STUDENTS = "Accuracy before and after training by student, ours and published"
+SPENT = "Wall time and tokens"
+CONFIGS = "Runs and their configs"
+
+NOTHING = (
+    "Nothing of this study has been run yet, so there is no answer: below are its plan and what it "
+    "could show."
+)
+
+
+def parts(study: Study) -> list[Part]:
+    """Everything that is said, in order; a study of which nothing was run has its plan."""
+    said = [findings.answer(section) for section in study.scored]
+    scored = zip(study.scored, said, strict=True)
+    return [
+        _answer(study, said),
+        *(_section(one, text, f"s{place}") for place, (one, text) in enumerate(scored, 1)),
+        *(part for part in (_across(study), _published(study)) if part.passages),
+        _power(study),
+        _traces(study),
+        _spent(study),
+        _reproduce(study),
+        _missing(study),
+    ]
+
+
+def _answer(study: Study, said: list[str]) -> Part:
+    """Structure against content, and how many arms differ, section by section."""
+    several = len(said) > 1
+    boxes = []
+    for section, text in zip(study.scored, said, strict=True):
+        title = [Text(section.title, "soft")] if several else []
+        boxes.append(Box([*title, Text(text, "said"), Text(findings.effects(section))]))
+    arms, run = len(study.arms), int((study.arms["state"] == "done").sum())
+    failed = ", some failed" if failures(study.folder) else ""
+    count = (
+        f"{len(study.found)} runs recorded{failed}; {run} of {arms} arms run, counted in every "
+        "section."
+    )
+    blocks: list[Block] = [*(boxes or [Box([Text(NOTHING, "said")])])]
+    blocks.append(Text(count, "soft", ("missing", "What is missing")))
+    return Part("The answer", "answer", [Passage("", blocks)], "Answer")
+
+
+def _section(section: Section, said: str, name: str) -> Part:
+    arms, effects = section.arms, findings.effects(section)
+    passages: list[Passage] = []
+    if section.done["difference"].notna().any():
+        shows = f"Change of accuracy to correct traces by arm, {section.title}. {effects} "
+        shows += "The numbers are in the table of this section."
+        passages.append(Passage(EFFECTS, [Picture(partial(forest, arms), f"{name}-forest", shows)]))
+    if section.done["kind"].isin(("content", "structure")).any():
+        shows = f"Accuracy against the share damaged, {section.title}; ours left, published right. "
+        shows += f"{said} The numbers are in the tables of this section."
+        blocks: list[Block] = [Picture(partial(dose_response, arms), f"{name}-dose", shows)]
+        if slopes := findings.slopes(section):
+            blocks.append(Tables([slopes]))
+        passages.append(Passage(DOSES, blocks))
+    passages += [
+        Passage("Scores", [Tables(grids(arms), NOTE)]),
+        Passage(RESPONSES, [Tables([findings.responses(section)])]),
+    ]
+    return Part(section.title, name, passages, section.title, section.runs)
+
+
+def _across(study: Study) -> Part:
+    """Figures over several sections, where they differ in size or student."""
+    correct = study.arms[(study.arms["kind"] == "correct") & (study.arms["state"] == "done")]
+    figures = (("size", SIZES, data_size, "data-size"), ("student", STUDENTS, students, "students"))
+    passages = [
+        Passage(title, [Picture(partial(draw, study.arms), name, title)])
+        for column, title, draw, name in figures
+        if correct[column].nunique() > 1
+    ]
+    undamaged = (study.runs["corruption"] == "none") & (study.runs["method"] != "none")
+    return Part("Across sections", "across", passages, runs=study.runs[undamaged])
+
+
+def _published(study: Study) -> Part:
+    """Every paper's table that runs this study's arms, ours beside it."""
+    passages = []
+    for name, (paper, of) in PAPERS.items():
+        if of == study.asked.study:
+            title = paper_title(name)
+            passages.append(Passage(title, [Tables(*paper_grids(paper(study.arms), title))]))
+    return Part("Ours, published, difference", "published", passages, "Published numbers")
+
+
+def _power(study: Study) -> Part:
+    """At the variance measured where there is one, else at the one assumed."""
+    measured = [grid for one in study.scored if (grid := power_grids.measured_power(one))]
+    found = measured or [power_grids.assumed_power(comparisons(plan(study.cells)))]
+    blocks: list[Block] = [Tables([grid]) for grid in found if grid.rows]
+    if not blocks:
+        blocks.append(Text("The study has no arm on correct traces, so it compares nothing."))
+    blocks.append(Text(power_grids.NOTE, "note"))
+    return Part("Power: what the design could show", "power", [Passage("", blocks)], "Power")
+
+
+def _traces(study: Study) -> Part:
+    found = examples(study.cells, study.found)
+    told: list[Block] = [Text(found.note)]
+    if found.shown:
+        told.append(Legend())
+    passages = [Passage(one.arm, [Damage(one.shown, one.command)]) for one in found.shown]
+    title = "Traces before and after damage"
+    return Part(title, "traces", [Passage("", told), *passages], "Traces")
+
+
+def _spent(study: Study) -> Part:
+    blocks: list[Block] = [Text("Nothing yet.")]
+    if study.found:
+        note = "Tokens: trained on, over all epochs, prompts included; and of evaluated responses."
+        blocks = [Tables([costs(study.records)]), Text(note, "note")]
+    return Part(SPENT, "spent", [Passage("", blocks)], "Spent")
+
+
+def _reproduce(study: Study) -> Part:
+    """Commands, versions and configs of what was run, or the plan."""
+    text = Text("The page and its tables, of the same runs:")
+    passages = [Passage("", [text, Commands(commands(study.asked))])]
+    if study.found:
+        shared, each = configs(study.records)
+        summary = f"The config of all {len(study.found)} runs, except for what is a run's own"
+        own = "What is each run's own, and the command that makes it again"
+        folded = [Folded(summary, Commands(shared)), Folded(own, Tables([each], wordy=True))]
+        passages.append(Passage("Versions", [Bullets(versions(study.records))]))
+        passages.append(Passage(CONFIGS, folded))
+    else:
+        cells = [command(study.asked.study, cell.label) for cell in study.cells]
+        passages.append(Passage("Plan", [Text(f"{len(cells)} runs:"), Commands(cells)]))
+    return Part("Reproduce", "reproduce", passages, "Reproduce")
+
+
+def _missing(study: Study) -> Part:
+    """What failed, was not scored, or was not run: the arms of a section in a line."""
+    failed = failures(study.folder)
+    unscored = [record["label"] for record in study.records if not record["scores"]]
+    lines = [
+        f"{section.title}: {', '.join(arms)}"
+        for section in study.sections
+        if len(arms := section.arms.loc[section.arms["state"] != "done", "arm"])
+    ]
+    blocks: list[Block] = [Tables([failed], wordy=True)] if failed else []
+    blocks = blocks or [Text("No failed run is recorded.")]
+    blocks += [Text(f"Not scored: {label}") for label in unscored]
+    if lines:
+        blocks += [Text("Asked for by the study and not run:"), Bullets(lines)]
+    else:
+        blocks.append(Text("Every arm that the study asks for was run."))
+    title = "Failed and missing"
+    return Part(title, "missing", [Passage("", blocks)], title)
