@@ -93,9 +93,10 @@ class _Algebra:
     gold: str
     answer: str
     percent: bool
+    tolerance: float
 
     def __call__(self) -> Verdict:
-        correct, why = killable.compare(self.gold, self.answer, self.percent)
+        correct, why = killable.compare(self.gold, self.answer, self.percent, self.tolerance)
         return Verdict(correct, self.answer, why)
 
 
@@ -137,10 +138,10 @@ def _math(
     if answer is None:
         return Verdict(False, None, "no answer is boxed or announced")
     try:
-        comparison = equivalence.Comparison(_ask_algebra, how.percent)
+        comparison = equivalence.Comparison(_ask_algebra, how.percent, problem.tolerance)
         correct, why = comparison.equal(problem.answer, answer)
     except _NeedsAlgebra:
-        return _Algebra(problem.answer, answer, how.percent)
+        return _Algebra(problem.answer, answer, how.percent, problem.tolerance)
     return Verdict(correct, answer, why)
 
 

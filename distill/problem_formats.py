@@ -33,6 +33,7 @@ class Read:
     kind: str = "math"
     difficulty: float | None = None
     tests: tuple[str, ...] = ()
+    tolerance: float = 0.0
 
     part: str = ""
     """Which part of a mixed data set it is from; takes the split's place in `Problem.source`."""
@@ -122,7 +123,7 @@ def olympiadbench(row: Row, columns: Columns) -> Read:
     """OlympiadBench (arXiv:2402.14008), open-ended: `question`, `final_answer`, `unit`, `context`.
 
     `final_answer` is a list; several values are one answer, parted by commas. The unit is asked for
-    in the question and is no part of the answer.
+    in the question and is no part of the answer; `error` is how far from it a number may be.
     """
     context = str(_value(row, columns, "context") or "").strip()
     unit = str(_value(row, columns, "unit") or "").strip()
@@ -132,7 +133,12 @@ def olympiadbench(row: Row, columns: Columns) -> Read:
         raise UnusableRowError("no final_answer")
     parts = [given] if isinstance(given, str) else given
     asked = f"{question}\n\nGive the answer in ${unit}$, without the unit." if unit else question
-    return Read(asked, ", ".join(str(part).strip() for part in parts))
+    answer = ", ".join(str(part).strip() for part in parts)
+    error = _value(row, columns, "error") or 0.0
+    try:
+        return Read(asked, answer, tolerance=float(error))
+    except (TypeError, ValueError):
+        raise UnusableRowError(f"error is {error!r}, which is no number") from None
 
 
 def gpqa(row: Row, columns: Columns) -> Read:

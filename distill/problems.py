@@ -10,7 +10,7 @@ from distill.micro import sign_puzzle
 from distill.store import write_json
 from distill.trace import Problem, digest, write_records
 
-VERSION = 1
+VERSION = 2
 
 
 def pins(dataset: DatasetConfig) -> dict[str, Any]:
@@ -70,6 +70,7 @@ def _problem(row: source.Row, dataset: DatasetConfig) -> Problem | str:
         f"{dataset.name}/{read.part or dataset.split}",
         difficulty=read.difficulty,
         tests=read.tests,
+        tolerance=read.tolerance,
     )
 
 

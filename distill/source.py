@@ -9,7 +9,7 @@ from typing import Any
 from distill import hub
 from distill.config import SourceConfig
 from distill.store import local_path
-from distill.trace import write_rows
+from distill.trace import write_any
 
 Row = dict[str, Any]
 Placed = tuple[str, Row | str]
@@ -81,10 +81,7 @@ def set_aside(
     Raises:
         ValueError: more than the share allowed; names the first places and reasons.
     """
-    path = out / "rejected.jsonl"
-    path.unlink(missing_ok=True)
-    if rejected:
-        write_rows(path, ({"place": place, "why": why} for place, why in rejected))
+    write_any(out / "rejected.jsonl", [{"place": place, "why": why} for place, why in rejected])
     if len(rejected) > source.max_rejected * total:
         first = "; ".join(f"{place}: {why}" for place, why in rejected[:_SHOWN])
         raise ValueError(

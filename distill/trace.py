@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,9 @@ class Problem:
 
     tests: tuple[str, ...] = ()
     """Code problems only: the tests a solution must pass."""
+
+    tolerance: float = 0.0
+    """Mathematics only: how far from the answer a number may be, where the source says so."""
 
     @classmethod
     def of(cls, question: str, answer: str, kind: str, source: str, **more: Any) -> "Problem":
@@ -109,6 +112,13 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> int:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     return count
+
+
+def write_any(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write objects as JSON lines; no file of no objects, not even that of a killed attempt."""
+    path.unlink(missing_ok=True)
+    if rows:
+        write_rows(path, rows)
 
 
 def _problem(row: dict[str, Any]) -> Problem:

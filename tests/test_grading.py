@@ -41,8 +41,8 @@ HOPELESS = (
 )
 
 
-def problem(answer, kind="math"):
-    return Problem.of("q", answer, kind, "test")
+def problem(answer, kind="math", **more):
+    return Problem.of("q", answer, kind, "test", **more)
 
 
 def boxed(answer):
@@ -78,6 +78,13 @@ def test_a_tolerance_accepts_what_is_no_farther_than_it():
     pair = r"7 \times 10^{35}", r"7.1 \cdot 10^{35}"
     assert killable.compare(*pair, percent=False, tolerance=1e34)[0] is True
     assert killable.compare(*pair, percent=False, tolerance=1e33)[0] is False
+
+
+@pytest.mark.parametrize("written", ["4.3", r"\frac{86}{20}"])
+def test_a_problem_carries_its_tolerance(written):
+    assert grade(problem("4.2", tolerance=0.1), boxed(written)).correct is True
+    assert grade(problem("4.2", tolerance=0.01), boxed(written)).correct is False
+    assert grade(problem("4.2"), boxed(written)).correct is False
 
 
 @pytest.mark.parametrize(

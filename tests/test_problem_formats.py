@@ -147,6 +147,14 @@ def test_the_order_of_options_is_frozen_by_the_question_and_differs_between_ques
     assert f"{made.answer}) r" in made.question.splitlines()
 
 
+def test_an_error_that_olympiadbench_allows_is_a_tolerance_or_an_unusable_row():
+    row = {"question": "q", "final_answer": ["4.2"], "error": "1e-1"}
+    assert read("olympiadbench", row, {}).tolerance == 0.1
+    assert read("olympiadbench", row | {"error": None}, {}).tolerance == 0.0
+    with pytest.raises(UnusableRowError, match="'small'"):
+        read("olympiadbench", row | {"error": "small"}, {})
+
+
 def test_functions_of_livecodebench_are_called_with_a_value_a_line():
     row = LCB | {
         "starter_code": STARTER,
