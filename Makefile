@@ -42,7 +42,7 @@ check: setup ## What a change must pass besides the tests: lint, format, types, 
 	@$(RUN) mypy
 	@$(RUN) pytest --quiet tests/test_arrows.py
 
-bench: setup ## Measure speed: operators, training, generation, plans
+bench: setup ## Measure speed: every file of tests/bench
 	@set -e; for file in tests/bench/bench_*.py; do echo "== $$file"; .venv/bin/python $$file; done
 
 pretrain: setup ## Make the students of the embedded world again, from nothing

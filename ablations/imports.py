@@ -1,5 +1,6 @@
 """Outputs made elsewhere become runs: graded by our grader, the first verdict kept beside ours."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
@@ -19,8 +20,8 @@ from ablations.studies import Studies
 from distill import evaluate, grading
 from distill.cells import RUN, commit
 from distill.config import BenchmarkConfig, ComputeConfig, Config, DatasetConfig, StudyConfig
-from distill.keywords import count_keywords
 from distill.prompt import parse_foreign
+from distill.scores import scores, write_samples
 from distill.store import canonical_json, content_hash, write_json
 from distill.trace import Problem
 
@@ -145,31 +146,23 @@ def _graded(
     """Rows as `evaluate` writes them, by the identity of what they were read from."""
     parsed = [parse_foreign(config.prompt, row.response) for row in read]
     problems = [Problem.of(row.question, row.answer, kind, row.benchmark) for row in read]
-    closed = [(p, part.solution) for p, part in zip(problems, parsed, strict=True) if part.closed]
-    verdicts = iter(grading.grade_all(closed, config.grading, compute))
-    unclosed = grading.Verdict(False, None, "the thought never closed")
-    seen: dict[tuple[str, ...], int] = {}
-    graded = {}
-    for row, problem, part in zip(read, problems, parsed, strict=True):
-        verdict = next(verdicts) if part.closed else unclosed
+    seen: Counter[tuple[str, ...]] = Counter()
+    rows = []
+    for row, problem in zip(read, problems, strict=True):
         place = (row.run, row.benchmark, problem.id)
-        seen[place] = seen.get(place, -1) + 1
-        graded[id(row)] = {
-            "problem_id": problem.id,
-            "sample": seen[place],
-            "question": row.question,
-            "answer": row.answer,
-            "response": row.response,
-            "thought_closed": part.closed,
-            "extracted": verdict.answer,
-            "correct": verdict.correct,
-            "why": verdict.why,
-            "tokens": row.tokens,
-            "truncated": row.truncated,
-            "keywords": count_keywords(row.response),
-            THEIRS: None if row.verdict is None else float(row.verdict),
-        }
-    return graded
+        rows.append(
+            {
+                "problem_id": problem.id,
+                "sample": seen[place],
+                "response": row.response,
+                "tokens": row.tokens,
+                "truncated": row.truncated,
+                THEIRS: None if row.verdict is None else float(row.verdict),
+            }
+        )
+        seen[place] += 1
+    graded = evaluate.graded(problems, parsed, rows, config.grading, compute)
+    return {id(row): made for row, made in zip(read, graded, strict=True)}
 
 
 def _write(
@@ -202,7 +195,7 @@ def _write(
     folder = asked.runs / asked.study / key[:16]
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in tables.items():
-        evaluate.write_samples(folder / f"{name}.parquet", rows)
+        write_samples(folder / f"{name}.parquet", rows)
     made: dict[str, Any] = {"key": key, "path": "", "seconds": None, "how": {}, "versions": {}}
     record = {
         "cell": key,
@@ -218,8 +211,8 @@ def _write(
     return folder
 
 
-def _summary(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """As `evaluate.scores`; what the file does not tell is None."""
+def _summary(rows: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
+    """As `distill.scores.scores`; what the file does not tell is None."""
     counts = pd.Series([row["problem_id"] for row in rows]).value_counts()
     if counts.nunique() > 1:
         uneven = counts.idxmax()
@@ -229,8 +222,7 @@ def _summary(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
             "every problem needs as many"
         )
     untold = [k for k in ("tokens", "truncated") if any(row[k] is None for row in rows)]
-    zeros = dict.fromkeys(untold, 0)
-    return evaluate.scores([dict(row) | zeros for row in rows]) | dict.fromkeys(untold)
+    return scores(rows) | dict.fromkeys(untold)
 
 
 def _compared(found: Sequence[tuple[Path, dict[str, Any]]]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from distill.engines import Completion, Refusal
 from distill.kept import append, kept_rows
 from distill.prompt import Chat, chat_ids, conversation, opening
 from distill.store import canonical_json
-from distill.trace import digest, write_rows
+from distill.trace import Trace, digest, write_any
 
 _FLUSH = 64
 """Replies between those that survive a power cut too."""
@@ -52,22 +52,19 @@ def ask(
         ValueError: the user message names a field that a text does not give, or too many texts are
             refused.
     """
+    if not fills:
+        return []
     chats = [conversation(config.system, _filled(config.user, fill)) for fill in fills]
     keys = [digest(canonical_json(chat)) for chat in chats]
     asked = dict(zip(keys, chats, strict=True))
-    model = hub.served(config.model, config.revision, config.engine) if asked else None
-    replies = (
-        converse(
-            model,
-            config.engine,
-            config.sampling,
-            list(asked.values()),
-            list(asked),
-            keep=keep,
-            compute=compute,
-        )
-        if model
-        else []
+    replies = converse(
+        hub.served(config.model, config.revision, config.engine),
+        config.engine,
+        config.sampling,
+        list(asked.values()),
+        list(asked),
+        keep=keep,
+        compute=compute,
     )
     by_key = dict(zip(asked, replies, strict=True))
     return [by_key[key] for key in keys]
@@ -131,19 +128,29 @@ def converse(
     return [refused.get(key) or Completion(ids=[], **rows[key]) for key in keys]
 
 
+def texts(trace: Trace) -> dict[str, str]:
+    """What `ask` can fill in of a trace."""
+    return {
+        "question": trace.problem.question,
+        "answer": trace.problem.answer,
+        "thought": trace.thought,
+        "solution": trace.solution,
+    }
+
+
 def set_aside(unusable: Mapping[str, str], asked: int, file: Path, compute: ComputeConfig) -> None:
     """Name the texts that a model was asked about in vain; stop where they are too many.
 
     Args:
         unusable: id of a text -> why its reply cannot be used.
         asked: texts asked about.
-        file: JSON lines file to name them in, a row each; empty where there is none.
+        file: JSON lines file to name them in, a row each; none where all are usable.
         compute: says how many may be unusable.
 
     Raises:
         ValueError: more are unusable than `compute.max_unusable` allows.
     """
-    write_rows(file, ({"id": name, "why": why} for name, why in unusable.items()))
+    write_any(file, [{"id": name, "why": why} for name, why in unusable.items()])
     if len(unusable) > compute.max_unusable * asked:
         reasons = Counter(unusable.values()).most_common(5)
         raise ValueError(
@@ -166,7 +173,7 @@ def _prompts(
     model: hub.Model, engine: EngineConfig, chats: Sequence[Chat], thought_open: str
 ) -> tuple[Sequence[engines.Prompt], list[str]]:
     """What the engine is given, and what its templates wrote of each reply."""
-    if engines.wants_messages(engine):
+    if engine.wants_messages:
         return list(chats), [""] * len(chats)
     tokenizer = hub.load_tokenizer(model)
     ids = [chat_ids(tokenizer, chat) for chat in chats]

@@ -12,7 +12,7 @@ from typing import Any
 
 from distill.config import Config, Stage
 from distill.pipeline import Made
-from distill.store import CHECKOUT, Artifact, canonical_json, verify, write_json
+from distill.store import CHECKOUT, MAKING, Artifact, canonical_json, verify, write_json
 
 RUN = "run.json"
 FAILED = "failed.json"
@@ -78,22 +78,30 @@ def read_record(folder: Path, planned: Sequence[Made]) -> dict[str, Any] | None:
     """The run's record, if it is finished and its last artifacts are still what was made.
 
     Raises:
-        ValueError: `run.json` is not JSON; it is written whole, so somebody else changed it.
+        ValueError: `run.json` is no record; it is written whole, so somebody else changed it.
     """
     if not (folder / RUN).is_file():
         return None
-    try:
-        record = json.loads((folder / RUN).read_text())
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{folder / RUN} is not JSON ({error}); delete it to have it made again"
-        ) from error
+    record = read(folder / RUN)
     last = [step.artifact for step in planned if step.stage is planned[-1].stage]
     if not all(artifact.exists for artifact in last):
         return None
     for artifact in last:
         verify(artifact.path)
     return record
+
+
+def read(path: Path) -> dict[str, Any]:
+    """An object of a JSON file. Raises ValueError naming the file if it is not one."""
+    try:
+        value = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is not JSON ({error}); delete it to have it made again"
+        ) from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} holds a {type(value).__name__}, not an object; delete it")
+    return value
 
 
 def write_record(folder: Path, config: Config, label: str, made: Sequence[Made]) -> dict[str, Any]:
@@ -133,7 +141,8 @@ def reason(error: BaseException) -> str:
 
 def failed_at(error: BaseException) -> str:
     """The artifact whose making raised this error; empty for an error of another kind."""
-    return getattr(error, "__notes__", [""])[-1]
+    notes = (str(note) for note in getattr(error, "__notes__", ()))
+    return next((note.removeprefix(MAKING) for note in notes if note.startswith(MAKING)), "")
 
 
 def scores(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -170,6 +179,7 @@ def _stage_record(artifact: Artifact) -> dict[str, Any]:
         "path": artifact.path.as_posix(),
         "seconds": made["seconds"],
         "how": made["how"],
+        "labels": made.get("labels", {}),
         "versions": made["versions"],
         "summary": artifact.summary(),
     }

@@ -169,6 +169,11 @@ class EngineConfig:
         if self.name != "openai":
             self.base_url, self.api = "", Api.completions
 
+    @property
+    def wants_messages(self) -> bool:
+        """Whether prompts are messages, which a server renders itself, and not token ids."""
+        return self.api is Api.chat
+
 
 @dataclass
 class PromptConfig:
@@ -199,7 +204,7 @@ class PromptConfig:
 
 @dataclass
 class AskConfig:
-    """A model that is asked about a text: to rate, convert or judge it; see `distill/ask.py`."""
+    """A model that is asked about texts; see `distill/ask.py` and `conf/ask/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)
     """The YAML's file name."""
@@ -258,7 +263,8 @@ class SourceConfig:
     stops."""
 
     def __post_init__(self) -> None:
-        _share(f"{type(self).__name__}.max_rejected", self.max_rejected)
+        group = type(self).__name__.removesuffix("Config").lower()
+        _share(f"{group}.max_rejected", self.max_rejected)
         if self.path:
             self.hub = self.subset = None
 
@@ -708,8 +714,8 @@ class ComputeConfig:
 
     max_unusable: float = 0.01
     """Share of a stage's prompts that may give nothing usable, in [0, 1]: a server refuses them for
-    good, or a teacher answers without a thought. They are set aside; past it the stage stops, and
-    goes on with what it has where more is allowed."""
+    good, a teacher answers without a thought, or what is said of a trace cannot be used. They are
+    set aside; past it the stage stops, and goes on with what it has where more is allowed."""
 
     workers: int = 0
     """Processes that grade, >= 0; 0: one a CPU core."""

@@ -5,7 +5,6 @@ The paper has GPT-4o-mini reformat raw traces of QwQ, almost word by word, befor
 longer or shorter it made the texts is in the summary.
 """
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from distill.engines import Completion, Refusal
 from distill.prompt import parse
 from distill.store import write_json
 from distill.teacher import WITHOUT_THOUGHT
-from distill.trace import Trace, read_traces, write_records, write_rows
+from distill.trace import Trace, read_traces, write_records
 
 VERSION = 1
 
@@ -39,53 +38,38 @@ def convert_traces(convert: AskConfig, traces: Path, *, compute: ComputeConfig, 
 
     Reads and writes `traces.jsonl`; replies without a thought, which a teacher set aside, come
     after the others. A trace whose rewriting was refused or cut off, or lacks a section, is left
-    out and named in `rejected.jsonl`; so is a reply that was cut off before it held a thought.
+    out and named in `unusable.jsonl`; so is a reply that was cut off before it held a thought.
     `summary.json` counts them and gives `length_ratio`: characters after for each character before,
     over the rewritten traces.
 
     Raises:
-        ValueError: no rewriting at all has the two sections, or more were refused than
-            `compute.max_unusable` allows.
+        ValueError: more traces are left out than `compute.max_unusable` allows.
     """
     bare_file = traces / WITHOUT_THOUGHT
     bare = list(read_traces(bare_file)) if bare_file.is_file() else []
     raw = [*read_traces(traces / "traces.jsonl"), *bare]
     whole = [trace for trace in raw if trace.finish_reason != "length"]
-    replies = ask.ask(convert, [_fill(t) for t in whole], keep=out / "rows.jsonl", compute=compute)
+    texts = [ask.texts(trace) for trace in whole]
+    replies = ask.ask(convert, texts, keep=out / "rows.jsonl", compute=compute)
     rewritten = {t.id: _rewritten(t, r) for t, r in zip(whole, replies, strict=True)}
     good = {name: trace for name, trace in rewritten.items() if isinstance(trace, Trace)}
     bad = {name: why for name, why in rewritten.items() if isinstance(why, str)}
     lost = [trace for trace in bare if trace.finish_reason == "length"]
     bad |= {t.id: "the reply was cut off before it held a thought" for t in lost}
-    if whole and not good:
-        reasons = ", ".join(f"{n} × {why}" for why, n in Counter(bad.values()).most_common())
-        raise ValueError(f"none of {len(whole)} traces could be converted: {reasons}")
+    ask.set_aside(bad, len(raw), out / "unusable.jsonl", compute)
     kept = [good.get(trace.id, trace) for trace in raw if trace.id not in bad]
     count = write_records(out / "traces.jsonl", kept)
-    (out / "rejected.jsonl").unlink(missing_ok=True)
-    if bad:
-        rows = ({"trace": name, "why": why} for name, why in bad.items())
-        write_rows(out / "rejected.jsonl", rows)
     before = sum(len(t.thought) + len(t.solution) for t in whole if t.id in good)
     after = sum(len(t.thought) + len(t.solution) for t in good.values())
     counts = {
         "traces": count,
         "converted": len(good),
         "cut_off": len(raw) - len(whole),
-        "rejected": len(bad),
+        "unusable": len(bad),
         "length_ratio": after / before if before else None,
     }
     write_json(out / "summary.json", counts)
     (out / "rows.jsonl").unlink(missing_ok=True)
-
-
-def _fill(trace: Trace) -> dict[str, str]:
-    return {
-        "question": trace.problem.question,
-        "answer": trace.problem.answer,
-        "thought": trace.thought,
-        "solution": trace.solution,
-    }
 
 
 def _rewritten(trace: Trace, reply: Completion | Refusal) -> Trace | str:

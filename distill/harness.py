@@ -15,8 +15,8 @@ from distill.config import (
     SamplingConfig,
     StudentConfig,
 )
-from distill.evaluate import scores, write_samples
 from distill.keywords import KEYWORDS, count_keywords
+from distill.scores import scores, write_samples
 from distill.store import content_hash, local_path, version, write_json
 from distill.trace import digest
 

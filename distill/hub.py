@@ -1,12 +1,12 @@
 """LEAF. Which model is meant, where its files are, and what it runs on."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from distill.config import Api, ComputeConfig, EngineConfig, StudentConfig
+from distill.config import ComputeConfig, EngineConfig, StudentConfig
 from distill.store import content_hash, local_path
 
 if TYPE_CHECKING:
@@ -36,13 +36,22 @@ class Model:
             {"revision": self.revision} if self.revision else {}
         )
 
+    @property
+    def content(self) -> str:
+        """What tells the weights from others, the adapter's aside."""
+        folder = local_path(self.name)
+        return content_hash(folder) if folder else f"{self.name}@{self.revision}"
+
 
 def base_model(student: StudentConfig) -> Model:
     """The student before training."""
-    folder = local_path(student.model)
-    if folder:
-        return Model(str(folder), attention=student.attention)
-    return Model(student.model, resolve(student), attention=student.attention)
+    return replace(model_of(student.model, student.revision), attention=student.attention)
+
+
+def model_of(name: str, revision: str) -> Model:
+    """The weights in a local folder, or at a hub model's commit."""
+    folder = local_path(name)
+    return Model(str(folder)) if folder else Model(name, resolve_model(name, revision))
 
 
 def trained_model(student: StudentConfig, trained: Path | None) -> Model:
@@ -102,8 +111,7 @@ def served(name: str, revision: str, engine: EngineConfig) -> Model:
 
 def resolve_served(name: str, revision: str, engine: EngineConfig) -> str | None:
     """What identifies the model of `served`; None where only a server knows it."""
-    chat = engine.name == "openai" and engine.api is Api.chat
-    if chat and not local_path(name):
+    if engine.wants_messages and not local_path(name):
         return None
     return resolve_model(name, revision)
 

@@ -51,14 +51,20 @@ def run(config: Config, make: Make, log: Log | None = None) -> list[Made]:
         log: told each row of the training curve while it is made.
 
     Returns:
-        What was made, in order; the untrained student (`training=none`) has no stages before
-        `evaluate`.
+        What was made, in order.
+
+    Raises:
+        ValueError: the run ends before `evaluate`, the only stage of the untrained student.
     """
     made = []
     for step in _steps(config, make, log):
         made.append(step)
         if step.stage is config.until is not Stage.evaluate:
             break
+    if not made:
+        raise ValueError(
+            f"training=none has no stage {config.until.value}; its only stage is evaluate"
+        )
     return made
 
 

@@ -10,7 +10,7 @@ from distill import ask
 from distill.config import AskConfig, ComputeConfig
 from distill.engines import Completion, Refusal
 from distill.store import write_json
-from distill.trace import read_problems, write_records, write_rows
+from distill.trace import read_problems, write_any, write_records
 
 VERSION = 1
 
@@ -43,9 +43,7 @@ def rate_problems(rating: AskConfig, problems: Path, *, compute: ComputeConfig, 
         for problem, reply in zip(asked, replies, strict=True)
         if isinstance(reply, Refusal)
     ]
-    (out / "rejected.jsonl").unlink(missing_ok=True)
-    if refused:
-        write_rows(out / "rejected.jsonl", refused)
+    write_any(out / "rejected.jsonl", refused)
     levels = [_given(reply) for reply in replies]
     rated = (replace(p, difficulty=given) for p, given in zip(asked, levels, strict=True))
     write_records(out / "problems.jsonl", rated)

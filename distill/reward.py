@@ -8,7 +8,6 @@ from distill import engines, hub
 from distill.config import ComputeConfig
 from distill.kept import append, kept_rows
 from distill.prompt import Chat
-from distill.store import local_path
 from distill.trace import Trace
 
 LIBRARIES = ("torch", "transformers")
@@ -58,8 +57,7 @@ def _reader(name: str, revision: str, compute: ComputeConfig) -> Any:
 
     engines.free()
     device = hub.set_up(compute)
-    folder = local_path(name)
-    model = hub.Model(str(folder)) if folder else hub.Model(name, hub.resolve_model(name, revision))
+    model = hub.model_of(name, revision)
     tokenizer = hub.load_tokenizer(model)
     network = AutoModelForSequenceClassification.from_pretrained(
         **model.source, dtype=torch.float32

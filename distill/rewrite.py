@@ -52,7 +52,8 @@ def rewrite_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
     """
     before = list(read_traces(traces / "traces.jsonl"))
     asked = [trace for trace in before if trace.thought.strip()]
-    replies = ask.ask(model, [_fill(t) for t in asked], keep=out / "rows.jsonl", compute=compute)
+    texts = [ask.texts(trace) for trace in asked]
+    replies = ask.ask(model, texts, keep=out / "rows.jsonl", compute=compute)
     said = {t.id: _rewritten(t, reply) for t, reply in zip(asked, replies, strict=True)}
     unusable = {name: made for name, made in said.items() if isinstance(made, str)}
     ask.set_aside(unusable, len(asked), out / "unusable.jsonl", compute)
@@ -69,11 +70,6 @@ def rewrite_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
     }
     write_json(out / "summary.json", counts)
     (out / "rows.jsonl").unlink(missing_ok=True)
-
-
-def _fill(trace: Trace) -> dict[str, str]:
-    question, solution = trace.problem.question, trace.solution
-    return {"question": question, "thought": trace.thought, "solution": solution}
 
 
 def _rewritten(trace: Trace, reply: Completion | Refusal) -> Trace | str:

@@ -48,6 +48,7 @@ def main(job: Json, roles: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     space: Json = {"__name__": "roles"}
     exec(roles, space)
+    compile("", "", "exec")  # the first makes the types of syntax trees: not in each case again
     _write_all(report, READY)
     for case in job["cases"]:
         status, ended, texts = _attempt(job, case, space["play"], report)

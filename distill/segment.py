@@ -16,7 +16,7 @@ from distill.engines import Completion, Refusal
 from distill.keywords import KEYWORDS, openings
 from distill.steps import Starts, cut
 from distill.store import content_hash, write_json
-from distill.trace import Trace, digest, read_rows, read_traces, write_rows
+from distill.trace import digest, read_rows, read_traces, write_rows
 
 VERSION = 1
 
@@ -47,8 +47,11 @@ def segment_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
     before = list(read_traces(traces / "traces.jsonl"))
     asked = [trace for trace in before if trace.thought.strip()]
     places = [sentences(trace.thought) for trace in asked]
-    fills = [_fill(trace, begins) for trace, begins in zip(asked, places, strict=True)]
-    replies = ask.ask(model, fills, keep=out / "rows.jsonl", compute=compute)
+    texts = [
+        ask.texts(trace) | {"thought": _numbered(trace.thought, begins)}
+        for trace, begins in zip(asked, places, strict=True)
+    ]
+    replies = ask.ask(model, texts, keep=out / "rows.jsonl", compute=compute)
     said: dict[str, list[int]] = {}
     unusable: dict[str, str] = {}
     for trace, begins, reply in zip(asked, places, replies, strict=True):
@@ -84,10 +87,9 @@ def sentences(thought: str) -> list[int]:
     return [begin, *ends]
 
 
-def _fill(trace: Trace, begins: Sequence[int]) -> dict[str, str]:
-    pieces = (trace.thought[a:b].strip() for a, b in zip(begins, [*begins[1:], None], strict=True))
-    numbered = "\n".join(f"[{number}] {piece}" for number, piece in enumerate(pieces, 1))
-    return {"question": trace.problem.question, "thought": numbered}
+def _numbered(thought: str, begins: Sequence[int]) -> str:
+    pieces = (thought[a:b].strip() for a, b in zip(begins, [*begins[1:], None], strict=True))
+    return "\n".join(f"[{number}] {piece}" for number, piece in enumerate(pieces, 1))
 
 
 def _numbers(reply: Completion | Refusal, total: int) -> list[int] | str:

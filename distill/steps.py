@@ -9,7 +9,7 @@ sentence that opens with a reflection keyword.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import compress, pairwise
 
 from distill.keywords import openings
 from distill.trace import digest
@@ -72,19 +72,12 @@ def cut(text: str, starts: Sequence[int]) -> Steps:
     """Take a text apart at the given places, ascending; a piece of more than blanks is a step."""
     leading = _LEADING_LINES.match(text)
     begin = leading.end() if leading else 0
-    places = [begin, *(start for start in starts if start > begin), len(text)]
-    lead, steps, separators = text[:begin], [], []
-    for start, end in pairwise(places):
-        piece = text[start:end]
-        step = piece.rstrip()
-        if step:
-            steps.append(step)
-            separators.append(piece[len(step) :])
-        elif steps:
-            separators[-1] += piece
-        else:
-            lead += piece
-    return Steps(lead, tuple(steps), tuple(separators))
+    places = [begin, *(start for start in starts if start > begin)]
+    pieces = [text[a:b].rstrip() for a, b in pairwise([*places, len(text)])]
+    begins, steps = [*compress(places, pieces), len(text)], tuple(filter(None, pieces))
+    spans = zip(pairwise(begins), steps, strict=True)
+    separators = tuple([text[start + len(step) : end] for (start, end), step in spans])
+    return Steps(text[: begins[0]], steps, separators)
 
 
 def keep(parts: Steps, places: Sequence[int]) -> Steps:

@@ -28,6 +28,9 @@ from filelock import AcquireReturnProxy, FileLock, Timeout
 
 CHECKOUT = Path(__file__).parent.parent
 RECIPE = "recipe.json"
+MAKING = "while making "
+"""Begins the note that an error of a stage gets; the artifact's stage and key follow."""
+
 RECORDED_VERSIONS = ("distill", "torch", "transformers", "trl", "peft", "datasets", "vllm")
 
 
@@ -129,11 +132,12 @@ class Store:
         try:
             stage(*inputs, **how, out=partial)
         except Exception as error:
-            error.add_note(f"{artifact.stage}/{artifact.key[:12]}")
+            error.add_note(f"{MAKING}{artifact.stage}/{artifact.key[:12]}")
             raise
         record: dict[str, Any] = {
             "identity": artifact.recipe,
             "key": artifact.key,
+            "labels": _all_labels(artifact, identity),
             "how": {name: canonical(value, name) for name, value in how.items() if _stable(value)},
             "seconds": round(time.time() - begun, 3),
             "host": socket.gethostname(),
@@ -199,6 +203,23 @@ def canonical(value: Any, name: str = "value") -> Any:
     raise TypeError(f"{name} is a {type(value).__name__}, which has no stable JSON form: {value!r}")
 
 
+def labels(value: Any, name: str) -> dict[str, str]:
+    """What an identity leaves out of configs: their fields marked `label`, by dotted name.
+
+    Above all which server answered: its address decides nothing that could be checked, and is what
+    somebody asks who doubts a reply.
+    """
+    if not is_dataclass(value) or isinstance(value, type | Artifact):
+        return {}
+    found: dict[str, str] = {}
+    for f in fields(value):
+        part, dotted = getattr(value, f.name), f"{name}.{f.name}"
+        if f.metadata.get("label") and isinstance(part, str) and part:
+            found[dotted] = part
+        found |= labels(part, dotted)
+    return found
+
+
 def canonical_json(value: Any) -> str:
     """The one JSON text of a canonical value."""
     return json.dumps(
@@ -256,6 +277,11 @@ def _write_whole(path: Path, text: str) -> None:
     new.write_text(text, encoding="utf-8")
     _flush(new)
     os.replace(new, path)
+
+
+def _all_labels(artifact: Artifact, identity: tuple[Any, ...]) -> dict[str, str]:
+    named = zip(artifact.recipe["arguments"], identity, strict=True)
+    return {label: text for name, value in named for label, text in labels(value, name).items()}
 
 
 def _field(value: Any, f: Any, name: str) -> Any:

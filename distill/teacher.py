@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,7 +13,7 @@ from distill.engines import Completion, Refusal
 from distill.micro import scripted_teacher
 from distill.prompt import Parsed, messages, parse_foreign
 from distill.store import content_hash, local_path, write_json
-from distill.trace import Problem, Trace, read_problems, write_records, write_rows
+from distill.trace import Problem, Trace, read_problems, write_any, write_records
 from distill.trace_formats import Response, UnusableRowError, as_problem, recorded
 
 VERSION = 2
@@ -65,8 +66,6 @@ def sample_traces(
     if teacher.name not in TEACHERS:
         raise ValueError(f"unknown teacher {teacher.name!r}; known: {', '.join(sorted(TEACHERS))}")
     asked = read_problems(problems / "problems.jsonl")
-    for name in (WITHOUT_THOUGHT, "rejected.jsonl"):  # of a killed attempt
-        (out / name).unlink(missing_ok=True)
     counts: Counts = {}
     traces = TEACHERS[teacher.name](teacher, asked, counts, compute, out)
     count = write_records(out / "traces.jsonl", traces)
@@ -142,10 +141,8 @@ def _model(
         else:
             bare.append(trace)
     counts |= {"without_thought": len(bare), "refused": len(refused)}
-    if bare:
-        write_records(out / WITHOUT_THOUGHT, bare)
-    if refused:
-        write_rows(out / "rejected.jsonl", refused)
+    write_any(out / WITHOUT_THOUGHT, [asdict(trace) for trace in bare])
+    write_any(out / "rejected.jsonl", refused)
 
 
 def _taken_apart(prompt: PromptConfig, reply: Completion) -> Parsed:

@@ -103,16 +103,8 @@ def _judged(
     traces: Sequence[Trace], judge: AskConfig, compute: ComputeConfig, out: Path
 ) -> tuple[list[Trace], int]:
     """The traces as the judge decides them, and how many of them it was refused."""
-    fills = [
-        {
-            "question": trace.problem.question,
-            "answer": trace.problem.answer,
-            "thought": trace.thought,
-            "solution": trace.solution,
-        }
-        for trace in traces
-    ]
-    replies = ask.ask(judge, fills, keep=out / "replies.jsonl", compute=compute)
+    texts = [ask.texts(trace) for trace in traces]
+    replies = ask.ask(judge, texts, keep=out / "replies.jsonl", compute=compute)
     told = [_as_told(trace, reply) for trace, reply in zip(traces, replies, strict=True)]
     return told, sum(isinstance(reply, Refusal) for reply in replies)
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -20,6 +21,36 @@ def hydra_compose() -> Iterator[Callable[..., DictConfig]]:
     sweep.register()
     with initialize_config_dir(str(CHECKOUT / "conf"), version_base=None):
         yield lambda *overrides: compose("config", list(overrides))
+
+
+@pytest.fixture
+def says(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[int, Any, int]]]:
+    """Replies -> an engine that gives them, and a list that fills with what it is asked.
+
+    The i-th prompt gets the i-th reply, a text, a (text, finish reason), a `Completion` or a
+    `Refusal`; the last comes first, since engines finish in any order. Asked: (i, prompt, seed).
+    """
+    from distill import engines
+    from distill.engines import Completion, Refusal
+
+    def says(*replies: Any) -> list[tuple[int, Any, int]]:
+        asked: list[tuple[int, Any, int]] = []
+
+        def generate(engine, model, prompts, seeds, sampling, *, done, compute):
+            assert len(prompts) == len(seeds) == len(replies)
+            for i in reversed(range(len(prompts))):
+                if i in done:
+                    continue
+                asked.append((i, prompts[i], seeds[i]))
+                made = (replies[i], "stop") if isinstance(replies[i], str) else replies[i]
+                if not isinstance(made, Completion | Refusal):
+                    made = Completion([], *made, len(made[0]))
+                yield i, made
+
+        monkeypatch.setattr(engines, "generate", generate)
+        return asked
+
+    return says
 
 
 @pytest.fixture(scope="session")

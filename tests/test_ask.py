@@ -7,10 +7,10 @@ import pytest
 from distill import ask as asking
 from distill import engines, hub
 from distill.ask import ask, converse, pins
-from distill.config import Api, AskConfig, ComputeConfig, EngineConfig, SamplingConfig
+from distill.config import AskConfig, ComputeConfig, EngineConfig, SamplingConfig
 from distill.engines import Completion, Refusal
+from tests.server import CHAT
 
-CHAT = EngineConfig(name="openai", base_url="http://localhost:1/v1", api=Api.chat)
 COMPUTE = ComputeConfig(progress=False, threads=1)
 
 
@@ -89,16 +89,9 @@ def test_a_killed_call_asks_only_for_the_rest(engine, tmp_path, monkeypatch, tor
 
 
 def test_what_is_refused_past_the_bound_stops_the_call_and_no_other_reply_is_asked_for_again(
-    monkeypatch, tmp_path
+    says, tmp_path
 ):
-    asked = []
-
-    def generate(engine, model, prompts, seeds, sampling, *, done, compute):
-        for i in set(range(len(prompts))) - done:
-            asked.append(i)
-            yield i, Refusal("400: filtered") if i < 2 else Completion([], "yes", "stop", 1)
-
-    monkeypatch.setattr(engines, "generate", generate)
+    asked = says(*[Refusal("400: filtered")] * 2, *["yes"] * 4)
     fills = [{"question": str(i), "answer": ""} for i in range(6)]
 
     def call(share):
@@ -110,7 +103,7 @@ def test_what_is_refused_past_the_bound_stops_the_call_and_no_other_reply_is_ask
     replies = call(0.4)
     assert replies[:2] == [Refusal("400: filtered")] * 2
     assert all(isinstance(reply, Completion) for reply in replies[2:])
-    assert asked == [0, 1, 2, 3, 4, 5, 0, 1]
+    assert [i for i, *_ in asked] == [5, 4, 3, 2, 1, 0, 1, 0]
 
 
 def test_a_replys_draws_depend_on_its_own_text_and_the_seed_alone(engine, tmp_path):
@@ -126,19 +119,13 @@ def test_a_replys_draws_depend_on_its_own_text_and_the_seed_alone(engine, tmp_pa
     assert seeds("b", 1)["Q: b\nA: "] != first["Q: b\nA: "]
 
 
-def test_what_a_template_wrote_of_a_thought_is_put_back(monkeypatch, tmp_path):
+def test_what_a_template_wrote_of_a_thought_is_put_back(says, monkeypatch, tmp_path):
     from distill.micro import tokenizer as micro_tokenizer
 
     tokenizer = micro_tokenizer.build()
     tokenizer.chat_template = "{{ messages[0]['content'] + '<think>\n' }}"
     monkeypatch.setattr(hub, "load_tokenizer", lambda model: tokenizer)
-    given = []
-
-    def generate(engine, model, prompts, *rest, **how):
-        given.extend(prompts)
-        return iter([(0, Completion([], "so\n</think>\n\n4", "stop", 5))])
-
-    monkeypatch.setattr(engines, "generate", generate)
+    asked = says("so\n</think>\n\n4")
     (reply,) = converse(
         hub.Model("m"),
         EngineConfig(),
@@ -149,7 +136,8 @@ def test_what_a_template_wrote_of_a_thought_is_put_back(monkeypatch, tmp_path):
         keep=tmp_path / "k",
         compute=COMPUTE,
     )
-    assert tokenizer.decode(given[0]) == "2+2<think>\n"
+    ((_, ids, _),) = asked
+    assert tokenizer.decode(ids) == "2+2<think>\n"
     assert reply.text == "<think>\nso\n</think>\n\n4"
 
 

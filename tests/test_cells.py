@@ -4,7 +4,20 @@ import json
 
 import pytest
 
-from distill.cells import FAILED, RUN, percent, read_record, reason, short_labels, write_failure
+from distill.cells import (
+    FAILED,
+    RUN,
+    failed_at,
+    percent,
+    read_record,
+    reason,
+    short_labels,
+    write_failure,
+)
+from distill.store import Store
+
+VERSION = 1
+"""Of the stages here."""
 
 
 def test_labels_leave_out_what_all_cells_share_and_the_groups_of_fields():
@@ -36,7 +49,23 @@ def test_a_failure_is_kept_with_its_reason_in_one_line(tmp_path):
     assert reason(ValueError()) == "ValueError"
 
 
-def test_a_record_that_is_not_json_is_named_and_never_taken_for_no_record(tmp_path):
-    (tmp_path / RUN).write_text('{"cell": ')
-    with pytest.raises(ValueError, match=r"run\.json is not JSON"):
+@pytest.mark.parametrize(
+    ("text", "told"), [('{"cell": ', r"run\.json is not JSON"), ("[]", r"run\.json holds a list")]
+)
+def test_a_record_that_is_none_is_named_and_never_taken_for_no_record(tmp_path, text, told):
+    (tmp_path / RUN).write_text(text)
+    with pytest.raises(ValueError, match=told):
         read_record(tmp_path, [])
+
+
+def test_an_error_failed_where_our_own_note_says_whatever_else_was_noted(tmp_path):
+    def broken(*, out):
+        raised = OSError("disk full")
+        raised.add_note("In process 1 of 2")
+        raise raised
+
+    with pytest.raises(OSError) as caught:
+        Store(tmp_path).produce(broken)
+    caught.value.add_note("In cell 7 of 9")
+    assert failed_at(caught.value) == f"broken/{Store(tmp_path).artifact(broken).key[:12]}"
+    assert failed_at(OSError("of nobody's making")) == ""

@@ -143,6 +143,7 @@ def test_every_config_class_has_a_docstring():
         (["evaluation.sampling.top_p=0"], ["sampling.top_p", "(0, 1]", "0"]),
         (["teacher.slip_rate=2"], ["teacher.slip_rate", "[0, 1]", "2"]),
         (["compute.device=tpu"], ["compute.device", "tpu", "cuda"]),
+        (["teacher.max_rejected=2"], ["teacher.max_rejected", "[0, 1]", "2"]),
         (["compute.max_unusable=2"], ["compute.max_unusable", "[0, 1]", "2"]),
         (["filter.contamination=8"], ["filter.contamination=8", "filter=decontaminated"]),
         (

@@ -16,24 +16,19 @@ from distill.config import (
     ComputeConfig,
     EngineConfig,
     GradingConfig,
-    PromptConfig,
     SamplingConfig,
     StudentConfig,
 )
 from distill.engines import Completion, Refusal
-from distill.evaluate import consensus, evaluate_student, pass_at, scores
+from distill.evaluate import evaluate_student
 from distill.keywords import count_keywords
-from distill.micro import pretrain, sign_puzzle
+from distill.micro import sign_puzzle
 from distill.micro import tokenizer as micro_tokenizer
+from distill.scores import consensus, pass_at, scores
 from distill.store import CHECKOUT, content_hash
 from distill.trace import Problem, write_records
+from tests.micro_corpus import PROMPT
 
-PROMPT = PromptConfig(
-    name="micro",
-    user="Problem: {question}",
-    thought_open="Thought:\n",
-    thought_close="\nSolution: ",
-)
 GRADED = CHECKOUT.parent / "shared/data/graded/qwen25math_math100x8.jsonl"
 COMPUTE = ComputeConfig(threads=1, progress=False)
 ENGINE = EngineConfig(dtype="float32", batch=4)
@@ -42,12 +37,9 @@ GREEDY = SamplingConfig(max_new_tokens=12)
 DRAWN = replace(GREEDY, temperature=1.0)
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("base")
-    recipe = pretrain.Recipe(width=32, layers=2, heads=2, feed_forward=64)
-    pretrain.save(pretrain.build_model(recipe), folder)
-    return StudentConfig(name="tiny", model=str(folder))
+@pytest.fixture
+def base(tiny_student):
+    return StudentConfig(name="tiny", model=str(tiny_student))
 
 
 @pytest.fixture(scope="module")
@@ -74,30 +66,17 @@ def table(out):
     return pandas.read_parquet(out / "samples.parquet")
 
 
-def says(monkeypatch, answers):
-    """Stand in for the engine: the i-th prompt gets the i-th text and finish reason."""
-
-    def generate(engine, model, prompts, seeds, sampling, *, done, compute):
-        for i, (text, reason) in enumerate(answers):
-            yield i, Completion([], text, reason, len(text))
-
-    monkeypatch.setattr(engines, "generate", generate)
-
-
-def test_every_response_is_graded_by_its_solution_alone(base, problems, tmp_path, monkeypatch):
+def test_every_response_is_graded_by_its_solution_alone(base, problems, tmp_path, says):
     asked = [json.loads(line) for line in (problems / "problems.jsonl").open()]
     right = [rf"\boxed{{{problem['answer']}}}." for problem in asked]
     says(
-        monkeypatch,
-        [
-            (f"Thought:\nWait, no.\nSolution: {right[0]}", "stop"),
-            (f"Thought:\nSo {right[1]}", "length"),  # right, but still thinking
-            (f"Thought:\n{right[2]}\nSolution: \\boxed{{1+1}}.", "stop"),
-            (f"Solution: {right[3]}", "stop"),  # no thought at all
-            ("Thought:\nx\nSolution: none", "length"),
-            (right[6], "stop"),  # of another problem
-            (f"Thought:\n\nSolution: {right[6]}", "stop"),
-        ],
+        f"Thought:\nWait, no.\nSolution: {right[0]}",
+        (f"Thought:\nSo {right[1]}", "length"),  # right, but still thinking
+        f"Thought:\n{right[2]}\nSolution: \\boxed{{1+1}}.",
+        f"Solution: {right[3]}",  # no thought at all
+        ("Thought:\nx\nSolution: none", "length"),
+        right[6],  # of another problem
+        f"Thought:\n\nSolution: {right[6]}",
     )
     rows = table(evaluate(base, problems, tmp_path))
     assert list(rows["problem_id"]) == [problem["id"] for problem in asked]
@@ -121,14 +100,11 @@ def test_every_response_is_graded_by_its_solution_alone(base, problems, tmp_path
     }
 
 
-def test_a_response_that_a_server_refuses_is_undecided_named_and_counted(
-    base, problems, tmp_path, monkeypatch
+def test_a_response_that_a_server_refuses_is_undecided_named_and_in_no_mean_of_responses(
+    base, problems, tmp_path, monkeypatch, says
 ):
-    def generate(engine, model, prompts, *rest, **how):
-        for i in range(len(prompts)):
-            yield i, Completion([], "Solution: none.", "stop", 3) if i else Refusal("400: no")
-
-    monkeypatch.setattr(engines, "generate", generate)
+    said = Completion([], "Thought:\nWait, no: 1+1=2.\nSolution: none.", "stop", 3)
+    says(Refusal("400: no"), *[said] * 6)
     with pytest.raises(ValueError, match=r"1 of 7 prompts.*max_unusable=0\.01"):
         evaluate(base, problems, tmp_path)
     monkeypatch.setattr(COMPUTE, "max_unusable", 0.2)
@@ -137,6 +113,9 @@ def test_a_response_that_a_server_refuses_is_undecided_named_and_counted(
     assert rows["why"][0] == "the server refuses it: 400: no"
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary["refused"] == summary["undecided"] == 1 / 7
+    assert list(rows["tokens"].isna()) == list(rows["keywords"].isna()) == [True] + [False] * 6
+    assert (summary["tokens"], summary["keywords"], summary["true_equations"]) == (3, 1, 1)
+    assert (summary["accuracy"], summary["problems"]) == (0, 7)
 
 
 def test_each_sample_of_a_problem_has_a_row_and_draws_of_its_own(base, problems, tmp_path):

@@ -9,18 +9,15 @@ import pytest
 from distill.config import (
     ComputeConfig,
     EngineConfig,
-    PromptConfig,
     SamplingConfig,
     StudentConfig,
 )
 from distill.harness import evaluate_with_harness, pins
 from distill.store import CHECKOUT
+from tests.micro_corpus import PROMPT
 
 pytest.importorskip("lm_eval", reason="the extra `general` is not installed")
 
-PROMPT = PromptConfig(
-    name="micro", user="{question}", thought_open="Thought:\n", thought_close="\nSolution: "
-)
 ENGINE = EngineConfig(dtype="float32", batch=2)
 COMPUTE = ComputeConfig(threads=1, progress=False)
 CHOICES = {

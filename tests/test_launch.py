@@ -6,7 +6,6 @@ Run: pytest tests/test_launch.py
 import json
 import math
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -25,21 +24,15 @@ from distill.config import (
     CorruptionConfig,
     Dtype,
     Method,
-    PromptConfig,
     StudentConfig,
     TrainingConfig,
 )
-from distill.micro import pretrain, scripted_teacher, sign_puzzle
+from distill.micro import pretrain
 from distill.plan import Order, make_plan
 from distill.store import CHECKOUT, content_hash
-from distill.trace import Problem, Trace, read_rows, write_records
+from distill.trace import read_rows, write_records
+from tests.micro_corpus import PROMPT, traces
 
-PROMPT = PromptConfig(
-    name="micro",
-    user="Problem: {question}",
-    thought_open="Thought:\n",
-    thought_close="\nSolution: ",
-)
 ONE = ComputeConfig(device="cpu", threads=1, progress=False, checkpoint_every=2)
 TWO = replace(ONE, processes=2)
 SFT = TrainingConfig(
@@ -69,13 +62,8 @@ def base(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    made = []
-    for puzzle in sign_puzzle.problems("train", 17, 0):
-        problem = Problem.of(puzzle.question, puzzle.answer, "sign_puzzle", "train")
-        written = scripted_teacher.write(puzzle.question, random.Random(problem.id), False)
-        made.append(Trace.of(problem, "scripted", 0, *written))
     folder = tmp_path_factory.mktemp("corpus")
-    write_records(folder / "traces.jsonl", made)
+    write_records(folder / "traces.jsonl", traces(17))
     return folder
 
 

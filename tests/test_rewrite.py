@@ -5,16 +5,14 @@ import re
 
 import pytest
 
-from distill import engines
 from distill.config import Api, AskConfig, ComputeConfig, CorruptionConfig, EngineConfig
 from distill.corrupt import corrupt_traces
 from distill.engines import Completion, Refusal
 from distill.keywords import count_keywords
 from distill.rewrite import CLOSE, OPEN, rewrite_traces
 from distill.trace import Problem, Trace, read_traces, write_records
-from tests.test_openai import replied, serving
+from tests.server import CHAT, replied, serving
 
-CHAT = EngineConfig(name="openai", base_url="http://localhost:1/v1", api=Api.chat)
 THOUGHT = "\nLet me try 3. It fails.\n\nWait, maybe 4. Let me check: 2+2=4.\n\nSo it is 4.\n"
 CALM = "Let me try 4.\n\nSo it is 4."
 
@@ -33,18 +31,11 @@ def marked(text):
 
 
 @pytest.fixture
-def rewrite(monkeypatch, tmp_path):
+def rewrite(says, tmp_path):
     """Rewrite traces by a model that gives these replies, a text or a `Completion` each."""
 
     def rewrite(traces, replies, most=1.0):
-        given = iter(replies)
-
-        def generate(engine, model, prompts, seeds, sampling, *, done, compute):
-            for i in set(range(len(prompts))) - set(done):
-                reply = next(given)
-                yield i, Completion([], reply, "stop", 1) if isinstance(reply, str) else reply
-
-        monkeypatch.setattr(engines, "generate", generate)
+        says(*replies)
         for name in ("selected", "out"):
             (tmp_path / name).mkdir(exist_ok=True)
         write_records(tmp_path / "selected" / "traces.jsonl", traces)
@@ -59,7 +50,8 @@ def rewrite(monkeypatch, tmp_path):
 
 
 def unusable(folder):
-    return [json.loads(line) for line in (folder / "out" / "unusable.jsonl").open()]
+    file = folder / "out" / "unusable.jsonl"
+    return [json.loads(line) for line in file.open()] if file.exists() else []
 
 
 def test_the_thought_is_replaced_between_its_blanks_and_nothing_else(rewrite, tmp_path):

@@ -3,34 +3,17 @@
 Run: pytest tests/test_rows.py
 """
 
-import random
 from dataclasses import replace
 
 import pytest
 
-from distill.config import PromptConfig
-from distill.micro import scripted_teacher, sign_puzzle
 from distill.micro import tokenizer as micro_tokenizer
 from distill.prompt import prompt_ids, response
 from distill.rows import IGNORED, build_rows
-from distill.trace import Problem, Trace, write_records
+from distill.trace import write_records
+from tests.micro_corpus import PROMPT, traces
 
-PROMPT = PromptConfig(
-    name="micro",
-    user="Problem: {question}",
-    thought_open="Thought:\n",
-    thought_close="\nSolution: ",
-)
 TOKENIZER = micro_tokenizer.build()
-
-
-def traces(count, seed=0):
-    made = []
-    for puzzle in sign_puzzle.problems("train", count, seed):
-        problem = Problem.of(puzzle.question, puzzle.answer, "sign_puzzle", "train")
-        written = scripted_teacher.write(puzzle.question, random.Random(problem.id), False)
-        made.append(Trace.of(problem, "scripted", 0, *written))
-    return made
 
 
 def artifact(folder, records):

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ablations.show import show
-from distill import engines, pipeline
+from distill import pipeline
 from distill.config import (
-    Api,
     AskConfig,
     ComputeConfig,
     CorruptionConfig,
@@ -25,10 +24,9 @@ from distill.steps import join, split
 from distill.store import Store
 from distill.sweep import build
 from distill.trace import Problem, Trace, digest, read_traces, write_records
-from tests.test_openai import replied, serving
+from tests.server import CHAT, replied, serving
 
 THOUGHT = "\nI try 3. It fails.\n\nWait, 4? Yes.\nSo it is 4. But e.g. five is not.\n"
-CHAT = EngineConfig(name="openai", base_url="http://localhost:1/v1", api=Api.chat)
 
 
 def trace(i, thought=THOUGHT):
@@ -37,28 +35,22 @@ def trace(i, thought=THOUGHT):
 
 
 @pytest.fixture
-def segment(monkeypatch, tmp_path):
-    """Steps of thoughts as a model that gives these replies has them, and the stage's summary."""
+def segment(says, tmp_path):
+    """Thoughts, replies -> steps of each as this model has them, summary, what it was asked."""
 
-    def segment(thoughts, replies, most=1.0):
-        asked = []
-
-        def generate(engine, model, prompts, seeds, sampling, *, done, compute):
-            asked.extend(prompt[-1]["content"] for prompt in prompts)
-            for i, reply in enumerate(replies):
-                yield i, Completion([], reply, "stop", 1) if isinstance(reply, str) else reply
-
-        monkeypatch.setattr(engines, "generate", generate)
+    def segment(thoughts, replies):
+        asked = says(*replies)
         for name in ("selected", "out"):
             (tmp_path / name).mkdir(exist_ok=True)
         traces = [trace(i, thought) for i, thought in enumerate(thoughts)]
         write_records(tmp_path / "selected" / "traces.jsonl", traces)
         config = AskConfig(name="a", model="m", user="{question}\n{thought}", engine=CHAT)
-        how = ComputeConfig(progress=False, max_unusable=most)
+        how = ComputeConfig(progress=False, max_unusable=1.0)
         segment_traces(config, tmp_path / "selected", compute=how, out=tmp_path / "out")
         starts = read_starts(tmp_path / "out")
         summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-        return [split(thought, "model", starts).steps for thought in thoughts], summary, asked
+        shown = [prompt[-1]["content"] for _, prompt, _ in asked]
+        return [split(thought, "model", starts).steps for thought in thoughts], summary, shown
 
     return segment
 

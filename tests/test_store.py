@@ -68,6 +68,7 @@ def test_keyword_arguments_and_labels_enter_no_key_and_are_recorded(tmp_path):
     made = store.produce(write_words, Recipe(shown_as="x"), threads=7)
     assert made.key == store.artifact(write_words, Recipe(shown_as="y")).key
     assert made.record()["how"] == {"threads": 7}
+    assert made.record()["labels"] == {"recipe.shown_as": "x"}
 
 
 @pytest.mark.parametrize("other", [Recipe(words=["b"]), Recipe(times=3), Recipe(words=["a", "a"])])

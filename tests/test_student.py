@@ -6,7 +6,6 @@ Run: pytest tests/test_student.py
 import gc
 import json
 import os
-import random
 import re
 import signal
 import subprocess
@@ -23,21 +22,15 @@ from distill.config import (
     ComputeConfig,
     Dtype,
     Method,
-    PromptConfig,
     StudentConfig,
     TrainingConfig,
 )
-from distill.micro import pretrain, scripted_teacher, sign_puzzle
+from distill.micro import pretrain
 from distill.micro import tokenizer as micro_tokenizer
 from distill.store import CHECKOUT, content_hash
-from distill.trace import Problem, Trace, read_rows, write_records
+from distill.trace import read_rows, write_records
+from tests.micro_corpus import PROMPT, traces
 
-PROMPT = PromptConfig(
-    name="micro",
-    user="Problem: {question}",
-    thought_open="Thought:\n",
-    thought_close="\nSolution: ",
-)
 COMPUTE = ComputeConfig(threads=1, progress=False, checkpoint_every=2)
 SFT = TrainingConfig(
     name="x",
@@ -64,13 +57,8 @@ def base(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    made = []
-    for puzzle in sign_puzzle.problems("train", 18, 0):
-        problem = Problem.of(puzzle.question, puzzle.answer, "sign_puzzle", "train")
-        written = scripted_teacher.write(puzzle.question, random.Random(problem.id), False)
-        made.append(Trace.of(problem, "scripted", 0, *written))
     folder = tmp_path_factory.mktemp("corpus")
-    write_records(folder / "traces.jsonl", made)
+    write_records(folder / "traces.jsonl", traces(18))
     return folder
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from distill import ask as asking
-from distill import engines, hub
+from distill import hub
 from distill.config import (
     Api,
     ComputeConfig,
@@ -33,10 +33,9 @@ from distill.teacher import pins, sample_traces
 from distill.trace import Problem, read_problems, read_traces, write_records
 from distill.trace_formats import FORMATS
 from distill.verify import verify_traces
-from tests.test_openai import refused, replied, serving
+from tests.server import CHAT, refused, replied, serving
 from tests.test_trace_formats import FIELDS, ROWS, TRACES
 
-CHAT = EngineConfig(name="openai", base_url="http://localhost:1/v1", api=Api.chat)
 COMPUTE = ComputeConfig(progress=False, threads=1)
 PROMPTS = {
     path.stem: PromptConfig(**yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -64,21 +63,6 @@ def problems(tmp_path) -> Path:
     return folder
 
 
-def says(monkeypatch, *replies):
-    """An engine that gives these completions in turn, last first; what it was given."""
-    given = []
-
-    def generate(engine, model, prompts, seeds, sampling, *, done, compute):
-        assert len(prompts) == len(seeds) == len(replies)
-        for i in reversed(range(len(prompts))):
-            if i not in done:
-                given.append((i, prompts[i], seeds[i]))
-                yield i, replies[i]
-
-    monkeypatch.setattr(engines, "generate", generate)
-    return given
-
-
 def sample(teacher, problems, out, **how):
     out.mkdir(exist_ok=True)
     sample_traces(teacher, problems, **how, compute=COMPUTE, out=out)
@@ -90,9 +74,8 @@ def text(written, reason="stop", **more):
     return Completion([], written, reason, 7, **more)
 
 
-def test_a_models_text_is_taken_apart_and_its_end_kept(monkeypatch, problems, tmp_path):
+def test_a_models_text_is_taken_apart_and_its_end_kept(says, problems, tmp_path):
     says(
-        monkeypatch,
         text("<think>\nhm\n</think>\n\n\\boxed{2}"),
         text("hm\n</think>\n\n\\boxed{2}"),  # the template wrote the opening
         text("<think>\nhm \\boxed{4}", "length"),
@@ -113,9 +96,8 @@ def test_a_models_text_is_taken_apart_and_its_end_kept(monkeypatch, problems, tm
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"traces.jsonl", "summary.json"}
 
 
-def test_a_thought_that_a_server_gives_apart_is_the_thought(monkeypatch, problems, tmp_path):
+def test_a_thought_that_a_server_gives_apart_is_the_thought(says, problems, tmp_path):
     says(
-        monkeypatch,
         text("It is \\boxed{2}", reasoning="hm </think> hm"),
         text("", "length", reasoning="hm"),
     )
@@ -127,11 +109,11 @@ def test_a_thought_that_a_server_gives_apart_is_the_thought(monkeypatch, problem
 
 @pytest.mark.parametrize("prompt", ["think", "sky_t1", "plain"])
 def test_replies_without_a_thought_are_set_aside_and_too_many_are_not_verified(
-    monkeypatch, problems, tmp_path, prompt
+    says, problems, tmp_path, prompt
 ):
     """QwQ-32B-Preview writes no tags, and not always a heading."""
     replies = text("Well. Wait, no. \\boxed{2}"), text("cut \\boxed{4}", "length")
-    given = says(monkeypatch, *replies)
+    given = says(*replies)
     teacher = model(prompt=PROMPTS[prompt])
     (cut,), counts = sample(teacher, problems, tmp_path / "out")
     assert len(given) == 2
@@ -146,9 +128,9 @@ def test_replies_without_a_thought_are_set_aside_and_too_many_are_not_verified(
 
 
 def test_a_refused_prompt_is_named_and_counted_and_the_others_are_traces(
-    monkeypatch, problems, tmp_path
+    says, monkeypatch, problems, tmp_path
 ):
-    says(monkeypatch, Refusal("400: content filter"), text("<think>\na\n</think>\n\nb"))
+    says(Refusal("400: content filter"), text("<think>\na\n</think>\n\nb"))
     with pytest.raises(ValueError, match=r"1 of 2 prompts are refused.*400: content filter"):
         sample(model(), problems, tmp_path / "out")
     monkeypatch.setattr(COMPUTE, "max_unusable", 0.5)
@@ -189,9 +171,9 @@ def test_a_server_at_another_address_goes_on_with_the_rows_of_the_first(
 
 
 def test_r1_is_asked_without_a_system_message_and_each_sample_draws_for_itself(
-    monkeypatch, problems, tmp_path
+    says, problems, tmp_path
 ):
-    given = says(monkeypatch, *[text("<think>\nx\n</think>\n\nx")] * 6)
+    given = says(*[text("<think>\nx\n</think>\n\nx")] * 6)
     sample(model(samples=3), problems, tmp_path / "out")
     chats = [chat for _, chat, _ in sorted(given, key=lambda g: g[0])]
     assert all([m["role"] for m in chat] == ["user"] for chat in chats)
@@ -201,9 +183,9 @@ def test_r1_is_asked_without_a_system_message_and_each_sample_draws_for_itself(
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3, 4])
-def test_a_killed_teacher_continues_to_the_same_bytes(monkeypatch, problems, tmp_path, rows):
+def test_a_killed_teacher_continues_to_the_same_bytes(says, monkeypatch, problems, tmp_path, rows):
     replies = [text(f"<think>\n{i}\n</think>\n\n{i}") for i in range(4)]
-    given = says(monkeypatch, *replies)
+    given = says(*replies)
     sample(model(samples=2), problems, tmp_path / "whole")
     original, kept = asking.append, []
 

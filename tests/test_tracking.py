@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from distill.config import Config, TrackingConfig, TrackingMode
-from distill.evaluate import write_samples
+from distill.scores import write_samples
 from distill.store import CHECKOUT
 
 SECRETS = {

@@ -5,21 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from distill import engines, grading
+from distill import grading
 from distill.config import (
-    Api,
     AskConfig,
     ComputeConfig,
-    EngineConfig,
     GradingConfig,
     VerificationConfig,
 )
-from distill.engines import Completion, Refusal
+from distill.engines import Refusal
 from distill.grading import Verdict
 from distill.trace import Problem, Trace, read_traces, write_records
 from distill.verify import pins, verify_traces
+from tests.server import CHAT
 
-CHAT = EngineConfig(name="openai", base_url="http://localhost:1/v1", api=Api.chat)
 COMPUTE = ComputeConfig(progress=False, threads=1, workers=1)
 JUDGE = VerificationConfig(
     name="judge",
@@ -37,21 +35,6 @@ def unsure(monkeypatch):
         return [known.get(text, Verdict(None, text, "too deep to decide")) for _, text in items]
 
     monkeypatch.setattr(grading, "grade_all", grade_all)
-
-
-def says(monkeypatch, *replies):
-    """An engine that gives these replies: texts, or (text, finish reason)."""
-
-    def generate(engine, model, prompts, seeds, sampling, *, done, compute):
-        assert len(prompts) == len(replies)
-        for i, reply in enumerate(replies):
-            if isinstance(reply, Refusal):
-                yield i, reply
-                continue
-            text, reason = (reply, "stop") if isinstance(reply, str) else reply
-            yield i, Completion([], text, reason, 1)
-
-    monkeypatch.setattr(engines, "generate", generate)
 
 
 def verify(folder, verification, *solutions, **more):
@@ -74,10 +57,8 @@ def test_without_a_second_opinion_the_undecided_stays_so(unsure, tmp_path):
     assert counts == {"traces": 3, "correct": 1, "wrong": 1, "undecided": 1}
 
 
-def test_a_judge_is_asked_only_about_what_the_grader_leaves_undecided(
-    unsure, monkeypatch, tmp_path
-):
-    says(monkeypatch, "Equal.\nVerdict: correct", "**Verdict:** wrong")
+def test_a_judge_is_asked_only_about_what_the_grader_leaves_undecided(unsure, says, tmp_path):
+    says("Equal.\nVerdict: correct", "**Verdict:** wrong")
     made, counts = verify(tmp_path, JUDGE, "right", "hard", "wrong", "harder")
     assert [t.correct for t in made] == [True, True, False, False]
     assert [t.why for t in made] == ["equal", "the judge: correct", "not equal", "the judge: wrong"]
@@ -88,15 +69,17 @@ def test_a_judge_is_asked_only_about_what_the_grader_leaves_undecided(
     "reply",
     ["", "It is correct.", ("Verdict: correct", "length"), "Verdict: unclear"],
 )
-def test_a_judge_without_a_clear_verdict_decides_nothing(unsure, monkeypatch, tmp_path, reply):
-    says(monkeypatch, reply)
+def test_a_judge_without_a_clear_verdict_decides_nothing(unsure, says, tmp_path, reply):
+    says(reply)
     (made,), counts = verify(tmp_path, JUDGE, "hard")
     assert made.correct is None and counts["judged"] == 0
     assert made.why == "too deep to decide; the judge states no verdict"
 
 
-def test_what_a_judges_server_refuses_stays_undecided_and_is_counted(unsure, monkeypatch, tmp_path):
-    says(monkeypatch, Refusal("400: no"), "Verdict: correct")
+def test_what_a_judges_server_refuses_stays_undecided_and_is_counted(
+    unsure, says, monkeypatch, tmp_path
+):
+    says(Refusal("400: no"), "Verdict: correct")
     monkeypatch.setattr(COMPUTE, "max_unusable", 0.5)
     made, counts = verify(tmp_path, JUDGE, "a", "b")
     assert [t.correct for t in made] == [None, True]
@@ -104,14 +87,14 @@ def test_what_a_judges_server_refuses_stays_undecided_and_is_counted(unsure, mon
     assert (counts["refused"], counts["judged"], counts["undecided"]) == (1, 1, 1)
 
 
-def test_the_judges_last_word_counts(unsure, monkeypatch, tmp_path):
-    says(monkeypatch, "Verdict: wrong? No, 0.5 is 1/2.\nVerdict: correct")
+def test_the_judges_last_word_counts(unsure, says, tmp_path):
+    says("Verdict: wrong? No, 0.5 is 1/2.\nVerdict: correct")
     (made,), _ = verify(tmp_path, JUDGE, "hard")
     assert made.correct is True
 
 
-def test_a_trace_that_was_cut_off_is_wrong_and_nobody_is_asked(unsure, monkeypatch, tmp_path):
-    says(monkeypatch)
+def test_a_trace_that_was_cut_off_is_wrong_and_nobody_is_asked(unsure, says, tmp_path):
+    says()
     (made,), counts = verify(tmp_path, JUDGE, "hard", finish_reason="length")
     assert (made.correct, made.why) == (False, "the teacher was cut off")
     assert counts["wrong"] == 1

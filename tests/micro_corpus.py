@@ -1,0 +1,24 @@
+"""Traces of the embedded world, and the prompt that its students are trained with."""
+
+import random
+
+from distill.config import PromptConfig
+from distill.micro import scripted_teacher, sign_puzzle
+from distill.trace import Problem, Trace
+
+PROMPT = PromptConfig(
+    name="micro",
+    user="Problem: {question}",
+    thought_open="Thought:\n",
+    thought_close="\nSolution: ",
+)
+
+
+def traces(count: int, seed: int = 0) -> list[Trace]:
+    """Right traces of the scripted teacher, a problem each."""
+    made = []
+    for puzzle in sign_puzzle.problems("train", count, seed):
+        problem = Problem.of(puzzle.question, puzzle.answer, "sign_puzzle", "train")
+        written = scripted_teacher.write(puzzle.question, random.Random(problem.id), False)
+        made.append(Trace.of(problem, "scripted", 0, *written))
+    return made
