@@ -21,7 +21,7 @@ NOTE = """\
 n: problems × samples a problem × runs (training and corruption seeds). Accuracy: per cent, with a
 95 % interval clustered by problem. Difference: points, paired by problem. p: two-sided, exact where
 both are one run with one sample a problem; Holm: adjusted for all comparisons of the section.
-Intervals and p cover training seeds only where both sides have several runs, and never another
+Intervals and p cover training seeds only where every trained side has several runs, never another
 teacher corpus or base student. Damaged: share of the units in the selected traces. Traces: trained
 on. Tokens: of a response."""
 """Below every table."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import Any
 
@@ -37,13 +37,24 @@ def gains(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
 
         from, to: traces; 0 is the untrained student, whose step comes first where it was run.
         doublings: log2 of `to` over `from`; NaN from 0.
-        value, low, high, problems, seeds, p: `stats.difference` of the accuracies.
+        value, low, high, problems, seeds, p: `stats.difference` of the accuracies; an untrained
+            student has no seeds, so `seeds` from 0 are those of the trained one.
         share: of the gain from the first to the last size; NaN where nothing was gained.
 
     Raises:
         ValueError: students of one size were trained by different settings.
     """
     rows = [row for key, sizes in _series(runs, samples) for row in _steps(key, sizes)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def whole_gain(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """One row per series: the gain from its first size to its last, in the columns of `gains`."""
+    rows = [
+        row
+        for key, sizes in _series(runs, samples)
+        for row in _steps(key, {size: sizes[size] for size in (min(sizes), max(sizes))})
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -86,21 +97,23 @@ def gains_grid(gains: pd.DataFrame, title: str) -> Grid:
     return Grid(title, (*header, "problems, seeds"), rows)
 
 
-def gains_sentence(gains: pd.DataFrame, slowing: pd.DataFrame) -> str:
-    """What one series says: the first step's share of the gain, and whether doublings buy less.
+def gains_sentence(gains: pd.DataFrame, whole: pd.DataFrame, slowing: pd.DataFrame) -> str:
+    """What one series says: how much of the gain is there at each size; whether doublings buy less.
 
     Args:
         gains: the rows of one series of `gains`.
+        whole: the row of the same series of `whole_gain`.
         slowing: the row of the same series of `slowing`, or none.
     """
-    first, last = gains.iloc[0], gains.iloc[-1]
-    asked = f"from {first['from']:,.0f} to {last['to']:,.0f} traces"
-    if pd.isna(first["share"]):
-        return f"Nothing was gained {asked}."
-    told = (
-        f"{percentage(first['share'])} of what is gained {asked} is there at {first['to']:,.0f}: "
-        f"{points(first)}."
-    )
+    gain = whole.iloc[0]
+    asked = f"from {gain['from']:,.0f} to {gain['to']:,.0f} traces"
+    if pd.isna(gain["share"]):
+        return f"Nothing was gained {asked}: {points(gain)}."
+    told = f"Gained {asked}: {points(gain)}."
+    if len(gains) > 1:
+        shares = zip(gains["share"].cumsum(), gains["to"], strict=True)
+        sofar = [f"{percentage(share)} at {size:,.0f}" for share, size in shares]
+        told += f" Of it is there {', '.join(sofar[:-1])}."
     if slowing.empty:
         return f"{told} Fewer than three sizes: whether doublings buy less and less is not known."
     change = slowing.iloc[0]
@@ -134,6 +147,8 @@ def _steps(key: dict[str, Any], sizes: dict[int, Shares]) -> Iterator[dict[str, 
     whole = difference(sizes[order[-1]], sizes[order[0]]).value
     for less, more in pairwise(order):
         gain = difference(sizes[more], sizes[less])
+        if not less:
+            gain = replace(gain, seeds=sizes[more].shape[1])
         doublings = math.log2(more / less) if less else math.nan
         share = gain.value / whole if whole > 0 else math.nan
         told = {"from": less, "to": more, "doublings": doublings, "share": share}

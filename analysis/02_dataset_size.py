@@ -20,7 +20,7 @@ from ablations.markdown import NOTE, grids
 from ablations.paper_figures import data_size
 from ablations.responses import GRADED
 from ablations.runs import runs, samples
-from ablations.scaling import SERIES, gains, gains_grid, gains_sentence, slowing
+from ablations.scaling import SERIES, gains, gains_grid, gains_sentence, slowing, whole_gain
 from ablations.studies import Studies
 from ablations.tables import table
 
@@ -70,6 +70,8 @@ Markdown(formats.markdown([gains_grid(part, title) for (_, part), title in title
 # ## The answer
 
 # %%
+wholes = whole_gain(finished, answers)
 for (_, part), title in zip(series, titles, strict=True):
-    own = change.merge(part[list(SERIES)].drop_duplicates(), on=list(SERIES))
-    print(f"{title}: {gains_sentence(part, own)}")
+    alike = part[list(SERIES)].drop_duplicates()
+    whole, own = (frame.merge(alike, on=list(SERIES)) for frame in (wholes, change))
+    print(f"{title}: {gains_sentence(part, whole, own)}")

@@ -3,7 +3,7 @@
 import pytest
 
 from ablations.runs import runs, samples
-from ablations.scaling import gains, gains_grid, gains_sentence, slowing
+from ablations.scaling import gains, gains_grid, gains_sentence, slowing, whole_gain
 
 
 @pytest.fixture
@@ -18,6 +18,11 @@ def sized(make_run, tmp_path):
         return runs(tmp_path / "runs"), samples(tmp_path / "runs")
 
     return make
+
+
+def said(finished, answers):
+    made = (make(finished, answers) for make in (gains, whole_gain, slowing))
+    return gains_sentence(*made)
 
 
 def test_gains_between_sizes_add_up_and_the_base_comes_first(sized):
@@ -39,8 +44,8 @@ def test_slowing_is_the_last_doubling_minus_the_first(sized):
 def test_two_sizes_say_nothing_of_slowing(sized):
     finished, answers = sized({100: 12, 200: 16})
     assert slowing(finished, answers).empty
-    told = gains_sentence(gains(finished, answers), slowing(finished, answers))
-    assert told.startswith("100 % of what is gained from 100 to 200 traces is there at 200")
+    told = said(finished, answers)
+    assert told.startswith("Gained from 100 to 200 traces: +20.0 points of accuracy")
     assert told.endswith(
         "Fewer than three sizes: whether doublings buy less and less is not known."
     )
@@ -48,9 +53,22 @@ def test_two_sizes_say_nothing_of_slowing(sized):
 
 def test_where_nothing_is_gained_no_share_is_made_up(sized):
     finished, answers = sized({0: 12, 100: 8})
-    steps = gains(finished, answers)
-    assert steps["share"].isna().all()
-    assert gains_sentence(steps, slowing(finished, answers)).startswith("Nothing was gained")
+    assert gains(finished, answers)["share"].isna().all()
+    assert said(finished, answers).startswith("Nothing was gained from 0 to 100 traces: -20.0")
+
+
+def test_a_loss_on_the_way_is_told_with_the_gain(sized):
+    told = said(*sized({0: 8, 100: 4, 200: 12, 400: 16}))
+    assert told.startswith("Gained from 0 to 400 traces: +40.0 points of accuracy")
+    assert "Of it is there -50 % at 100, 50 % at 200. The last" in told
+
+
+def test_a_gain_over_the_untrained_student_has_the_seeds_of_the_trained(make_run, tmp_path):
+    make_run(["training=none"], [True, False], "base")
+    for seed in range(3):
+        make_run([f"training.seed={seed}"], [True, True], f"{seed}")
+    steps = gains(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    assert steps["seeds"].tolist() == [3]
 
 
 def test_students_of_one_size_and_other_settings_are_refused(sized, make_run, tmp_path):
