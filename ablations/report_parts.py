@@ -6,7 +6,7 @@ from ablations import findings, power_grids
 from ablations.examples import examples
 from ablations.figures import dose_response, forest
 from ablations.markdown import NOTE, grids
-from ablations.paper_figures import data_size, students
+from ablations.paper_figures import best_of_n, data_size, students
 from ablations.paper_grids import paper_grids
 from ablations.papers import PAPERS, paper_title
 from ablations.plan import plan
@@ -30,6 +30,7 @@ from ablations.study_report import Section, Study
 
 EFFECTS = "Effects by arm"
 DOSES = "Dose and response"
+SAMPLES = "Best of several samples of the base"
 RESPONSES = "Truncation, tokens and keywords"
 SIZES = "Accuracy by traces trained on, ours and published"
 STUDENTS = "Accuracy before and after training by student, ours and published"
@@ -90,6 +91,10 @@ def _section(section: Section, said: str, name: str) -> Part:
         if slopes := findings.slopes(section):
             blocks.append(Tables([slopes]))
         passages.append(Passage(DOSES, blocks))
+    if {"base", "correct"} <= {*section.done.loc[section.done["samples"] > 1, "kind"]}:
+        shows = f"{SAMPLES}, and one of the student trained on correct traces, {section.title}."
+        drawn = Picture(partial(best_of_n, section.rows), f"{name}-samples", shows)
+        passages.append(Passage(SAMPLES, [drawn]))
     passages += [
         Passage("Scores", [Tables(grids(arms), NOTE)]),
         Passage(RESPONSES, [Tables([findings.responses(section)])]),

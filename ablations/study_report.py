@@ -50,6 +50,12 @@ class Section:
         """The arms that were run."""
         return self.arms[self.arms["state"] == "done"]
 
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The responses of its runs to its benchmark."""
+        mine = self.samples["cell"].isin(self.runs["cell"])
+        return self.samples[mine & self.samples["benchmark"].isin(self.runs["benchmark"])]
+
     def shares(self, arm: pd.Series) -> pd.DataFrame:
         """Scores of one of the arms that were run, see `ablations.stats.by_seed`."""
         return arm_shares(self.runs[self.runs["arm"] == arm["arm"]], self.samples)

@@ -22,21 +22,28 @@ def studies() -> Studies:
 def make_run(tmp_path: Path, studies: Studies) -> Callable[..., Path]:
     """(overrides, right answers by problem) -> `run.json` of a run launched in `tmp_path`."""
 
-    def make(overrides: Sequence[str], right: Sequence[bool | None], name: str = "") -> Path:
+    def make(
+        overrides: Sequence[str], right: Sequence[bool | None], name: str = "", samples: int = 1
+    ) -> Path:
         cell = studies.one(["study=smoke", *overrides])
-        return write_run(tmp_path, cell, right, name)
+        return write_run(tmp_path, cell, right, name, samples)
 
     return make
 
 
-def write_run(root: Path, cell: Cell, right: Sequence[bool | None], name: str = "") -> Path:
-    """Write the record and the rows of a run; its key is a name, since nothing was made."""
+def write_run(
+    root: Path, cell: Cell, right: Sequence[bool | None], name: str = "", samples: int = 1
+) -> Path:
+    """Write the record and the rows of a run; its key is a name, since nothing was made.
+
+    The samples of a problem are all answered alike.
+    """
     key = (name or f"{abs(hash(cell.label)):x}").rjust(64, "0")
     artifact = Path("artifacts", "evaluate_student", key)
     rows = [
         {
             "problem_id": f"p{i}",
-            "sample": 0,
+            "sample": sample,
             "correct": answer,
             "tokens": 10 + i,
             "truncated": i == 0,
@@ -44,17 +51,18 @@ def write_run(root: Path, cell: Cell, right: Sequence[bool | None], name: str = 
             "keywords": 2,
         }
         for i, answer in enumerate(right)
+        for sample in range(samples)
     ]
     (root / artifact).mkdir(parents=True)
     pd.DataFrame(rows).to_parquet(root / artifact / "samples.parquet")
     summary = {
-        "problems": len(rows),
-        "samples": 1,
-        "accuracy": sum(answer is True for answer in right) / len(rows),
+        "problems": len(right),
+        "samples": samples,
+        "accuracy": sum(answer is True for answer in right) / len(right),
         "standard_error": None,
         "low": 0.0,
         "high": 1.0,
-        "truncated": 1 / len(rows),
+        "truncated": 1 / len(right),
         "unclosed": 0.0,
         "undecided": 0.0,
         "tokens": 12.0,

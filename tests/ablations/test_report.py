@@ -14,6 +14,7 @@ from ablations.claims import sentence, structure_minus_content
 from ablations.marks import Piece
 from ablations.provenance import configs, costs
 from ablations.report import Request, report
+from ablations.report_parts import SAMPLES
 from ablations.runs import runs, samples
 from ablations.show_html import marked
 from distill.cells import FAILED
@@ -49,9 +50,9 @@ class Page(HTMLParser):
 def ask(make_run, tmp_path):
     """Arms, by overrides -> a request for the page of runs made of them."""
 
-    def ask(arms=ARMS, overrides=GRIDS):
+    def ask(arms=ARMS, overrides=GRIDS, samples=1):
         for place, (label, right) in enumerate(arms.items()):
-            make_run(label.split(), right, f"{place}a")
+            make_run(label.split(), right, f"{place}a", samples)
         places = [f"runs={tmp_path}/runs", f"artifacts={tmp_path}/artifacts"]
         folder = tmp_path / "runs" / "smoke" if arms else None
         return Request("smoke", [*overrides.split(), *places], folder)
@@ -208,6 +209,16 @@ def test_marks_keep_the_text_and_what_is_cut_is_counted():
     assert "<del>gone</del><ins>new</ins>" in html
     cut = marked(pieces, longest=8)
     assert "<del>go</del>" in cut and "new" not in cut and "5 more signs" in cut
+
+
+def test_best_of_n_is_drawn_where_the_base_was_sampled_more_than_once(ask):
+    told = report(ask(samples=4))
+    assert told.count(f"<h3>{SAMPLES}</h3>") == 1
+    assert "base, best of N" in told
+
+
+def test_best_of_one_is_not_drawn(page):
+    assert SAMPLES not in page
 
 
 def test_three_different_traces_are_shown_with_their_damage(ask):
