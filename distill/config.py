@@ -1,4 +1,4 @@
-"""Every config of a run, in the order of `conf/`; defaults live here, YAML holds differences only.
+"""Every config of a run, in the order of `conf/`; defaults live here, YAML names what a choice is.
 
 Plain dataclasses, because Hydra composes by assignment (a frozen one cannot be composed: Hydra
 #724); they are read-only by rule. Types are checked by Hydra, ranges by `__post_init__`, and
