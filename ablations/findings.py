@@ -7,28 +7,36 @@ import pandas as pd
 from ablations.claims import sentence, structure_minus_content
 from ablations.formats import Grid
 from ablations.markdown import per_cent, sampled
-from ablations.slopes import doses_text, slopes_grid
-from ablations.slopes import slopes as by_operator
+from ablations.slopes import CONTRAST, doses_text, slopes_grid, slopes_sentence
 from ablations.study_report import Section
 from ablations.tables import KINDS
 from ablations.wording import LEVEL
 
 
-def answer(section: Section) -> str:
-    """Structure against content in a sentence with its interval, or why there is none."""
+def answers(section: Section) -> list[str]:
+    """Structure against content in sentences with intervals, or why there are none.
+
+    First along the lines through all doses, then at the doses that both kinds have; nothing where
+    no arm was damaged.
+    """
     damaged = section.done[
         section.done["fraction"].gt(0) & section.done["kind"].isin(KINDS.values())
     ]
+    if damaged.empty:
+        return []
     doses = [
         set(damaged.loc[damaged["kind"] == kind, "fraction"]) for kind in ("structure", "content")
     ]
-    if not doses[0] & doses[1]:
-        return (
-            "Structure and content cannot be set against each other: no dose was run of both. "
-            f"Doses of structure: {doses_text(doses[0]) or 'none'}; "
-            f"of content: {doses_text(doses[1]) or 'none'}."
-        )
-    return sentence(*structure_minus_content(section.runs, section.samples))
+    told = []
+    if (section.slopes["operator"] == CONTRAST).any():
+        told.append(slopes_sentence(section.slopes))
+    if doses[0] & doses[1]:
+        told.append(sentence(*structure_minus_content(section.runs, section.samples)))
+    return told or [
+        "Structure and content cannot be set against each other: no dose was run of both. "
+        f"Doses of structure: {doses_text(doses[0]) or 'none'}; "
+        f"of content: {doses_text(doses[1]) or 'none'}."
+    ]
 
 
 def effects(section: Section) -> str:
@@ -48,9 +56,8 @@ def effects(section: Section) -> str:
 
 def slopes(section: Section) -> Grid | None:
     """Change along the dose by operator, and structure minus content; None without a curve."""
-    found = by_operator(section.runs, section.samples)
     title = "Slopes: accuracy along the dose, least squares through correct traces"
-    return None if found.empty else slopes_grid(found, title)
+    return None if section.slopes.empty else slopes_grid(section.slopes, title)
 
 
 def responses(section: Section) -> Grid:

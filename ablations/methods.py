@@ -69,11 +69,12 @@ def methods_grid(arms: pd.DataFrame, name: str) -> Grid:
             interval(arm["value"], arm["low"], arm["high"], "+"),
             f"{arm['p_holm']:.2g}",
             interval(arm["extra"], arm["extra_low"], arm["extra_high"], "+"),
+            f"{arm['problems']}, {arm['seeds']}",
         ]
         for _, arm in arms.iterrows()
     ]
     header = ("arm", "full fine-tuning", "LoRA", "LoRA minus full", "p (Holm)", "extra damage")
-    return Grid(name, header, rows)
+    return Grid(name, (*header, "n: problems, seeds"), rows)
 
 
 def methods_figure(arms: pd.DataFrame) -> "Figure":

@@ -1,11 +1,14 @@
 """What a report says of a study, part by part: the one source of its page and of its text."""
 
+from collections.abc import Sequence
 from functools import partial
 
-from ablations import findings, power_grids
+from ablations import across, findings, power_grids
+from ablations.across import Finding
 from ablations.examples import examples
 from ablations.figures import dose_response, forest
 from ablations.markdown import NOTE, grids
+from ablations.methods import methods_figure
 from ablations.paper_figures import best_of_n, data_size, students
 from ablations.paper_grids import paper_grids
 from ablations.papers import PAPERS, paper_title
@@ -34,6 +37,7 @@ SAMPLES = "Best of several samples of the base"
 RESPONSES = "Truncation, tokens and keywords"
 SIZES = "Accuracy by traces trained on, ours and published"
 STUDENTS = "Accuracy before and after training by student, ours and published"
+METHODS = "LoRA and full fine-tuning, arm by arm"
 SPENT = "Wall time and tokens"
 CONFIGS = "Runs and their configs"
 
@@ -45,12 +49,15 @@ NOTHING = (
 
 def parts(study: Study) -> list[Part]:
     """Everything that is said, in order; a study of which nothing was run has its plan."""
-    said = [findings.answer(section) for section in study.scored]
+    by_size, by_method = across.sizes(study), across.methods(study)
+    said = [findings.answers(section) for section in study.scored]
     scored = zip(study.scored, said, strict=True)
+    together, published = _across(study, by_size, by_method), _published(study)
     return [
-        _answer(study, said),
-        *(_section(one, text, f"s{place}") for place, (one, text) in enumerate(scored, 1)),
-        *(part for part in (_across(study), _published(study)) if part.passages),
+        _answer(study, [*by_size, *by_method], said),
+        *([together] if together.passages else []),
+        *(_section(one, texts, f"s{place}") for place, (one, texts) in enumerate(scored, 1)),
+        *([published] if published.passages else []),
         _power(study),
         _traces(study),
         _spent(study),
@@ -59,13 +66,14 @@ def parts(study: Study) -> list[Part]:
     ]
 
 
-def _answer(study: Study, said: list[str]) -> Part:
-    """Structure against content, and how many arms differ, section by section."""
-    several = len(said) > 1
-    boxes = []
-    for section, text in zip(study.scored, said, strict=True):
-        title = [Text(section.title, "soft")] if several else []
-        boxes.append(Box([*title, Text(text, "said"), Text(findings.effects(section))]))
+def _answer(study: Study, together: Sequence[Finding], said: list[list[str]]) -> Part:
+    """What sections say together, and each of damage; without either, how arms differ."""
+    boxes = [Box([Text(one.title, "soft"), Text(one.said, "said")]) for one in together]
+    for section, texts in zip(study.scored, said, strict=True):
+        if texts or not together:
+            title = [Text(section.title, "soft")] if len(said) > 1 else []
+            told = [Text(text, "" if place else "said") for place, text in enumerate(texts)]
+            boxes.append(Box([*title, *told, Text(findings.effects(section))]))
     arms, run = len(study.arms), int((study.arms["state"] == "done").sum())
     failed = ", some failed" if failures(study.folder) else ""
     count = (
@@ -77,7 +85,7 @@ def _answer(study: Study, said: list[str]) -> Part:
     return Part("The answer", "answer", [Passage("", blocks)], "Answer")
 
 
-def _section(section: Section, said: str, name: str) -> Part:
+def _section(section: Section, said: Sequence[str], name: str) -> Part:
     arms, effects = section.arms, findings.effects(section)
     passages: list[Passage] = []
     if section.done["difference"].notna().any():
@@ -86,7 +94,7 @@ def _section(section: Section, said: str, name: str) -> Part:
         passages.append(Passage(EFFECTS, [Picture(partial(forest, arms), f"{name}-forest", shows)]))
     if section.done["kind"].isin(("content", "structure")).any():
         shows = f"Accuracy against the share damaged, {section.title}; ours left, published right. "
-        shows += f"{said} The numbers are in the tables of this section."
+        shows += f"{' '.join(said)} The numbers are in the tables of this section."
         blocks: list[Block] = [Picture(partial(dose_response, arms), f"{name}-dose", shows)]
         if slopes := findings.slopes(section):
             blocks.append(Tables([slopes]))
@@ -102,17 +110,26 @@ def _section(section: Section, said: str, name: str) -> Part:
     return Part(section.title, name, passages, section.title, section.runs)
 
 
-def _across(study: Study) -> Part:
-    """Figures over several sections, where they differ in size or student."""
+def _across(study: Study, by_size: Sequence[Finding], by_method: Sequence[Finding]) -> Part:
+    """Figures and tables over several sections, where they differ in size, student or method."""
+    passages = []
+    if by_size:
+        picture = Picture(partial(data_size, study.arms), "data-size", SIZES)
+        passages.append(Passage(SIZES, [picture, Tables([one.grid for one in by_size])]))
     correct = study.arms[(study.arms["kind"] == "correct") & (study.arms["state"] == "done")]
-    figures = (("size", SIZES, data_size, "data-size"), ("student", STUDENTS, students, "students"))
-    passages = [
-        Passage(title, [Picture(partial(draw, study.arms), name, title)])
-        for column, title, draw, name in figures
-        if correct[column].nunique() > 1
-    ]
+    if correct["student"].nunique() > 1:
+        picture = Picture(partial(students, study.arms), "students", STUDENTS)
+        passages.append(Passage(STUDENTS, [picture]))
+    if by_method:
+        blocks: list[Block] = []
+        for place, one in enumerate(by_method, 1):
+            shows = f"Accuracy of both methods by arm, {one.title}. {one.said}"
+            blocks.append(Picture(partial(methods_figure, one.rows), f"methods{place}", shows))
+            blocks.append(Tables([one.grid]))
+        passages.append(Passage(METHODS, blocks))
     undamaged = (study.runs["corruption"] == "none") & (study.runs["method"] != "none")
-    return Part("Across sections", "across", passages, runs=study.runs[undamaged])
+    title = "Across sections"
+    return Part(title, "across", passages, title, study.runs[undamaged])
 
 
 def _published(study: Study) -> Part:

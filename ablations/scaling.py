@@ -10,7 +10,7 @@ import pandas as pd
 
 from ablations.formats import Grid
 from ablations.markdown import interval
-from ablations.stats import Estimate, Shares, contrast, difference
+from ablations.stats import TINY, Estimate, Shares, contrast, difference
 from ablations.tables import arm_shares
 from ablations.wording import percentage, points, verdict
 
@@ -94,7 +94,7 @@ def gains_grid(gains: pd.DataFrame, title: str) -> Grid:
         for _, row in gains.iterrows()
     ]
     header = ("traces", "gain, points [95 %]", "for each doubling", "of the whole gain")
-    return Grid(title, (*header, "problems, seeds"), rows)
+    return Grid(title, (*header, "n: problems, seeds"), rows)
 
 
 def gains_sentence(gains: pd.DataFrame, whole: pd.DataFrame, slowing: pd.DataFrame) -> str:
@@ -150,6 +150,6 @@ def _steps(key: dict[str, Any], sizes: dict[int, Shares]) -> Iterator[dict[str, 
         if not less:
             gain = replace(gain, seeds=sizes[more].shape[1])
         doublings = math.log2(more / less) if less else math.nan
-        share = gain.value / whole if whole > 0 else math.nan
+        share = gain.value / whole if whole > TINY else math.nan
         told = {"from": less, "to": more, "doublings": doublings, "share": share}
         yield key | told | asdict(gain)

@@ -12,6 +12,7 @@ from ablations.markdown import grids
 from ablations.records import records
 from ablations.responses import GRADED
 from ablations.runs import asked_runs, frame, samples
+from ablations.slopes import slopes
 from ablations.studies import Cell, Studies
 from ablations.tables import SECTION, arm_name, arm_shares, in_sections, section_runs, table
 
@@ -50,11 +51,17 @@ class Section:
         """The arms that were run."""
         return self.arms[self.arms["state"] == "done"]
 
+    @cached_property
+    def slopes(self) -> pd.DataFrame:
+        """Of its operators, see `ablations.slopes.slopes`."""
+        return slopes(self.runs, self.samples)
+
     @property
     def rows(self) -> pd.DataFrame:
-        """The responses of its runs to its benchmark."""
+        """The responses of its runs to its benchmark; the student goes by one name."""
         mine = self.samples["cell"].isin(self.runs["cell"])
-        return self.samples[mine & self.samples["benchmark"].isin(self.runs["benchmark"])]
+        rows = self.samples[mine & self.samples["benchmark"].isin(self.runs["benchmark"])]
+        return rows.assign(student=self.arms["student"].iloc[0])
 
     def shares(self, arm: pd.Series) -> pd.DataFrame:
         """Scores of one of the arms that were run, see `ablations.stats.by_seed`."""

@@ -25,6 +25,7 @@ ARMS = {
     "corruption=random_digits corruption.fraction=0.67": [True, True, False, False],
     "corruption=shuffle_steps corruption.fraction=0.67": [False, True, False, False],
 }
+METHODS = ("micro_sft", "micro_lora")
 GRIDS = "corruption=none,random_digits,shuffle_steps corruption.fraction=0.67"
 
 
@@ -202,6 +203,20 @@ def test_a_response_that_was_refused_costs_no_tokens():
     assert costs([some, all_]).rows[0][4] == "1,000"
 
 
+def test_imported_responses_took_no_time(make_run):
+    record = json.loads(make_run([], [True]).read_text())
+    for score in record["scores"].values():
+        score["seconds"] = None
+    told = {row[0]: row[2] for row in costs([record]).rows}
+    assert told["evaluate"] == "0:00:00"
+
+
+def test_one_problem_has_a_page_that_claims_nothing(ask):
+    text = words(report(ask({label: right[:1] for label, right in ARMS.items()})))
+    assert "Of 3 arms 0 score lower than correct traces and 0 higher" in text
+    assert "> 100" in text
+
+
 def test_marks_keep_the_text_and_what_is_cut_is_counted():
     pieces = [Piece("a < b\n"), Piece("gone", "removed"), Piece("new", "inserted")]
     html = marked(pieces)
@@ -217,8 +232,40 @@ def test_best_of_n_is_drawn_where_the_base_was_sampled_more_than_once(ask):
     assert "base, best of N" in told
 
 
+def test_a_student_that_is_named_otherwise_before_training_is_the_same(ask):
+    renamed = {f"{label} student.name=raw": ARMS[label] for label in list(ARMS)[:1]}
+    told = report(ask(renamed | {label: ARMS[label] for label in list(ARMS)[1:]}, samples=4))
+    assert "base, best of N" in told
+
+
 def test_best_of_one_is_not_drawn(page):
     assert SAMPLES not in page
+
+
+def answer(page):
+    return words(page[: page.index("What is missing")])
+
+
+def test_a_study_of_sizes_answers_with_what_more_traces_buy(ask):
+    sizes = {f"corruption=none size.traces={n}": [True] * k for n, k in ((64, 2), (128, 4))}
+    sizes = {label: [*right, *[False] * (4 - len(right))] for label, right in sizes.items()}
+    page = report(ask(sizes, "corruption=none size.traces=64,128"))
+    assert "Gained from 64 to 128 traces: +50.0 points of accuracy" in answer(page)
+    assert "Structure" not in answer(page)
+    assert "<h3>Accuracy by traces trained on, ours and published</h3>" in page
+
+
+def test_a_study_of_methods_answers_with_lora_against_full_fine_tuning(ask):
+    both = {f"corruption=none training={name}": ARMS["corruption=none"] for name in METHODS}
+    page = report(ask(both, f"corruption=none training={','.join(METHODS)}"))
+    assert "On correct traces LoRA cannot be told apart from full fine-tuning" in answer(page)
+    assert "<h3>LoRA and full fine-tuning, arm by arm</h3>" in page
+
+
+def test_a_study_of_damage_answers_along_the_lines_and_at_equal_doses(page):
+    told = answer(page)
+    assert "Along the lines from no damage to full" in told
+    assert told.index("Along the lines") < told.index("At 67")
 
 
 def test_three_different_traces_are_shown_with_their_damage(ask):

@@ -57,6 +57,17 @@ def test_where_nothing_is_gained_no_share_is_made_up(sized):
     assert said(finished, answers).startswith("Nothing was gained from 0 to 100 traces: -20.0")
 
 
+def test_a_gain_that_is_but_rounding_is_none(make_run, tmp_path):
+    runs_of = {100: ("10111", "00010", "01011"), 200: ("10001", "10010", "11011")}
+    for size, arms in runs_of.items():
+        for seed, right in enumerate(arms):
+            asked = [f"size.traces={size}", "dataset.problems=1000", f"training.seed={seed}"]
+            make_run(asked, [answer == "1" for answer in right], f"{size}{seed}")
+    steps = gains(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    assert abs(steps["value"].item()) < 1e-15
+    assert steps["share"].isna().all()
+
+
 def test_a_loss_on_the_way_is_told_with_the_gain(sized):
     told = said(*sized({0: 8, 100: 4, 200: 12, 400: 16}))
     assert told.startswith("Gained from 0 to 400 traces: +40.0 points of accuracy")

@@ -1,0 +1,62 @@
+"""What sections say together: sizes of the training set, and methods of training."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ablations.formats import Grid
+from ablations.methods import ALIKE, lora_minus_sft, methods_grid, methods_sentence
+from ablations.scaling import SERIES, gains, gains_grid, gains_sentence, slowing, whole_gain
+from ablations.study_report import Study
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The answer that some sections give to a question of theirs."""
+
+    title: str
+    """What the sections share."""
+
+    said: str
+    grid: Grid
+
+    rows: pd.DataFrame
+    """What the grid shows, see `ablations.scaling.gains` and `ablations.methods.lora_minus_sft`."""
+
+
+def sizes(study: Study) -> list[Finding]:
+    """What more correct traces buy, wherever students differ in nothing but their number.
+
+    Raises:
+        ValueError: students of one size were trained by several settings.
+    """
+    frames = [make(study.runs, study.samples) for make in (gains, whole_gain, slowing)]
+    found = []
+    for key, steps in frames[0].groupby(list(SERIES), sort=False):
+        if (steps["from"] > 0).any():
+            own = [frame[_is(frame, SERIES, key)] for frame in frames]
+            title = _title(steps, "benchmark", "student", "training")
+            found.append(Finding(title, gains_sentence(*own), gains_grid(steps, title), steps))
+    return found
+
+
+def methods(study: Study) -> list[Finding]:
+    """LoRA against full fine-tuning, wherever the same arms were trained by both.
+
+    Raises:
+        ValueError: one arm was trained by several settings of one method.
+    """
+    found = []
+    arms = lora_minus_sft(study.runs, study.samples)
+    for _, part in arms.groupby(list(ALIKE), sort=False):
+        title = _title(part, "benchmark", "student", "size")
+        found.append(Finding(title, methods_sentence(part), methods_grid(part, title), part))
+    return found
+
+
+def _is(frame: pd.DataFrame, names: tuple[str, ...], values: tuple[object, ...]) -> pd.Series:
+    return (frame[list(names)] == list(values)).all(axis=1)
+
+
+def _title(rows: pd.DataFrame, *names: str) -> str:
+    return ", ".join(f"{name} {rows[name].iloc[0]}" for name in names)
