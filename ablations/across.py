@@ -1,11 +1,13 @@
 """What sections say together: sizes of the training set, and methods of training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from ablations.formats import Grid
 from ablations.methods import ALIKE, lora_minus_sft, methods_grid, methods_sentence
+from ablations.runs import ARM
 from ablations.scaling import SERIES, gains, gains_grid, gains_sentence, slowing, whole_gain
 from ablations.study_report import Study
 
@@ -25,12 +27,9 @@ class Finding:
 
 
 def sizes(study: Study) -> list[Finding]:
-    """What more correct traces buy, wherever students differ in nothing but their number.
-
-    Raises:
-        ValueError: students of one size were trained by several settings.
-    """
-    frames = [make(study.runs, study.samples) for make in (gains, whole_gain, slowing)]
+    """What more correct traces buy, wherever students differ in nothing but their number."""
+    runs = _unmixed(study.runs, SERIES, ("size",))
+    frames = [make(runs, study.samples) for make in (gains, whole_gain, slowing)]
     found = []
     for key, steps in frames[0].groupby(list(SERIES), sort=False):
         if (steps["from"] > 0).any():
@@ -41,17 +40,23 @@ def sizes(study: Study) -> list[Finding]:
 
 
 def methods(study: Study) -> list[Finding]:
-    """LoRA against full fine-tuning, wherever the same arms were trained by both.
-
-    Raises:
-        ValueError: one arm was trained by several settings of one method.
-    """
+    """LoRA against full fine-tuning, wherever the same arms were trained by both, one way each."""
     found = []
-    arms = lora_minus_sft(study.runs, study.samples)
+    arms = lora_minus_sft(_unmixed(study.runs, ALIKE, ("method", *ARM)), study.samples)
     for _, part in arms.groupby(list(ALIKE), sort=False):
         title = _title(part, "benchmark", "student", "size")
         found.append(Finding(title, methods_sentence(part), methods_grid(part, title), part))
     return found
+
+
+def _unmixed(runs: pd.DataFrame, alike: Sequence[str], parts: Sequence[str]) -> pd.DataFrame:
+    """Runs that are alike, where all of a part of them were trained by one setting.
+
+    A study may vary anything: of two learning rates neither is the size's or the method's own.
+    """
+    settings = runs.groupby([*alike, *parts], dropna=False)["training_setting"].transform("nunique")
+    most = settings.groupby([runs[name] for name in alike], dropna=False).transform("max")
+    return runs[most <= 1]
 
 
 def _is(frame: pd.DataFrame, names: tuple[str, ...], values: tuple[object, ...]) -> pd.Series:

@@ -36,6 +36,10 @@ KEY = ["row", "benchmark", "metric"]
 """What tells the numbers of a section apart."""
 
 
+class SeveralArmsError(ValueError):
+    """Two arms claim one place in a paper's table."""
+
+
 def beside(
     table: str,
     arms: pd.DataFrame,
@@ -56,7 +60,7 @@ def beside(
         order: key by which rows are sorted; None: as published, then what only we have.
 
     Raises:
-        ValueError: two arms claim one place in the table.
+        SeveralArmsError: two arms claim one place in the table.
     """
     theirs = published(table)
     theirs = theirs.assign(row=[row(number) for _, number in theirs.iterrows()])
@@ -106,7 +110,7 @@ def _ours(arms: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     done = found[found["state"] == "done"]
     same = done.duplicated(KEY, keep=False)
     if same.any():
-        raise ValueError(
+        raise SeveralArmsError(
             "several arms for one place of the table; give fewer runs:\n"
             + done[same].to_string(index=False)
         )

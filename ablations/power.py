@@ -49,7 +49,7 @@ class Design:
     """What two arms are scored on."""
 
     problems: int
-    """Distinct ones, >= 2."""
+    """Distinct ones, >= 2; on one nothing is `detectable`."""
 
     samples: int = 1
     """Independent answers a problem and seed; greedy decoding has one, however often asked."""
@@ -78,6 +78,8 @@ def detectable(design: Design, assumed: Assumptions) -> float:
     """Smallest difference of accuracies that is found with probability `POWER`; may exceed 1."""
     from scipy.special import nctdtrinc
 
+    if design.problems < 2:
+        return math.inf
     error, freedom = _standard_error(design, assumed)
     return float(error * nctdtrinc(freedom, 1 - POWER, t_quantile(freedom)))
 
@@ -86,13 +88,15 @@ def measured(arm: Shares, reference: Shares, samples: int) -> Assumptions:
     """The assumptions as two arms bear them out; what these cannot show is left as assumed.
 
     Args:
-        arm: N problems (by S seeds), see `ablations.stats.by_seed`.
+        arm: N problems (by S seeds), see `ablations.stats.by_seed`; one shows nothing.
         reference: the same problems in the same order.
         samples: answers behind each share; with one and a single seed, answers cannot be told from
             the interaction of problem and arm.
     """
-    tables = [shares.to_numpy(dtype=float).reshape(len(shares), -1) for shares in (arm, reference)]
     usual = Assumptions()
+    if len(arm) < 2:
+        return usual
+    tables = [shares.to_numpy(dtype=float).reshape(len(shares), -1) for shares in (arm, reference)]
     accuracy = float(np.mean([table.mean() for table in tables]))
     answer = np.array([_answer_variance(table, samples) for table in tables])
     between = float((tables[0].mean(axis=1) - tables[1].mean(axis=1)).var(ddof=1))

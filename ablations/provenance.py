@@ -41,7 +41,10 @@ def commands(asked: Request) -> list[str]:
 
 
 def costs(records: Records) -> Grid:
-    """Wall time and tokens by stage; an artifact that several runs share counts once."""
+    """Wall time and tokens by stage; an artifact that several runs share counts once.
+
+    Responses that were imported took no time here.
+    """
     made: dict[str, dict[str, tuple[float, float]]] = {stage.value: {} for stage in Stage}
     for record in records:
         for stage, one in record["stages"].items():
@@ -50,7 +53,7 @@ def costs(records: Records) -> Grid:
             summary = one["summary"]
             responses = summary["problems"] * summary["samples"] * (1 - summary.get("refused", 0))
             tokens = responses * (summary["tokens"] or 0)
-            made[Stage.evaluate.value][one["key"]] = (one["seconds"], tokens)
+            made[Stage.evaluate.value][one["key"]] = (one["seconds"] or 0.0, tokens)
     rows = [
         _cost(stage, list(artifacts.values())) for stage, artifacts in made.items() if artifacts
     ]

@@ -21,5 +21,9 @@ def records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def launched_in(path: Path, record: dict[str, Any]) -> Path:
-    """The folder from which this `run.json` was launched: its relative paths start there."""
-    return path.absolute().parents[2 + len(Path(record["config"]["runs"]).parts)]
+    """The folder from which this `run.json` was launched: its relative paths start there.
+
+    Of records at an absolute `runs` nobody knows it, and here is as good as any.
+    """
+    runs = Path(record["config"]["runs"])
+    return Path.cwd() if runs.is_absolute() else path.absolute().parents[2 + len(runs.parts)]

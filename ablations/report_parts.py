@@ -5,6 +5,7 @@ from functools import partial
 
 from ablations import across, findings, power_grids
 from ablations.across import Finding
+from ablations.comparison import SeveralArmsError
 from ablations.examples import examples
 from ablations.figures import dose_response, forest
 from ablations.markdown import NOTE, grids
@@ -136,9 +137,14 @@ def _published(study: Study) -> Part:
     """Every paper's table that runs this study's arms, ours beside it."""
     passages = []
     for name, (paper, of) in PAPERS.items():
-        if of == study.asked.study:
-            title = paper_title(name)
-            passages.append(Passage(title, [Tables(*paper_grids(paper(study.arms), title))]))
+        if of != study.asked.study:
+            continue
+        title = paper_title(name)
+        try:
+            block: Block = Tables(*paper_grids(paper(study.arms), title))
+        except SeveralArmsError:  # the study was run with axes that the paper has not
+            block = Text("Not shown: several arms of this study claim one place of the table.")
+        passages.append(Passage(title, [block]))
     return Part("Ours, published, difference", "published", passages, "Published numbers")
 
 

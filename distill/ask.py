@@ -156,7 +156,7 @@ def set_aside(unusable: Mapping[str, str], asked: int, file: Path, compute: Comp
         raise ValueError(
             f"{len(unusable)} of {asked} replies cannot be used, more than compute.max_unusable="
             f"{compute.max_unusable} allows: {', '.join(f'{n} × {why}' for why, n in reasons)}; "
-            f"{file} names them, and no reply is asked for again"
+            f"{file} names them, and only what was refused is asked for again"
         )
 
 

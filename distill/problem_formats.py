@@ -123,7 +123,8 @@ def olympiadbench(row: Row, columns: Columns) -> Read:
     """OlympiadBench (arXiv:2402.14008), open-ended: `question`, `final_answer`, `unit`, `context`.
 
     `final_answer` is a list; several values are one answer, parted by commas. The unit is asked for
-    in the question and is no part of the answer; `error` is how far from it a number may be.
+    in the question and is no part of the answer; `error` is how far from it a number may be, of
+    several errors the least.
     """
     context = str(_value(row, columns, "context") or "").strip()
     unit = str(_value(row, columns, "unit") or "").strip()
@@ -136,9 +137,12 @@ def olympiadbench(row: Row, columns: Columns) -> Read:
     answer = ", ".join(str(part).strip() for part in parts)
     error = _value(row, columns, "error") or 0.0
     try:
-        return Read(asked, answer, tolerance=float(error))
-    except (TypeError, ValueError):
-        raise UnusableRowError(f"error is {error!r}, which is no number") from None
+        tolerance = min(float(part or 0) for part in str(error).split(","))
+    except ValueError:
+        tolerance = -1.0
+    if not 0 <= tolerance < float("inf"):
+        raise UnusableRowError(f"error is {error!r}, not one number >= 0 or several parted by ','")
+    return Read(asked, answer, tolerance=tolerance)
 
 
 def gpqa(row: Row, columns: Columns) -> Read:

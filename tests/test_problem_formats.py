@@ -151,8 +151,11 @@ def test_an_error_that_olympiadbench_allows_is_a_tolerance_or_an_unusable_row():
     row = {"question": "q", "final_answer": ["4.2"], "error": "1e-1"}
     assert read("olympiadbench", row, {}).tolerance == 0.1
     assert read("olympiadbench", row | {"error": None}, {}).tolerance == 0.0
-    with pytest.raises(UnusableRowError, match="'small'"):
-        read("olympiadbench", row | {"error": "small"}, {})
+    assert read("olympiadbench", row | {"error": "1e-1,1e-2"}, {}).tolerance == 0.01
+    assert read("olympiadbench", row | {"error": "1e-1,"}, {}).tolerance == 0.0
+    for error in ("small", "nan", "inf", "-1"):
+        with pytest.raises(UnusableRowError, match=f"'{error}'"):
+            read("olympiadbench", row | {"error": error}, {})
 
 
 def test_functions_of_livecodebench_are_called_with_a_value_a_line():

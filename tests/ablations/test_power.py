@@ -67,6 +67,13 @@ def test_more_problems_samples_or_seeds_never_detect_less():
     assert all(sorted(values, reverse=True) == values for values in (sizes, samples, seeds))
 
 
+@pytest.mark.parametrize("seeds", [(1, 1), (3, 3)])
+def test_one_problem_shows_nothing(seeds):
+    one = pd.DataFrame([[1.0] * seeds[0]])
+    assert detectable(Design(1, 4, seeds), Assumptions()) == float("inf")
+    assert measured(one, one, 4) == Assumptions()
+
+
 @pytest.mark.parametrize(("samples", "seeds"), [(16, 5), (1, 5), (16, 1)])
 def test_variances_are_measured_back_from_arms_that_have_them(samples, seeds):
     rng = np.random.default_rng(13)

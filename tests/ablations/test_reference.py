@@ -162,10 +162,10 @@ def test_sizes_and_methods_of_ours_that_the_paper_has_not_are_rows_too(studies):
     rows = list(dict.fromkeys(comparison["row"]))
     assert rows[:2] == ["base", "QwQ-32B-Preview"]
     assert rows[-4:] == [
-        "full fine-tuning, 1k traces",
-        "full fine-tuning, 2k traces",
         "LoRA, 1k traces",
         "LoRA, 2k traces",
+        "full fine-tuning, 1k traces",
+        "full fine-tuning, 2k traces",
     ]
     assert len(comparison[comparison["row"] == "base"].query("benchmark == 'sign_puzzle'")) == 1
 

@@ -18,6 +18,7 @@ from ablations.report_parts import SAMPLES
 from ablations.runs import runs, samples
 from ablations.show_html import marked
 from distill.cells import FAILED
+from tests.ablations.conftest import write_run
 
 ARMS = {
     "training=none": [False, True, False, False],
@@ -260,6 +261,25 @@ def test_a_study_of_methods_answers_with_lora_against_full_fine_tuning(ask):
     page = report(ask(both, f"corruption=none training={','.join(METHODS)}"))
     assert "On correct traces LoRA cannot be told apart from full fine-tuning" in answer(page)
     assert "<h3>LoRA and full fine-tuning, arm by arm</h3>" in page
+
+
+def test_a_study_of_another_setting_has_its_sections_and_no_answer_by_size_or_method(ask):
+    rates = {f"corruption=none training.epochs={n}": ARMS["corruption=none"] for n in (1, 2)}
+    rates["corruption=none training=micro_lora"] = ARMS["corruption=none"]
+    page = report(ask(rates, "corruption=none"))
+    assert "Gained from" not in page and "LoRA minus full" not in page
+    assert page.count("<h3>Scores</h3>") == 3
+
+
+def test_a_study_with_an_axis_that_its_paper_has_not_says_so_in_place_of_the_table(
+    studies, tmp_path
+):
+    for place, right in enumerate([[True, False], [True, True]]):
+        cell = studies.one(["study=table2", "corruption=none", f"training.epochs={place + 1}"])
+        write_run(tmp_path, cell, right, f"{place}a")
+    asked = Request("table2", [f"artifacts={tmp_path}"], tmp_path / "runs" / "table2")
+    part = words(report(asked).partition('<section id="published">')[2].partition("<h3>")[2])
+    assert "several arms of this study claim one place of the table" in part
 
 
 def test_a_study_of_damage_answers_along_the_lines_and_at_equal_doses(page):

@@ -120,6 +120,12 @@ def test_every_sample_is_a_row_that_says_which_run_it_is_of(make_run, tmp_path, 
     assert set(runs(tmp_path / "runs")["cell"]) == set(frame["cell"])
 
 
+def test_records_at_an_absolute_place_find_their_rows(make_run, tmp_path, monkeypatch):
+    make_run([f"runs={tmp_path / 'runs'}"], [True, False])
+    monkeypatch.chdir(tmp_path)
+    assert len(samples(tmp_path / "runs")) == 2
+
+
 def test_rows_that_are_not_those_of_the_score_are_an_error(make_run, tmp_path):
     path = make_run([], [True, False])
     rewrite(path, lambda r: r["scores"]["sign_puzzle"]["summary"].update(accuracy=1.0))
