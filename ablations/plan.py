@@ -55,14 +55,14 @@ class Planned:
 
     def record(self) -> dict[str, Any]:
         """Its `run.json` as far as it is known before anything runs."""
-        config = self.cell.config
+        config = asdict(self.cell.config)
         return {
             "cell": self.key,
             "label": self.cell.label,
-            "study": asdict(config.study),
-            "config": asdict(config),
+            "study": config["study"],
+            "config": config,
             "stages": {},
-            "scores": dict.fromkeys(config.evaluation.benchmarks),
+            "scores": dict.fromkeys(config["evaluation"]["benchmarks"]),
             "commit": None,
         }
 

@@ -7,7 +7,6 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.types import RunMode
 
 from distill.config import Config, StudyConfig
 from distill.store import CHECKOUT
@@ -84,7 +83,7 @@ class Studies:
 
     def _sweep(self, overrides: list[str]) -> tuple[list[str], list[str]]:
         """The grids and axes of the study as Hydra's sweeper is given them."""
-        sweeper = self._loader.load_configuration("config", overrides, RunMode.RUN).hydra.sweeper
+        sweeper = self._composer.composed(tuple(overrides)).hydra.sweeper
         return list(sweeper.grids), [
             f"{name}={value}" for name, value in (sweeper.params or {}).items()
         ]

@@ -1,4 +1,4 @@
-"""Every config of a run, in the order of `conf/`; defaults live here, YAML names what a choice is.
+"""LEAF. Every config of a run, in the order of `conf/`; defaults are here, YAML names a choice.
 
 Plain dataclasses, because Hydra composes by assignment (a frozen one cannot be composed: Hydra
 #724); they are read-only by rule. Types are checked by Hydra, ranges by `__post_init__`, and
@@ -807,7 +807,7 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.teacher.name == "model" and self.teacher.engine is None:
-            self.teacher.engine = replace(self.engine)
+            self.teacher = replace(self.teacher, engine=replace(self.engine))
         if self.teacher.name == "recorded":
             self.dataset = recorded_problems(self.teacher, self.dataset)
         if self.filter.contamination and not self.filter.benchmarks:

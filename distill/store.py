@@ -1,4 +1,4 @@
-"""Make a stage's artifact once: identity, lock, atomic completion.
+"""LEAF. Make a stage's artifact once: identity, lock, atomic completion.
 
 `artifacts/<stage>/<key>/` holds what the stage wrote and `recipe.json`. It is made in
 `<key>.partial/` under a file lock and renamed when complete, so it exists whole or not at all.
@@ -158,14 +158,13 @@ def identify(stage: Callable[..., None], *identity: Any) -> dict[str, Any]:
     """Everything that decides what the stage makes, as JSON values."""
     module = sys.modules[stage.__module__]
     pins = getattr(module, "pins", None)
-    names = inspect.signature(stage).bind(*identity, out=None, **_keywords(stage)).arguments
-    positional = [
-        p.name for p in inspect.signature(stage).parameters.values() if p.kind != p.KEYWORD_ONLY
-    ]
+    signature = inspect.signature(stage)
+    how = {p.name: None for p in signature.parameters.values() if p.kind == p.KEYWORD_ONLY}
+    named = signature.bind(*identity, **how).arguments
     return {
         "stage": stage.__name__,
         "version": module.VERSION,
-        "arguments": {name: canonical(names[name], name) for name in positional if name in names},
+        "arguments": {n: canonical(value, n) for n, value in named.items() if n not in how},
         "pins": canonical(pins(*identity), "pins") if pins else {},
     }
 
@@ -289,11 +288,6 @@ def _field(value: Any, f: Any, name: str) -> Any:
     if f.metadata.get("content") and isinstance(item, str) and (path := local_path(item)):
         return {"sha256": content_hash(path)}
     return canonical(item, name)
-
-
-def _keywords(stage: Callable[..., None]) -> dict[str, None]:
-    parameters = inspect.signature(stage).parameters.values()
-    return {p.name: None for p in parameters if p.kind == p.KEYWORD_ONLY and p.name != "out"}
 
 
 def _as_paths(value: Any) -> Any:

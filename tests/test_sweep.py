@@ -14,6 +14,7 @@ from distill.cells import Outcome
 from distill.store import CHECKOUT
 from distill.sweep import Composer, build, expand, print_outcomes
 
+ENGINES = ("vllm", "openai", "transformers")
 FIRST_STAGES = ["until=corrupt", "dataset.problems=20", "size.traces=5", "compute.progress=false"]
 
 
@@ -70,10 +71,24 @@ def test_a_line_that_cannot_be_parsed_is_an_error():
         ["size=2k", "world=paper", "prompt=micro"],
         ["evaluation=micro_validation", "evaluation.sampling.max_new_tokens=99"],
         ["study=smoke", "training=none"],
+        ["training=lora", "student.name=${training.name}", "training.name=other"],
+        ["corruption=delete_steps_model", "+teacher.columns={answer: gold}", "until=train"],
     ],
 )
 def test_the_fast_composer_gives_what_hydra_gives(composer, hydra_compose, overrides):
     assert composer.config(overrides) == build(hydra_compose(*overrides))
+
+
+def test_cells_share_the_sections_in_which_they_are_alike(composer):
+    one, other = (composer.config(["training=lora", f"training.seed={n}"]) for n in (0, 1))
+    assert one.training != other.training
+    assert one.teacher is other.teacher and one.evaluation is other.evaluation
+
+
+def test_a_shared_teacher_is_run_by_each_cells_own_engine(composer):
+    model = ["teacher=model", "teacher.model=m"]
+    names = [composer.config([*model, f"engine={name}"]).teacher.engine.name for name in ENGINES]
+    assert tuple(names) == ENGINES
 
 
 def test_one_cell_leaves_no_trace_in_the_next(composer):
