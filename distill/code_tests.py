@@ -33,7 +33,7 @@ from distill.sandbox import Limits, Result
 from distill.sandbox_roles import decode
 from distill.trace import Problem
 
-VERSION = 1
+VERSION = 2
 """Part of the identity of everything graded; raise it when a verdict can change."""
 
 

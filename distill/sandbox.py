@@ -19,10 +19,9 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import CodeType
 from typing import IO, Any
 
 from distill import sandbox_inside, sandbox_roles, seccomp
@@ -121,7 +120,7 @@ def started(
     """
     limits = limits or Limits()
     job = job | {
-        "limits": asdict(limits),
+        "limits": vars(limits),
         "sandboxed": not unsafe_without_sandbox,
         "packages": [_PACKAGES],
     }
@@ -245,18 +244,24 @@ _ENVIRONMENT = {
 
 # Without `site`, without the user's packages and this folder: half the time to start.
 _PYTHON = [os.path.realpath(sys.executable), "-S", "-s", "-P", "-B", "-X", "utf8", "-c"]
-_PYTHON += ["import marshal; exec(*marshal.load(open(0, 'rb', closefd=False)))"]
+_PYTHON += ["import marshal; exec(*map(marshal.loads, marshal.load(open(0,'rb',closefd=False))))"]
 
 
 def _startup(job: dict[str, Any]) -> bytes:
-    """What the Python in a sandbox is sent: compiled, since it has no cache to compile to."""
+    """What the Python in a sandbox is sent: compiled, since it has no cache to compile to.
+
+    Bytes in bytes: from a file, `marshal` reads all else a few bytes at a time.
+    """
     inside, roles = map(_compiled, (sandbox_inside.__file__, sandbox_roles.__file__))
-    return marshal.dumps((inside, {"__name__": "__main__", "job": job, "roles": roles}))
+    space = {"__name__": "__main__", "job": job, "roles": roles}
+    return marshal.dumps((inside, marshal.dumps(space)))
 
 
 @cache
-def _compiled(path: str) -> CodeType:
-    return compile(Path(path).read_text("utf-8"), Path(path).name, "exec", dont_inherit=True)
+def _compiled(path: str) -> bytes:
+    """A module without docstrings; any `from __future__` would be that of the programs it runs."""
+    text = Path(path).read_text("utf-8")
+    return marshal.dumps(compile(text, Path(path).name, "exec", dont_inherit=True, optimize=2))
 
 
 def _bwrap(limits: Limits, filter_file: int) -> list[str]:

@@ -11,9 +11,8 @@ limit that ended it (or `-`) and the lengths of standard output, standard error 
 these.
 """
 
-from __future__ import annotations
-
 import _ctypes  # `ctypes` itself would cost a third of the start, like the enums of `signal`
+import marshal
 import posix as os  # `os` itself makes the abstract classes of collections first
 import resource
 import sys
@@ -28,18 +27,20 @@ if TYPE_CHECKING:
 else:
     import _signal as signal
 
+    Any = Json = object
+
 READY = b"ready\n"
 TICK = 0.02
 """Seconds between two looks at the memory of what runs."""
 _HIGH_USERS, _LOW_USERS, _USERS = 1 << 30, 40_000, 20_000
 
 
-def main(job: Json, roles: Any) -> None:
+def main(job: Json, roles: bytes) -> None:
     """Run all cases of a job.
 
     Args:
         job: see above.
-        roles: compiled `distill.sandbox_roles`.
+        roles: compiled `distill.sandbox_roles`, as `marshal` writes it.
     """
     report = os.dup(1)
     if job["sandboxed"]:
@@ -47,8 +48,9 @@ def main(job: Json, roles: Any) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     space: Json = {"__name__": "roles"}
-    exec(roles, space)
-    compile("", "", "exec")  # the first makes the types of syntax trees: not in each case again
+    exec(marshal.loads(roles), space)
+    if any(case.get("imports") for case in job["cases"]):
+        compile("", "", "exec")  # the first makes the types of syntax trees: not in each case again
     _write_all(report, READY)
     for case in job["cases"]:
         status, ended, texts = _attempt(job, case, space["play"], report)

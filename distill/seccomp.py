@@ -8,6 +8,7 @@ sockets that are not of the network namespace (vsock), kernel keyrings.
 import errno
 import platform
 import struct
+from functools import cache
 
 CALLS = {
     # name: (x86_64, aarch64), from asm/unistd_64.h and asm-generic/unistd.h of Linux
@@ -45,6 +46,7 @@ _ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 
 
+@cache
 def program(machine: str | None = None) -> bytes:
     """The filter in the form that `bwrap --seccomp` reads: 8 bytes an instruction.
 

@@ -309,6 +309,23 @@ def test_verdict_names_the_first_failing_test_and_the_reason():
 
 
 @needs_bwrap
+def test_a_program_that_does_not_load_fails_by_its_own_error_whatever_the_tests_catch():
+    caught = "try:\n    f()\n    assert False\nexcept OSError: pass"
+    test = problem({"type": "program", "code": caught})
+    for _ in range(5):
+        right, why = grade_code(test, "def f(: pass")
+        assert (right, why) == (False, "test 0: SyntaxError: invalid syntax")
+
+
+@needs_bwrap
+@pytest.mark.parametrize("test", [SUM, {"type": "program", "code": "assert add(1, 2) == 3"}])
+def test_a_program_is_plain_python_and_inherits_no_future_of_the_sandbox(test):
+    right, why = grade_code(problem(test), "def add(a: Undefined, b): return a + b")
+    assert right is False
+    assert "NameError: name 'Undefined' is not defined" in why
+
+
+@needs_bwrap
 def test_helpers_of_the_setup_are_not_the_programs():
     test = {"type": "program", "setup": "def poly(x): return x - 3", "entry": ["root"]}
     graded = problem(test | {"code": "assert poly(root()) == 0"})
