@@ -65,9 +65,9 @@ class Request:
 def import_file(asked: Request, compute: ComputeConfig | None = None) -> pd.DataFrame:
     """Write `run.json` and the sample rows of every run in the file; grade them anew.
 
-    The folder is `<runs>/<study>/<16 digits>`, its key the hash of the file, how it was read, and
-    the grader. What is unusable is named in `<runs>/<study>/rejected.jsonl`. Counts of tokens and
-    truncated responses are empty unless the file has them.
+    The folder is `<runs>/<study>/<16 digits>`, its key the hash of the file, how it was read, its
+    benchmarks and the grader. What is unusable is named in `<runs>/<study>/rejected.jsonl`. Counts
+    of tokens and truncated responses are empty unless the file has them.
 
     Args:
         asked: see there.
@@ -179,7 +179,8 @@ def _write(
         "kind": asked.kind,
     }
     how = {"prompt": asdict(config.prompt), "overrides": list(asked.overrides)}
-    key = sha256(canonical_json([run, origin, how, grading.pins()]).encode()).hexdigest()
+    told = [run, sorted(tables), origin, how, grading.pins()]
+    key = sha256(canonical_json(told).encode()).hexdigest()
     summaries = {name: _summary(rows, f"{run}, {name}") for name, rows in tables.items()}
     benchmarks = {
         name: BenchmarkConfig(DatasetConfig(name=name), samples=summary["samples"])

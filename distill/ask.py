@@ -1,4 +1,4 @@
-"""LEAF. Conversations -> a model's replies, kept row by row; models that are asked about texts."""
+"""Conversations -> a model's replies, kept row by row; models that are asked about texts."""
 
 import re
 from collections import Counter

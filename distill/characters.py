@@ -1,4 +1,4 @@
-"""Texts as bytes, one a character, for work that would be slow one character at a time."""
+"""LEAF. Texts as bytes, one a character, for work that would be slow one character at a time."""
 
 from functools import cache
 

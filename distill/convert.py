@@ -17,7 +17,7 @@ from distill.store import write_json
 from distill.teacher import WITHOUT_THOUGHT
 from distill.trace import Trace, read_traces, write_records
 
-VERSION = 1
+VERSION = 2
 
 SECTIONS = PromptConfig(
     name="sections",

@@ -22,7 +22,7 @@ from distill.scores import scores, write_samples
 from distill.store import content_hash, write_json
 from distill.trace import Problem, read_problems
 
-VERSION = 2
+VERSION = 3
 
 DIAGNOSTICS: dict[str, Callable[[str, str], dict[str, float | None]]] = {"sign_puzzle": diagnose}
 """Kind of problem -> measures of (question, response) that explain a score, or None."""

@@ -1,4 +1,4 @@
-"""Reflection keywords: the words that show a turn of thought, and where a text has them."""
+"""LEAF. Reflection keywords: the words that show a turn of thought, and where a text has them."""
 
 import re
 import string

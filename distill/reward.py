@@ -1,4 +1,4 @@
-"""LEAF. A reward model's score of solutions: any sequence classifier with one output."""
+"""A reward model's score of solutions: any sequence classifier with one output."""
 
 from collections.abc import Sequence
 from pathlib import Path

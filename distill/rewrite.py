@@ -20,7 +20,7 @@ from distill.restate import occurrence
 from distill.store import content_hash, write_json
 from distill.trace import Trace, read_traces, write_records
 
-VERSION = 1
+VERSION = 2
 
 OPEN, CLOSE = "<|begin_of_thought|>", "<|end_of_thought|>"
 """What a reply must put the rewritten thought between."""

@@ -18,7 +18,7 @@ from distill.steps import Starts, cut
 from distill.store import content_hash, write_json
 from distill.trace import digest, read_rows, read_traces, write_rows
 
-VERSION = 1
+VERSION = 2
 
 _SENTENCE = re.compile(r"\n\s*|[.!?…][\"')\]*]{0,2}\s++(?![a-z])")
 """What parts two sentences; the second begins where it ends."""

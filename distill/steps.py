@@ -1,4 +1,4 @@
-"""A thought as steps: taken apart so that an unchanged thought is put together again byte for byte.
+"""LEAF. A thought as steps: an unchanged thought is put together again byte for byte.
 
 The paper (arXiv:2502.07374, section 4.2) has Llama-3.3-70B part a thought where it backtracks,
 validates itself or reflects: steps `model`, see `distill/segment.py`. Two rules stand for it:

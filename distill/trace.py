@@ -1,4 +1,4 @@
-"""The records that stages hand on: problems and traces, in and out as JSON lines."""
+"""LEAF. The records that stages hand on: problems and traces, in and out as JSON lines."""
 
 import hashlib
 import json

@@ -64,6 +64,19 @@ def test_imports_point_downwards(file):
     assert not packages(FILES[file]) & above[file.partition("/")[0]]
 
 
+LEAVES = {file for file, tree in FILES.items() if (ast.get_docstring(tree) or "")[:5] == "LEAF."}
+
+
+@pytest.mark.parametrize("file", sorted(LEAVES))
+def test_leaves_import_leaves_alone(file):
+    modules = {name for node in ast.walk(FILES[file]) for name in _imported(node)}
+    for node in ast.walk(FILES[file]):
+        if isinstance(node, ast.ImportFrom) and node.module == "distill":
+            modules |= {f"distill.{alias.name}" for alias in node.names}
+    own = {f"{name.replace('.', '/')}.py" for name in modules if name.startswith("distill.")}
+    assert own <= LEAVES
+
+
 @pytest.mark.parametrize("file", [file for file in FILES if not file.startswith("distill/")])
 def test_questions_are_asked_without_the_packages_that_train(file):
     assert not packages(FILES[file]) & (HEAVY - {"wandb"})

@@ -197,8 +197,20 @@ def test_samples_of_a_problem_are_no_independent_evidence():
     copied = scores(rows_of(*[[i < 30] * 16 for i in range(100)]))
     assert copied["accuracy"] == once["accuracy"] == 0.3
     assert copied["standard_error"] == pytest.approx(once["standard_error"])
-    half = 1.959964 * copied["standard_error"]
-    assert (copied["low"], copied["high"]) == pytest.approx((0.3 - half, 0.3 + half))
+    assert (copied["low"], copied["high"]) == pytest.approx((once["low"], once["high"]), abs=1e-3)
+
+
+@pytest.mark.parametrize("right", [False, True])
+def test_the_interval_of_samples_that_are_all_alike_has_the_width_that_its_problems_give(right):
+    once, often = (scores(rows_of(*[[right] * samples] * 30)) for samples in (1, 4))
+    assert (often["low"], often["high"]) == (once["low"], once["high"])
+    assert often["high"] - often["low"] > 0.1
+
+
+def test_independent_samples_narrow_the_interval():
+    once = scores(rows_of(*[[i % 2 == 0] for i in range(50)]))
+    often = scores(rows_of(*[[True, False, i % 2 == 0] for i in range(50)]))
+    assert often["high"] - often["low"] < once["high"] - once["low"]
 
 
 def test_an_undecided_response_is_counted_and_not_right():
