@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import groupby
 
@@ -43,6 +43,16 @@ def mark(before: str, after: str, rule: str) -> tuple[list[Piece], list[Piece]]:
     if old.steps != new.steps and sorted(old.steps) == sorted(new.steps):
         return _moved(old, new)
     return _compare(old, new)
+
+
+def cut(pieces: Sequence[Piece], longest: int) -> tuple[list[Piece], int]:
+    """The first `longest` signs of the text that the pieces are, and how many more it has."""
+    kept, left = [], longest
+    for piece in pieces:
+        if left > 0:
+            kept.append(replace(piece, text=piece.text[:left]))
+        left -= len(piece.text)
+    return kept, max(0, -left)
 
 
 def words(before: str, after: str) -> tuple[list[Piece], list[Piece]]:

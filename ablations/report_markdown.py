@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ablations import formats
 from ablations.examples import LONGEST
+from ablations.marks import cut
 from ablations.report_blocks import (
     Block,
     Box,
@@ -57,10 +58,9 @@ def _damage(block: Damage) -> str:
     parts = ["\n".join(f"* {fact}" for fact in facts(shown))]
     parts.append(f"**Question.** {shown.before.problem.question}")
     for title, pieces in zip(("before", "after"), sides(shown), strict=True):
-        marked = text(pieces, colour=False).plain
-        rest = f"{len(marked) - LONGEST:,} more signs are not shown here."
-        parts += [f"**{title}**", _fenced(marked[:LONGEST])]
-        parts += [rest] if len(marked) > LONGEST else []
+        kept, hidden = cut(pieces, LONGEST)
+        parts += [f"**{title}**", _fenced(text(kept, colour=False).plain)]
+        parts += [f"{hidden:,} more signs are not shown here."] if hidden else []
     return "\n\n".join([*parts, f"The whole of it: `{block.command}`"])
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from ablations.marks import Piece
+from ablations.marks import Piece, cut
 from ablations.page import render
 from ablations.show import Shown, facts, sides
 
@@ -41,23 +41,16 @@ def trace_page(shown: Shown) -> str:
 
 def marked(pieces: Sequence[Piece], longest: int | None = None) -> Markup:
     """The pieces as HTML; steps that could be in another place carry their number from before."""
-    total = sum(len(piece.text) for piece in pieces)
-    left = total if longest is None else longest
-    made = Markup()
-    for piece in pieces:
-        if left <= 0:
-            break
-        made += _element(piece, piece.text[:left])
-        left -= len(piece.text)
-    if longest is not None and total > longest:
-        rest = Markup('<p class="cut">{:,} more signs are not shown here.</p>')
-        made += rest.format(total - longest)
+    kept, hidden = (pieces, 0) if longest is None else cut(pieces, longest)
+    made = Markup().join(map(_element, kept))
+    if hidden:
+        made += Markup('<p class="cut">{:,} more signs are not shown here.</p>').format(hidden)
     return made
 
 
-def _element(piece: Piece, text: str) -> Markup:
+def _element(piece: Piece) -> Markup:
     tag = TAGS.get(piece.kind)
-    inner = escape(text)
+    inner = escape(piece.text)
     if piece.origin:
         arrow = "→" if piece.kind else ""
         inner = Markup('<b class="step">{}{}</b> {}').format(arrow, piece.origin, inner)

@@ -97,7 +97,7 @@ def find_keywords(text: str) -> list[tuple[int, int]]:
 
 def count_keywords(text: str) -> int:
     """How many reflection keywords the text has."""
-    return len(_find(_joined([text])[0])[0])
+    return len(find_keywords(text))
 
 
 def keyword_sentences(text: str) -> list[Sentence]:

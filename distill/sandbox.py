@@ -76,11 +76,6 @@ class Result:
     value: str = ""
     """What the role, `call` or `check`, has to tell; see `distill.sandbox_roles`."""
 
-    @property
-    def timed_out(self) -> bool:
-        """Whether it used up its time."""
-        return self.ended == "time"
-
 
 def run(
     program: str,
