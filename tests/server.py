@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from distill.config import Api, EngineConfig
@@ -65,7 +65,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(text)))
         self.end_headers()
-        self.wfile.write(text)
+        with suppress(BrokenPipeError):  # who asked waited no longer
+            self.wfile.write(text)
 
 
 def completed(body, count=0, reason="stop"):
