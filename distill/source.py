@@ -86,7 +86,8 @@ def set_aside(
         first = "; ".join(f"{place}: {why}" for place, why in rejected[:_SHOWN])
         raise ValueError(
             f"{len(rejected)} of {total} rows are unusable, more than max_rejected="
-            f"{source.max_rejected} allows. {first}"
+            f"{source.max_rejected} allows; fields with other columns are named by "
+            f"columns={{FIELD: COLUMN}}. {first}"
         )
     return len(rejected)
 
