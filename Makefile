@@ -58,7 +58,7 @@ tables: setup ## Every table of the papers, ours beside: build/tables; ours are 
 notebooks: setup ## Run every analysis as a notebook: analysis/*.ipynb and *.html
 	@failed=0; for file in analysis/[0-9]*.py; do \
 	  $(RUN) jupytext --quiet --to ipynb --set-kernel python3 --execute $$file || failed=1; done; \
-	  $(RUN) nbconvert --log-level WARN --to html analysis/*.ipynb && exit $$failed
+	  $(RUN) nbconvert --log-level ERROR --to html analysis/*.ipynb && exit $$failed
 
 clean: ## Remove caches; artifacts, runs and .venv stay
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info analysis/*.ipynb analysis/*.html

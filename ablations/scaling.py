@@ -112,8 +112,8 @@ def gains_sentence(gains: pd.DataFrame, whole: pd.DataFrame, slowing: pd.DataFra
     told = f"Gained {asked}: {points(gain)}."
     if len(gains) > 1:
         shares = zip(gains["share"].cumsum(), gains["to"], strict=True)
-        sofar = [f"{percentage(share)} at {size:,.0f}" for share, size in shares]
-        told += f" Of it is there {', '.join(sofar[:-1])}."
+        reached = [f"{percentage(share)} at {size:,.0f}" for share, size in shares]
+        told += f" Share of it reached: {', '.join(reached[:-1])}."
     if slowing.empty:
         return f"{told} Fewer than three sizes: whether doublings buy less and less is not known."
     change = slowing.iloc[0]
