@@ -3,6 +3,7 @@
 import shlex
 import sys
 import time
+from itertools import groupby
 from pathlib import Path
 
 import hydra
@@ -24,8 +25,32 @@ from distill.cells import (
     write_record,
 )
 from distill.config import Config, Stage
-from distill.store import Store
+from distill.store import CHECKOUT, Store
 from distill.tracking import track
+
+HELP = """\
+distill: which part of a teacher's trace teaches the student?
+One run: problems -> traces -> verified -> selected -> corrupted -> student -> scores.
+
+Groups (group=option)
+{groups}
+
+Any field can be set: group.field=value. See conf/ and distill/config.py.
+
+Examples
+  python -m distill corruption=shuffle_steps corruption.fraction=0.67
+  python -m distill -m corruption=none,random_digits,shuffle_steps training.seed=0,1,2
+  python -m distill study=demo
+
+--cfg job shows the whole config; python -m ablations --help asks about what was run."""
+
+
+def help_page() -> str:
+    """What `--help` prints. Hydra's own page would copy its store of schemas for every group."""
+    files = sorted((CHECKOUT / "conf").glob("*/*.yaml"))
+    groups = groupby(files, key=lambda file: file.parent.name)
+    lines = [f"{group}: {', '.join(file.stem for file in options)}" for group, options in groups]
+    return HELP.format(groups="\n".join(lines))
 
 
 def run_cell(config: Config, label: str) -> Outcome:
@@ -92,5 +117,8 @@ def main(composed: DictConfig) -> Outcome | None:
 
 
 if __name__ == "__main__":
-    sweep.register()
-    main()
+    if {"-h", "--help"} & {*sys.argv[1:]}:
+        print(help_page())
+    else:
+        sweep.register()
+        main()

@@ -15,9 +15,7 @@ from distill.store import CHECKOUT
 from distill.sweep import build
 
 CONF = CHECKOUT / "conf"
-OPTIONS = sorted(
-    (path.parent.name, path.stem) for path in CONF.glob("*/*.yaml") if path.parent.name != "hydra"
-)
+OPTIONS = sorted((path.parent.name, path.stem) for path in CONF.glob("*/*.yaml"))
 CORRUPTIONS = sorted(option for group, option in OPTIONS if group == "corruption")
 STUDIES = sorted(option for group, option in OPTIONS if group == "study")
 NAMED_BY_FILE = (
@@ -62,7 +60,7 @@ def test_every_option_says_what_it_is_and_how_to_run_it(group, option):
 def test_every_folder_of_conf_is_a_field_of_config_and_every_field_a_folder():
     folders = {path.name for path in CONF.iterdir() if path.is_dir()}
     groups = {field.name for field in fields(Config) if is_dataclass(field.type)}
-    assert folders - {"hydra", "world", *PLACES} == groups
+    assert folders - {"world", *PLACES} == groups
 
 
 def test_an_operator_has_one_name_in_config_conf_and_code():
