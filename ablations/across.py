@@ -9,7 +9,6 @@ from ablations.formats import Grid
 from ablations.methods import ALIKE, lora_minus_sft, methods_grid, methods_sentence
 from ablations.runs import ARM
 from ablations.scaling import SERIES, gains, gains_grid, gains_sentence, slowing, whole_gain
-from ablations.study_report import Study
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,17 @@ class Finding:
     """What the grid shows, see `ablations.scaling.gains` and `ablations.methods.lora_minus_sft`."""
 
 
-def sizes(study: Study) -> list[Finding]:
-    """What more correct traces buy, wherever students differ in nothing but their number."""
-    runs = _unmixed(study.runs, SERIES, ("size",))
-    frames = [make(runs, study.samples) for make in (gains, whole_gain, slowing)]
+def sizes(runs: pd.DataFrame, samples: pd.DataFrame) -> list[Finding]:
+    """What more correct traces buy, wherever students differ in nothing but their number.
+
+    Args:
+        runs: see `ablations.runs.runs`.
+        samples: of these runs.
+
+    Raises:
+        ValueError: students of one size were trained by several settings, see `unmixed_sizes`.
+    """
+    frames = [make(runs, samples) for make in (gains, whole_gain, slowing)]
     found = []
     for key, steps in frames[0].groupby(list(SERIES), sort=False):
         if (steps["from"] > 0).any():
@@ -39,14 +45,29 @@ def sizes(study: Study) -> list[Finding]:
     return found
 
 
-def methods(study: Study) -> list[Finding]:
-    """LoRA against full fine-tuning, wherever the same arms were trained by both, one way each."""
+def methods(runs: pd.DataFrame, samples: pd.DataFrame) -> list[Finding]:
+    """LoRA against full fine-tuning, wherever the same arms were trained by both.
+
+    Arguments are those of `sizes`.
+
+    Raises:
+        ValueError: one arm was trained by several settings of one method, see `unmixed_methods`.
+    """
     found = []
-    arms = lora_minus_sft(_unmixed(study.runs, ALIKE, ("method", *ARM)), study.samples)
-    for _, part in arms.groupby(list(ALIKE), sort=False):
+    for _, part in lora_minus_sft(runs, samples).groupby(list(ALIKE), sort=False):
         title = _title(part, "benchmark", "student", "size")
         found.append(Finding(title, methods_sentence(part), methods_grid(part, title), part))
     return found
+
+
+def unmixed_sizes(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that `sizes` can set against each other."""
+    return _unmixed(runs, SERIES, ("size",))
+
+
+def unmixed_methods(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that `methods` can set against each other."""
+    return _unmixed(runs, ALIKE, ("method", *ARM))
 
 
 def _unmixed(runs: pd.DataFrame, alike: Sequence[str], parts: Sequence[str]) -> pd.DataFrame:

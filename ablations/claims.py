@@ -7,7 +7,7 @@ from ablations.runs import ARM
 from ablations.settings import SETTINGS
 from ablations.stats import Estimate, Shares
 from ablations.tables import KINDS, arm_shares
-from ablations.wording import percentage, points, verdict
+from ablations.wording import per_cent, points, verdict
 
 COSTS = ("costs more than", "cannot be told apart from", "costs less than")
 """What damage to the structure does beside damage to the content, see `wording.verdict`."""
@@ -65,6 +65,6 @@ def sentence(difference: Estimate, doses: list[float]) -> str:
     """What `structure_minus_content` found, in words that claim no more than the interval does."""
     costs = verdict(difference, *COSTS)
     return (
-        f"At {' and '.join(percentage(dose) for dose in doses)}, damage to the structure {costs} "
+        f"At {' and '.join(per_cent(dose, 0) for dose in doses)}, damage to the structure {costs} "
         f"damage to the content: {points(difference)}."
     )

@@ -8,7 +8,7 @@ from ablations.damage import MEASURES
 from ablations.figures import OPERATORS
 from ablations.formats import Grid
 from ablations.tables import KINDS, NAMES
-from ablations.wording import percentage
+from ablations.wording import per_cent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,10 +23,10 @@ def damage_grid(arms: pd.DataFrame, title: str) -> Grid:
     rows = [
         [
             arm["arm"],
-            _share(arm["damaged_share"]),
-            *(f"{arm[name]:,.1f} ({percentage(arm[name] / correct[name])})" for name in COUNTED),
-            _share(arm["steps_left"]),
-            _share(arm["steps_in_place"]),
+            per_cent(arm["damaged_share"], 0),
+            *(f"{arm[name]:,.1f} ({per_cent(arm[name] / correct[name], 0)})" for name in COUNTED),
+            per_cent(arm["steps_left"], 0),
+            per_cent(arm["steps_in_place"], 0),
         ]
         for _, arm in arms.iterrows()
     ]
@@ -84,12 +84,8 @@ def damage_sentence(arms: pd.DataFrame) -> str:
     shortest, longest = known.loc[lengths.idxmin(), "arm"], known.loc[lengths.idxmax(), "arm"]
     return (
         f"Equal doses are not equal damage. At the operators' least doses between "
-        f"{percentage(fewest['steps_left'])} ({fewest['arm']}) and "
-        f"{percentage(most['steps_left'])} ({most['arm']}) of a trace's steps stay as they were; "
-        f"over all doses traces are {percentage(lengths.min())} ({shortest}) to "
-        f"{percentage(lengths.max())} ({longest}) as long."
+        f"{per_cent(fewest['steps_left'], 0)} ({fewest['arm']}) and "
+        f"{per_cent(most['steps_left'], 0)} ({most['arm']}) of a trace's steps stay as they were; "
+        f"over all doses traces are {per_cent(lengths.min(), 0)} ({shortest}) to "
+        f"{per_cent(lengths.max(), 0)} ({longest}) as long."
     )
-
-
-def _share(share: Any) -> str:
-    return "" if pd.isna(share) else percentage(share)

@@ -6,11 +6,11 @@ import pandas as pd
 
 from ablations.claims import sentence, structure_minus_content
 from ablations.formats import Grid
-from ablations.markdown import per_cent, sampled
+from ablations.markdown import sampled
 from ablations.slopes import CONTRAST, doses_text, slopes_grid, slopes_sentence
 from ablations.study_report import Section
 from ablations.tables import KINDS
-from ablations.wording import LEVEL
+from ablations.wording import LEVEL, per_cent
 
 
 def answers(section: Section) -> list[str]:

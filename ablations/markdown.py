@@ -8,6 +8,7 @@ from ablations import formats
 from ablations.formats import Grid
 from ablations.settings import SETTINGS
 from ablations.tables import SECTION
+from ablations.wording import per_cent
 
 ALWAYS = ("benchmark", "student", "training")
 """Named above every section; the rest of `SECTION` only where it differs."""
@@ -85,8 +86,3 @@ def p_value(p: Any) -> str:
     if pd.isna(p):
         return ""
     return "<0.0001" if p < 1e-4 else f"{p:.2g}"
-
-
-def per_cent(share: Any) -> str:
-    """`43.2 %`; empty if NaN."""
-    return "" if pd.isna(share) else f"{100 * share:.1f} %"

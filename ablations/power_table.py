@@ -13,7 +13,7 @@ from rich.text import Text
 from ablations.power import POWER, Assumptions, Design, detectable
 from ablations.runs import ARM, planned_runs
 from ablations.seed_spread import measured_spreads
-from ablations.wording import percentage
+from ablations.wording import per_cent
 
 if TYPE_CHECKING:
     from ablations.plan import Planned
@@ -39,7 +39,7 @@ MORE_SEEDS = (3, 5)
 """What the table asks for in place of the design's own."""
 
 SHOWN = (
-    f"Points of accuracy that are found with {percentage(POWER)} power at two-sided 5 %, one "
+    f"Points of accuracy that are found with {per_cent(POWER, 0)} power at two-sided 5 %, one "
     "comparison at a time. These runs: with their seeds as they fell. The recipes: with any other "
     "seeds, which one seed cannot test."
 )
@@ -117,7 +117,7 @@ def power_table(planned: Sequence["Planned"], assumed: Assumptions | None = None
     ]
     notes = Text(
         f"{SHOWN} Assumed: "
-        f"accuracy {percentage(assumed.accuracy)}, correlation of answers to a problem "
+        f"accuracy {per_cent(assumed.accuracy, 0)}, correlation of answers to a problem "
         f"{assumed.correlation:.2f}, arms differ by problem by {100 * assumed.interaction_sd:.0f} "
         f"points (sd), training seeds by {100 * assumed.seed_sd:.1f} (sd).",
         style="dim",

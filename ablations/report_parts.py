@@ -50,7 +50,8 @@ NOTHING = (
 
 def parts(study: Study) -> list[Part]:
     """Everything that is said, in order; a study of which nothing was run has its plan."""
-    by_size, by_method = across.sizes(study), across.methods(study)
+    by_size = across.sizes(across.unmixed_sizes(study.runs), study.samples)
+    by_method = across.methods(across.unmixed_methods(study.runs), study.samples)
     said = [findings.answers(section) for section in study.scored]
     scored = zip(study.scored, said, strict=True)
     together, published = _across(study, by_size, by_method), _published(study)

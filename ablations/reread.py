@@ -9,7 +9,7 @@ from ablations.formats import Grid
 from ablations.markdown import interval
 from ablations.significance import holm
 from ablations.stats import accuracy, by_seed, difference
-from ablations.wording import LEVEL, percentage, points
+from ablations.wording import LEVEL, per_cent, points
 
 
 def pairs(samples: pd.DataFrame) -> pd.DataFrame:
@@ -129,7 +129,7 @@ def reread_sentence(pairs: pd.DataFrame, truncation: pd.DataFrame) -> str:
         wrong = cut["wrong_truncated"]
         told.append(
             f"In {len(cut)} of {len(truncation)} runs responses were truncated: "
-            f"{percentage(wrong.min())} to {percentage(wrong.max())} of their wrong ones, worth "
+            f"{per_cent(wrong.min(), 0)} to {per_cent(wrong.max(), 0)} of their wrong ones, worth "
             f"up to {100 * (cut['at_most'] - cut['accuracy']).max():.1f} points."
         )
     return " ".join(told)

@@ -12,7 +12,7 @@ from ablations.formats import Grid
 from ablations.markdown import interval
 from ablations.stats import TINY, Estimate, Shares, contrast, difference
 from ablations.tables import arm_shares
-from ablations.wording import percentage, points, verdict
+from ablations.wording import per_cent, points, verdict
 
 SERIES = ("benchmark", "student", "training", "teacher", "dataset", "evaluation_setting")
 """What students that differ in nothing but the number of traces share."""
@@ -88,7 +88,7 @@ def gains_grid(gains: pd.DataFrame, title: str) -> Grid:
             f"{row['from']:,.0f} to {row['to']:,.0f}",
             interval(row["value"], row["low"], row["high"], "+"),
             "" if pd.isna(row["doublings"]) else f"{100 * row['value'] / row['doublings']:+.1f}",
-            "" if pd.isna(row["share"]) else percentage(row["share"]),
+            per_cent(row["share"], 0),
             f"{row['problems']}, {row['seeds']}",
         ]
         for _, row in gains.iterrows()
@@ -112,7 +112,7 @@ def gains_sentence(gains: pd.DataFrame, whole: pd.DataFrame, slowing: pd.DataFra
     told = f"Gained {asked}: {points(gain)}."
     if len(gains) > 1:
         shares = zip(gains["share"].cumsum(), gains["to"], strict=True)
-        reached = [f"{percentage(share)} at {size:,.0f}" for share, size in shares]
+        reached = [f"{per_cent(share, 0)} at {size:,.0f}" for share, size in shares]
         told += f" Share of it reached: {', '.join(reached[:-1])}."
     if slowing.empty:
         return f"{told} Fewer than three sizes: whether doublings buy less and less is not known."

@@ -13,7 +13,7 @@ from ablations.markdown import interval, p_value
 from ablations.runs import ARM
 from ablations.settings import SETTINGS
 from ablations.tables import KINDS, SECTION, arm_name, arm_shares, place
-from ablations.wording import percentage, points, verdict
+from ablations.wording import per_cent, points, verdict
 
 CONTRAST = "structure minus content"
 """Name of the row that sets the kinds against each other."""
@@ -65,7 +65,7 @@ def slopes_grid(slopes: pd.DataFrame, title: str) -> Grid:
 
 def doses_text(doses: Iterable[float]) -> str:
     """Shares damaged, in per cent."""
-    return ", ".join(percentage(share) for share in sorted(doses))
+    return ", ".join(per_cent(share, 0) for share in sorted(doses))
 
 
 def slopes_sentence(slopes: pd.DataFrame) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pandas as pd
+
 LEVEL = 0.05
 """Below this p, adjusted where there are several, a difference is said to be there."""
 
@@ -20,9 +22,9 @@ def verdict(estimate: Any, below: str, between: str, above: str) -> str:
     return above if estimate.low > 0 else between
 
 
-def percentage(share: float) -> str:
-    """`67 %` of a share of 1."""
-    return f"{100 * share:.0f} %"
+def per_cent(share: Any, digits: int = 1) -> str:
+    """`43.2 %` of a share of 1; empty if NaN."""
+    return "" if pd.isna(share) else f"{100 * share:.{digits}f} %"
 
 
 def points(estimate: Any) -> str:

@@ -14,13 +14,13 @@ from pathlib import Path
 from IPython.display import SVG, Markdown, display
 
 from ablations import formats
+from ablations.across import sizes
 from ablations.drawing import save
 from ablations.folders import study_folder
 from ablations.markdown import NOTE, grids
 from ablations.paper_figures import data_size
 from ablations.responses import GRADED
 from ablations.runs import runs, samples
-from ablations.scaling import SERIES, gains, gains_grid, gains_sentence, slowing, whole_gain
 from ablations.studies import Studies
 from ablations.tables import table
 
@@ -60,18 +60,12 @@ display(SVG(drawn.read_text()))
 # from the student before training.
 
 # %%
-steps, change = gains(finished, answers), slowing(finished, answers)
-series = list(steps.groupby(list(SERIES), sort=False))
-titles = [f"{part['student'].iloc[0]}, {part['training'].iloc[0]}" for _, part in series]
-titled = zip(series, titles, strict=True)
-Markdown(formats.markdown([gains_grid(part, title) for (_, part), title in titled], ""))
+found = sizes(finished, answers)
+Markdown(formats.markdown([series.grid for series in found], ""))
 
 # %% [markdown]
 # ## The answer
 
 # %%
-wholes = whole_gain(finished, answers)
-for (_, part), title in zip(series, titles, strict=True):
-    alike = part[list(SERIES)].drop_duplicates()
-    whole, own = (frame.merge(alike, on=list(SERIES)) for frame in (wholes, change))
-    print(f"{title}: {gains_sentence(part, whole, own)}")
+for series in found:
+    print(f"{series.title}: {series.said}")

@@ -14,17 +14,12 @@ from pathlib import Path
 from IPython.display import SVG, Markdown, display
 
 from ablations import formats
+from ablations.across import methods
 from ablations.comparison import AVERAGED
 from ablations.drawing import save
 from ablations.folders import study_folder
 from ablations.markdown import NOTE, grids
-from ablations.methods import (
-    ALIKE,
-    lora_minus_sft,
-    methods_figure,
-    methods_grid,
-    methods_sentence,
-)
+from ablations.methods import methods_figure
 from ablations.reference import published
 from ablations.responses import GRADED
 from ablations.runs import asked_runs, runs, samples
@@ -55,16 +50,13 @@ Markdown(formats.markdown(grids(table(finished, answers, asked)), NOTE))
 # it changes with full fine-tuning: below zero, LoRA suffers more.
 
 # %%
-arms = lora_minus_sft(finished, answers)
-alike = [part for _, part in arms.groupby(list(ALIKE), sort=False)]
-titles = [f"{part['student'].iloc[0]}, {part['size'].iloc[0]:,.0f} traces" for part in alike]
-titled = zip(alike, titles, strict=True)
-Markdown(formats.markdown([methods_grid(part, title) for part, title in titled], ""))
+found = methods(finished, answers)
+Markdown(formats.markdown([student.grid for student in found], ""))
 
 # %%
-for part, title in zip(alike, titles, strict=True):
-    drawn = figures / f"03_sft_vs_lora_{title.replace(', ', '_').replace(' ', '_')}.svg"
-    save(methods_figure(part), drawn)
+for place, student in enumerate(found, 1):
+    drawn = figures / f"03_sft_vs_lora_{place}.svg"
+    save(methods_figure(student.rows), drawn)
     display(SVG(drawn.read_text()))
 
 # %% [markdown]
@@ -84,7 +76,7 @@ scores.style.format("{:.1f}")
 # %%
 published_gaps = ", ".join(f"{gap:+.1f} at {size:,.0f} traces" for size, gap in average.items())
 print(f"Published, points, average of four, one run a method: LoRA minus full {published_gaps}.")
-for part, title in zip(alike, titles, strict=True):
-    print(f"{title}: {methods_sentence(part)}")
-if not alike:
+for student in found:
+    print(f"{student.title}: {student.said}")
+if not found:
     print("No arm was trained by both methods: python -m distill study=sft_vs_lora makes them.")
