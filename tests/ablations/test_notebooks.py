@@ -116,9 +116,7 @@ def test_dataset_size_takes_the_sizes_there_are_and_names_those_missing(study, n
     study("size", {"training=none": 4} | sizes)
     told = narrate("02_dataset_size").splitlines()
     assert told[0] == "4 runs in runs/size; sizes not run: 2,000, 4,000"
-    assert told[-1].startswith(
-        "benchmark sign_puzzle, student micro, training micro_sft: Gained from 0 to 1,000 traces: +65.0 points"
-    )
+    assert "training micro_sft: Gained from 0 to 1,000 traces: +65.0 points" in told[-1]
     assert "Share of it reached: 62 % at 250, 92 % at 500." in told[-1]
     assert "The last doubling cannot be told apart from the first: -15.0 points" in told[-1]
 
