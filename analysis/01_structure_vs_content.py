@@ -16,16 +16,22 @@ from pathlib import Path
 
 from IPython.display import SVG, Markdown, display
 
-from ablations import formats
-from ablations.claims import sentence, structure_minus_content
-from ablations.drawing import save
-from ablations.figures import dose_response, forest
-from ablations.folders import study_folder
-from ablations.markdown import NOTE, grids
-from ablations.responses import GRADED
-from ablations.runs import runs, samples
-from ablations.slopes import CONTRAST, slopes, slopes_grid, slopes_sentence
-from ablations.tables import KINDS, SECTION, table
+from ablations.findings.arms import NOTE, SECTION, grids, table
+from ablations.findings.slopes import (
+    CONTRAST,
+    sentence,
+    slopes,
+    slopes_grid,
+    slopes_sentence,
+    structure_minus_content,
+)
+from ablations.papers.study_figures import dose_response, forest
+from ablations.render import grid
+from ablations.render.drawing import save
+from ablations.results.arms import KINDS
+from ablations.results.records import study_folder
+from ablations.results.responses import GRADED
+from ablations.results.runs import runs, samples
 
 here = Path(__file__) if "__file__" in globals() else Path("here").absolute()
 checkout = here.resolve().parents[1]
@@ -45,7 +51,7 @@ print(f"{len(finished)} runs in {study.relative_to(checkout)}")
 
 # %%
 arms = table(finished, answers)
-Markdown(formats.markdown(grids(arms), NOTE))
+Markdown(grid.markdown(grids(arms), NOTE))
 
 # %% [markdown]
 # ## What each arm changes
@@ -81,7 +87,7 @@ for part, name in zip(sections, names, strict=True):
 # %%
 lines = slopes(finished, answers)
 by_student = [(", ".join(map(str, key)), part) for key, part in lines.groupby(NAMED, sort=False)]
-Markdown(formats.markdown([slopes_grid(part, name) for name, part in by_student], ""))
+Markdown(grid.markdown([slopes_grid(part, name) for name, part in by_student], ""))
 
 # %% [markdown]
 # ## At equal doses only

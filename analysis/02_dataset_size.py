@@ -13,16 +13,15 @@ from pathlib import Path
 
 from IPython.display import SVG, Markdown, display
 
-from ablations import formats
-from ablations.across import sizes
-from ablations.drawing import save
-from ablations.folders import study_folder
-from ablations.markdown import NOTE, grids
-from ablations.paper_figures import data_size
-from ablations.responses import GRADED
-from ablations.runs import runs, samples
-from ablations.studies import Studies
-from ablations.tables import table
+from ablations.findings.arms import NOTE, grids, table
+from ablations.findings.sections import sizes
+from ablations.papers.figures import data_size
+from ablations.render import grid
+from ablations.render.drawing import save
+from ablations.results.records import study_folder
+from ablations.results.responses import GRADED
+from ablations.results.runs import runs, samples
+from ablations.studies.cells import Studies
 
 here = Path(__file__) if "__file__" in globals() else Path("here").absolute()
 checkout = here.resolve().parents[1]
@@ -40,7 +39,7 @@ print(f"{len(finished)} runs in {study.relative_to(checkout)}; sizes not run: {m
 
 # %%
 arms = table(finished, answers)
-Markdown(formats.markdown(grids(arms), NOTE))
+Markdown(grid.markdown(grids(arms), NOTE))
 
 # %% [markdown]
 # ## The figure
@@ -61,7 +60,7 @@ display(SVG(drawn.read_text()))
 
 # %%
 found = sizes(finished, answers)
-Markdown(formats.markdown([series.grid for series in found], ""))
+Markdown(grid.markdown([series.grid for series in found], ""))
 
 # %% [markdown]
 # ## The answer

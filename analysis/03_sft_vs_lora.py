@@ -13,18 +13,17 @@ from pathlib import Path
 
 from IPython.display import SVG, Markdown, display
 
-from ablations import formats
-from ablations.across import methods
-from ablations.comparison import AVERAGED
-from ablations.drawing import save
-from ablations.folders import study_folder
-from ablations.markdown import NOTE, grids
-from ablations.methods import methods_figure
+from ablations.findings.arms import NOTE, grids, in_sections, table
+from ablations.findings.methods import methods_figure
+from ablations.findings.sections import methods
+from ablations.papers.comparison import AVERAGED
 from ablations.reference import published
-from ablations.responses import GRADED
-from ablations.runs import asked_runs, runs, samples
-from ablations.studies import Studies
-from ablations.tables import in_sections, table
+from ablations.render import grid
+from ablations.render.drawing import save
+from ablations.results.records import study_folder
+from ablations.results.responses import GRADED
+from ablations.results.runs import asked_runs, runs, samples
+from ablations.studies.cells import Studies
 
 here = Path(__file__) if "__file__" in globals() else Path("here").absolute()
 checkout = here.resolve().parents[1]
@@ -41,7 +40,7 @@ print(f"{len(finished)} runs in {study.relative_to(checkout)}")
 
 # %%
 asked = in_sections(asked_runs(Studies().cells("sft_vs_lora")), finished)
-Markdown(formats.markdown(grids(table(finished, answers, asked)), NOTE))
+Markdown(grid.markdown(grids(table(finished, answers, asked)), NOTE))
 
 # %% [markdown]
 # ## Arm by arm
@@ -51,7 +50,7 @@ Markdown(formats.markdown(grids(table(finished, answers, asked)), NOTE))
 
 # %%
 found = methods(finished, answers)
-Markdown(formats.markdown([student.grid for student in found], ""))
+Markdown(grid.markdown([student.grid for student in found], ""))
 
 # %%
 for place, student in enumerate(found, 1):

@@ -16,16 +16,26 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import SVG, Markdown, display
 
-from ablations import formats
-from ablations.comparison import AVERAGE
-from ablations.detectability import published_changes
-from ablations.detectability_shown import changes_figure, changes_grid, changes_sentence
-from ablations.drawing import save
-from ablations.imports import Request, import_file, text
-from ablations.power import Assumptions, Design, power
+from ablations.findings.reread import (
+    pairs,
+    pairs_grid,
+    reread_sentence,
+    truncation,
+    truncation_grid,
+)
+from ablations.imports.runs import Request, import_file, text
+from ablations.papers.comparison import AVERAGE
+from ablations.papers.detectability import (
+    changes_figure,
+    changes_grid,
+    changes_sentence,
+    published_changes,
+)
 from ablations.reference import title
-from ablations.reread import pairs, pairs_grid, reread_sentence, truncation, truncation_grid
-from ablations.runs import samples
+from ablations.render import grid
+from ablations.render.drawing import save
+from ablations.results.runs import samples
+from ablations.statistics.power import Assumptions, Design, power
 
 here = Path(__file__) if "__file__" in globals() else Path("here").absolute()
 checkout = here.resolve().parents[1]
@@ -71,7 +81,7 @@ print(
 
 # %%
 tables = changes.groupby("benchmark", sort=False)
-Markdown(formats.markdown([changes_grid(part, title(name)) for name, part in tables], ""))
+Markdown(grid.markdown([changes_grid(part, title(name)) for name, part in tables], ""))
 
 # %%
 drawn = figures / "04_published_changes.svg"
@@ -115,7 +125,7 @@ else:
 # %%
 if answers is not None:
     apart, cut = pairs(answers), truncation(answers)
-    display(Markdown(formats.markdown([pairs_grid(apart, "Pairs of arms")], "")))
+    display(Markdown(grid.markdown([pairs_grid(apart, "Pairs of arms")], "")))
 
 # %% [markdown]
 # ## What truncation does
@@ -126,7 +136,7 @@ if answers is not None:
 
 # %%
 if answers is not None:
-    display(Markdown(formats.markdown([truncation_grid(cut, "Truncated responses")], "")))
+    display(Markdown(grid.markdown([truncation_grid(cut, "Truncated responses")], "")))
 
 # %% [markdown]
 # ## The answer

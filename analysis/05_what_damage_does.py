@@ -13,15 +13,22 @@ from pathlib import Path
 
 from IPython.display import SVG, Markdown, display
 
-from ablations import formats
-from ablations.damage import MEASURES, damage, store
-from ablations.damage_shown import damage_figure, damage_grid, damage_sentence
-from ablations.drawing import save
-from ablations.folders import study_folder
-from ablations.responses import GRADED
-from ablations.runs import runs, samples
-from ablations.studies import Studies
-from ablations.tables import KINDS, table
+from ablations.findings.arms import table
+from ablations.findings.damage import (
+    MEASURES,
+    damage,
+    damage_figure,
+    damage_grid,
+    damage_sentence,
+    store,
+)
+from ablations.render import grid
+from ablations.render.drawing import save
+from ablations.results.arms import KINDS
+from ablations.results.records import study_folder
+from ablations.results.responses import GRADED
+from ablations.results.runs import runs, samples
+from ablations.studies.cells import Studies
 
 here = Path(__file__) if "__file__" in globals() else Path("here").absolute()
 checkout = here.resolve().parents[1]
@@ -38,7 +45,7 @@ figures.mkdir(exist_ok=True)
 # %%
 cells = Studies().cells("table2")
 arms = damage([cell.config for cell in cells], store(checkout))
-Markdown(formats.markdown([damage_grid(arms, "Table 2, scripted teacher")], ""))
+Markdown(grid.markdown([damage_grid(arms, "Table 2, scripted teacher")], ""))
 
 # %%
 drawn = figures / "05_what_damage_does.svg"
@@ -64,7 +71,7 @@ if traces.is_file():
     configs = [cell.config for cell in Studies().cells("table2", overrides)]
     configs = [config for config in configs if config.corruption.name != "wrong_answers"]
     real = damage(configs, store(checkout))
-    display(Markdown(formats.markdown([damage_grid(real, "Table 2, DeepSeek-R1 on AIME")], "")))
+    display(Markdown(grid.markdown([damage_grid(real, "Table 2, DeepSeek-R1 on AIME")], "")))
 else:
     print(f"Skipped: there is no {traces.name} in ../shared/data/traces.")
 

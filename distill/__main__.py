@@ -11,8 +11,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from distill import pipeline, sweep
-from distill.cells import (
+from distill import pipeline
+from distill.config import Config
+from distill.run import sweep
+from distill.run.compose import build
+from distill.run.record import (
     Outcome,
     cell_folder,
     cell_key,
@@ -24,9 +27,10 @@ from distill.cells import (
     write_failure,
     write_record,
 )
-from distill.config import Config, Stage
-from distill.store import CHECKOUT, Store
-from distill.tracking import track
+from distill.run.tracking import track
+from distill.stages import Stage
+from distill.store.artifacts import Store
+from distill.store.identity import CHECKOUT
 
 HELP = """\
 distill: which part of a teacher's trace teaches the student?
@@ -98,7 +102,7 @@ def main(composed: DictConfig) -> Outcome | None:
     label = " ".join(o for o in hydra_config.overrides.task if not o.startswith("study="))
     begun = time.perf_counter()
     try:
-        config = sweep.build(composed)
+        config = build(composed)
     except ValueError as error:  # in a sweep every cell was built before the first one ran
         sys.exit(f"Nothing was run: {error}")
     try:

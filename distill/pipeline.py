@@ -4,29 +4,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from distill.config import (
-    BenchmarkConfig,
-    ComputeConfig,
-    Config,
-    CorruptionConfig,
-    FilterConfig,
-    Method,
-    Stage,
-)
-from distill.convert import convert_traces
-from distill.corrupt import corrupt_traces
-from distill.evaluate import evaluate_student
-from distill.filter import filter_problems
-from distill.harness import evaluate_with_harness
-from distill.problems import select_problems
-from distill.rate import rate_problems
-from distill.rewrite import rewrite_traces
-from distill.segment import segment_traces
-from distill.select import select_traces
-from distill.store import Artifact
-from distill.student import train_student
-from distill.teacher import sample_traces
-from distill.verify import verify_traces
+from distill.compute import ComputeConfig
+from distill.config import Config
+from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.corrupt import corrupt_traces
+from distill.corruptions.rewrite import rewrite_traces
+from distill.corruptions.segment import segment_traces
+from distill.data.config import BenchmarkConfig, FilterConfig
+from distill.data.filter import filter_problems
+from distill.data.problems import select_problems
+from distill.data.rate import rate_problems
+from distill.evaluation.evaluate import evaluate_student
+from distill.evaluation.harness import evaluate_with_harness
+from distill.stages import Stage
+from distill.store.identity import Artifact
+from distill.teachers.convert import convert_traces
+from distill.teachers.sample import sample_traces
+from distill.teachers.select import select_traces
+from distill.teachers.verify import verify_traces
+from distill.training.config import Method
+from distill.training.train import train_student
 
 Make = Callable[..., Artifact]
 Log = Callable[[dict[str, Any]], None]

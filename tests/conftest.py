@@ -9,8 +9,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from distill import sweep
-from distill.store import CHECKOUT
+from distill.run import sweep
+from distill.store.identity import CHECKOUT
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -30,8 +30,8 @@ def says(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[int, Any, 
     The i-th prompt gets the i-th reply, a text, a (text, finish reason), a `Completion` or a
     `Refusal`; the last comes first, since engines finish in any order. Asked: (i, prompt, seed).
     """
-    from distill import engines
-    from distill.engines import Completion, Refusal
+    from distill.models import engines
+    from distill.models.engines import Completion, Refusal
 
     def says(*replies: Any) -> list[tuple[int, Any, int]]:
         asked: list[tuple[int, Any, int]] = []

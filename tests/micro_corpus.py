@@ -2,9 +2,9 @@
 
 import random
 
-from distill.config import PromptConfig
 from distill.micro import scripted_teacher, sign_puzzle
-from distill.trace import Problem, Trace
+from distill.models.config import PromptConfig
+from distill.trace.records import Problem, Trace
 
 PROMPT = PromptConfig(
     name="micro",

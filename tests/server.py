@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from distill.config import Api, EngineConfig
+from distill.models.config import Api, EngineConfig
 
 CHAT = EngineConfig(name="openai", base_url="http://localhost:1/v1", api=Api.chat)
 """A server of chats that nobody reaches: its engine is replaced, see `says` in `conftest.py`."""

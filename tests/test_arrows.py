@@ -1,4 +1,4 @@
-"""Imports point one way, and a heavy package has one home. Run: pytest tests/test_arrows.py."""
+"""Imports point down the floors of the house, and a heavy package has one home."""
 
 import ast
 import subprocess
@@ -7,21 +7,70 @@ from collections.abc import Iterator
 
 import pytest
 
-from distill.store import CHECKOUT
+from distill.store.identity import CHECKOUT
 
 FILES = {
     path.relative_to(CHECKOUT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
     for floor in ("distill", "ablations", "analysis")
     for path in sorted((CHECKOUT / floor).rglob("*.py"))
 }
+MODULES = {file[:-3].replace("/", ".").removesuffix(".__init__"): file for file in FILES}
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "datasets", "wandb", "vllm"}
 HOMES = {
-    "trl": {"distill/student.py"},
-    "peft": {"distill/student.py", "distill/engines/transformers.py"},
-    "wandb": {"distill/tracking.py", "ablations/wandb_reports.py"},
-    "wandb_workspaces": {"ablations/wandb_reports.py"},
-    "vllm": {"distill/engines/vllm.py"},
+    "trl": {"distill/training/train.py"},
+    "peft": {"distill/training/train.py", "distill/models/engines/transformers.py"},
+    "wandb": {
+        "distill/run/tracking.py",
+        "ablations/results/wandb.py",
+        "ablations/report/wandb.py",
+    },
+    "wandb_workspaces": {"ablations/report/wandb.py"},
+    "vllm": {"distill/models/engines/vllm.py"},
 }
+GROUND = "trace store stages checks"
+ROOMS = {
+    "distill.__main__": "run pipeline config stages store",
+    "distill.run": f"pipeline config {GROUND}",
+    "distill.pipeline": f"config training evaluation teachers data corruptions compute {GROUND}",
+    "distill.config": "training evaluation teachers data corruptions grading models compute "
+    "stages checks",
+    "distill.training": f"corruptions models compute {GROUND}",
+    "distill.evaluation": f"data grading models micro compute {GROUND}",
+    "distill.teachers": f"data grading models micro compute {GROUND}",
+    "distill.corruptions": f"grading models compute {GROUND}",
+    "distill.data": f"grading models micro compute {GROUND}",
+    "distill.grading": f"models sandbox micro compute {GROUND}",
+    "distill.models": f"compute {GROUND}",
+    "distill.compute": "checks",
+    "distill.sandbox": "",
+    "distill.micro": "",
+    "distill.trace": "",
+    "distill.store": "",
+    "distill.stages": "",
+    "distill.checks": "",
+    "ablations.__main__": "commands",
+    "ablations.commands": "report papers imports findings show results studies render "
+    "distill.run distill.stages distill.store",
+    "ablations.report": "papers findings show results studies render distill.run distill.stages "
+    "distill.store distill.training",
+    "ablations.papers": "findings statistics reference results render distill.evaluation",
+    "ablations.findings": "show statistics reference results studies render distill.pipeline "
+    "distill.config distill.training distill.corruptions distill.stages distill.store "
+    "distill.trace",
+    "ablations.imports": "results studies render distill.run distill.config distill.evaluation "
+    "distill.data distill.grading distill.models distill.compute distill.store distill.trace",
+    "ablations.results": "studies distill.run distill.training distill.teachers distill.data "
+    "distill.corruptions distill.grading distill.models distill.stages distill.store "
+    "distill.trace",
+    "ablations.show": "render distill.pipeline distill.config distill.corruptions distill.stages "
+    "distill.store distill.trace",
+    "ablations.studies": "distill.run distill.pipeline distill.config distill.store distill.trace",
+    "ablations.statistics": "distill.evaluation",
+    "ablations.render": "reference",
+    "ablations.reference": "distill.corruptions",
+}
+"""Room -> the rooms that it may import, from the top floor down; `data` means `distill.data` for a
+room of `distill`. An import that points up, or to a room that is not named, is a mistake."""
 
 
 def packages(tree: ast.AST) -> set[str]:
@@ -64,17 +113,73 @@ def test_imports_point_downwards(file):
     assert not packages(FILES[file]) & above[file.partition("/")[0]]
 
 
-LEAVES = {file for file, tree in FILES.items() if (ast.get_docstring(tree) or "")[:5] == "LEAF."}
-
-
-@pytest.mark.parametrize("file", sorted(LEAVES))
-def test_leaves_import_leaves_alone(file):
-    modules = {name for node in ast.walk(FILES[file]) for name in _imported(node)}
+def imported_modules(file: str) -> set[str]:
+    """Modules of the house that a file imports anywhere, function bodies included."""
+    found = set()
     for node in ast.walk(FILES[file]):
-        if isinstance(node, ast.ImportFrom) and node.module == "distill":
-            modules |= {f"distill.{alias.name}" for alias in node.names}
-    own = {f"{name.replace('.', '/')}.py" for name in modules if name.startswith("distill.")}
-    assert own <= LEAVES
+        names = _imported(node)
+        if isinstance(node, ast.ImportFrom):
+            below = (f"{node.module}.{alias.name}" for alias in node.names)
+            names = [name if name in MODULES else names[0] for name in below]
+        found |= {MODULES[name] for name in names if name in MODULES}
+    return found - {file}
+
+
+def room(file: str) -> str:
+    """`distill/data/source.py` -> `distill.data`."""
+    return ".".join(file.removesuffix(".py").split("/")[:2])
+
+
+HOUSE = [file for file in FILES if not file.startswith("analysis/") and file.count("/") > 0]
+
+
+def test_every_file_stands_in_a_room_that_the_table_names():
+    faces = {"distill/__init__.py", "ablations/__init__.py"}
+    assert {room(file) for file in HOUSE if file not in faces} == set(ROOMS)
+
+
+@pytest.mark.parametrize("file", HOUSE)
+def test_a_room_imports_only_the_rooms_below_that_the_table_allows(file):
+    package = file.partition("/")[0]
+    allowed = {
+        name if "." in name else f"{package}.{name}" for name in ROOMS.get(room(file), "").split()
+    }
+    assert {room(other) for other in imported_modules(file)} - {room(file)} <= allowed
+
+
+def test_the_table_has_no_arrow_up():
+    order = list(ROOMS)
+    for name, below in ROOMS.items():
+        package = name.partition(".")[0]
+        for other in (b if "." in b else f"{package}.{b}" for b in below.split()):
+            lower = order.index(other) > order.index(name)
+            assert lower or (package, other[:7]) == ("ablations", "distill"), (name, other)
+
+
+def test_no_files_import_each_other_in_a_circle():
+    arrows = {file: imported_modules(file) for file in FILES}
+    assert not circle(arrows)
+
+
+def test_a_circle_is_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+
+
+def circle(arrows: dict[str, set[str]]) -> list[str]:
+    """Files that import each other in a loop, the first last again; empty if there are none."""
+    done: set[str] = set()
+
+    def visit(file: str, path: list[str]) -> list[str]:
+        if file in path:
+            return [*path[path.index(file) :], file]
+        if file in done:
+            return []
+        loops = (visit(other, [*path, file]) for other in sorted(arrows.get(file, ())))
+        found = next((loop for loop in loops if loop), [])
+        done.add(file)
+        return found
+
+    return next((loop for file in sorted(arrows) if (loop := visit(file, []))), [])
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if not file.startswith("distill/")])
@@ -93,7 +198,7 @@ def test_heavy_packages_are_imported_inside_the_functions_that_need_them(file):
 
 
 def test_importing_both_floors_loads_no_heavy_package():
-    loaded, _ = modules_loaded("-c", "import ablations, distill.pipeline, distill.sweep")
+    loaded, _ = modules_loaded("-c", "import ablations, distill.pipeline, distill.run.sweep")
     assert "omegaconf" in loaded
     assert not loaded & (HEAVY | {"pandas", "pyarrow", "matplotlib", "scipy"})
 

@@ -1,18 +1,21 @@
-"""Options compose, names agree, bad values are refused in words. Run: pytest tests/test_conf.py."""
+"""Options compose, names agree, bad values are refused in words."""
 
 import ast
 import importlib
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 
 import pytest
 import yaml
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from distill import config as config_module
-from distill.config import CORRUPTION_CHOICES, Config
-from distill.store import CHECKOUT
-from distill.sweep import build
+from distill import config
+from distill.config import Config
+from distill.corruptions import operators
+from distill.corruptions.config import CORRUPTION_CHOICES
+from distill.run.compose import build
+from distill.store.identity import CHECKOUT
 
 CONF = CHECKOUT / "conf"
 OPTIONS = sorted((path.parent.name, path.stem) for path in CONF.glob("*/*.yaml"))
@@ -64,11 +67,11 @@ def test_every_folder_of_conf_is_a_field_of_config_and_every_field_a_folder():
 
 
 def test_an_operator_has_one_name_in_config_conf_and_code():
-    files = {path.stem for path in (CHECKOUT / "distill" / "corruptions").glob("[!_]*.py")}
+    files = {path.stem for path in Path(operators.__path__[0]).glob("[!_]*.py")}
     own = {option for option in CORRUPTIONS if read("corruption", option)["name"] == option}
     assert set(CORRUPTION_CHOICES) == files == own
     for name in files:
-        assert callable(getattr(importlib.import_module(f"distill.corruptions.{name}"), name))
+        assert callable(getattr(importlib.import_module(f"{operators.__name__}.{name}"), name))
 
 
 def test_problems_are_compared_with_every_benchmark_there_is(hydra_compose):
@@ -108,7 +111,7 @@ def _is_text(node):
 
 
 def test_every_config_class_has_a_docstring():
-    classes = [value for value in vars(config_module).values() if is_dataclass(value)]
+    classes = [value for value in vars(config).values() if is_dataclass(value)]
     assert all(not made.__doc__.startswith(made.__name__) for made in classes)
 
 

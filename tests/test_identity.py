@@ -9,20 +9,14 @@ from typing import Any
 import pytest
 
 from distill import pipeline
-from distill.config import (
-    AskConfig,
-    BenchmarkConfig,
-    Config,
-    CorruptionConfig,
-    DatasetConfig,
-    EngineConfig,
-    EvaluationConfig,
-    Method,
-    PromptConfig,
-    Stage,
-    TrainingConfig,
-)
-from distill.store import Store
+from distill.config import Config
+from distill.corruptions.config import CorruptionConfig
+from distill.data.config import BenchmarkConfig, DatasetConfig
+from distill.evaluation.config import EvaluationConfig
+from distill.models.config import AskConfig, EngineConfig, PromptConfig
+from distill.stages import Stage
+from distill.store.artifacts import Store
+from distill.training.config import Method, TrainingConfig
 
 FIRST_STAGE = {
     "dataset": Stage.problems,
@@ -93,8 +87,10 @@ def full(folder: str) -> Config:
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """The full run, with two folders of models that differ."""
-    monkeypatch.setattr("distill.engines.pins", lambda engine: {})  # an engine may be missing here
-    monkeypatch.setattr("distill.source.pins", lambda source: {})  # no hub
+    monkeypatch.setattr(
+        "distill.models.engines.pins", lambda engine: {}
+    )  # an engine may be missing here
+    monkeypatch.setattr("distill.data.source.pins", lambda source: {})  # no hub
     for name in ("student", "student2", "alone"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.json").write_text(name)

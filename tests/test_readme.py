@@ -1,4 +1,4 @@
-"""What the README shows is what there is. Run: pytest tests/test_readme.py."""
+"""What the README shows is what there is."""
 
 import re
 import shlex
@@ -6,8 +6,8 @@ import shlex
 import pytest
 
 from ablations.__main__ import main
-from ablations.studies import Studies
-from distill.store import CHECKOUT
+from ablations.studies.cells import Studies
+from distill.store.identity import CHECKOUT
 
 README = (CHECKOUT / "README.md").read_text()
 NO_CELLS = {"--help", "--cfg", "job", "-m"}

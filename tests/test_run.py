@@ -11,19 +11,20 @@ from typing import Any
 
 import pytest
 
-from distill.store import CHECKOUT
+from distill.store.identity import CHECKOUT
 
 DRIVER = """
 import json, os, signal, sys, time
 from pathlib import Path
-from distill import sweep
+from distill.run import sweep
+from distill.run.compose import build
 import torch, transformers, trl, peft  # once, before the forks
 sweep.register()
 from hydra import compose, initialize_config_dir
 from distill.__main__ import run_cell
 job = json.load(sys.stdin)
 with initialize_config_dir(job["conf"], version_base=None):
-    config = sweep.build(compose("config", job["overrides"]))
+    config = build(compose("config", job["overrides"]))
 
 LOOK = os.WEXITED | os.WNOHANG | os.WNOWAIT  # whether it ended, without reaping it
 

@@ -5,21 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from distill.config import (
-    ComputeConfig,
-    DatasetConfig,
-    GradingConfig,
-    SelectionConfig,
-    SizeConfig,
-    TeacherConfig,
-    VerificationConfig,
-)
-from distill.grading import grade
-from distill.problems import select_problems
-from distill.select import select_traces
-from distill.teacher import sample_traces
-from distill.trace import Problem, read_problems, read_traces, write_records
-from distill.verify import verify_traces
+from distill.compute import ComputeConfig
+from distill.data.config import DatasetConfig
+from distill.data.problems import select_problems
+from distill.grading.config import GradingConfig
+from distill.grading.grade import grade
+from distill.teachers.config import SelectionConfig, SizeConfig, TeacherConfig, VerificationConfig
+from distill.teachers.sample import sample_traces
+from distill.teachers.select import select_traces
+from distill.teachers.verify import verify_traces
+from distill.trace.records import Problem, read_problems, read_traces, write_records
 
 COMPUTE = ComputeConfig(progress=False, workers=1)
 GRADER = (GradingConfig(name="strict"), VerificationConfig(name="grader"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.store import CHECKOUT
+from distill.store.identity import CHECKOUT
 from tests.test_run import contents
 
 CELLS = 3

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from distill.config import CORRUPTION_CHOICES
+from distill.corruptions.config import CORRUPTION_CHOICES
 
 FOLDER = Path(__file__).parent
 
@@ -63,3 +63,20 @@ def _everything() -> pd.DataFrame:
 def _titles() -> dict[str, str]:
     names = pd.read_csv(FOLDER / "names.csv")
     return dict(zip(names["name"], names["title"], strict=True))
+
+
+SIZES = {
+    "aime24": 30,
+    "aime25": 30,
+    "amc23": 40,
+    "arc_challenge": 1172,
+    "gpqa_diamond": 198,
+    "gsm8k": 1319,
+    "humaneval": 164,
+    "ifeval": 541,
+    "math500": 500,
+    "mgsm": 2750,
+    "mmlu": 14042,
+    "olympiadbench": 674,
+}
+"""Problems of a data set that is scored whole, before it was ever read."""

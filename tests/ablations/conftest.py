@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ablations.studies import Cell, Studies
-from distill.cells import RUN
+from ablations.studies.cells import Cell, Studies
+from distill.run.record import RUN
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The notebooks in `analysis/` run as scripts. Run: pytest tests/ablations/test_notebooks.py."""
+"""The notebooks in `analysis/` run as scripts."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from distill.store import CHECKOUT
+from distill.store.identity import CHECKOUT
 
 NOTEBOOKS = sorted((CHECKOUT / "analysis").glob("*.py"))
 

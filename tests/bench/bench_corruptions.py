@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from distill.config import CORRUPTION_CHOICES, CorruptionConfig
-from distill.corruptions import operator
-from distill.trace import Problem, Trace
+from distill.corruptions.config import CORRUPTION_CHOICES, CorruptionConfig
+from distill.corruptions.operators import operator
+from distill.trace.records import Problem, Trace
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "traces"
 SOURCES = ("deepseek_r1_aime24", "r1distill_qwq_aime25", "qwq_r1distill_gsm8k_math500")

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ablations.responses import GRADED
-from ablations.runs import runs, samples
-from ablations.studies import Studies
+from ablations.results.responses import GRADED
+from ablations.results.runs import runs, samples
+from ablations.studies.cells import Studies
 
 RUNS = 1000
 SAMPLES = 500

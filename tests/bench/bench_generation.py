@@ -6,12 +6,13 @@ Run: python tests/bench/bench_generation.py [--engine vllm] [--prompts 256] [--t
 import argparse
 import time
 
-from distill import engines, hub
-from distill.config import ComputeConfig, Dtype, EngineConfig, PromptConfig, SamplingConfig
-from distill.engines import transformers as transformers_engine
+from distill.compute import ComputeConfig
 from distill.micro import sign_puzzle
-from distill.prompt import prompt_ids
-from distill.store import CHECKOUT
+from distill.models import engines, hub
+from distill.models.config import Dtype, EngineConfig, PromptConfig, SamplingConfig
+from distill.models.engines import transformers
+from distill.models.prompt import prompt_ids
+from distill.store.identity import CHECKOUT
 
 PROMPT = PromptConfig(user="Problem: {question}", thought_open="", thought_close="")
 
@@ -42,7 +43,7 @@ def main() -> None:
     def bare() -> int:
         if wanted.engine == "vllm":
             return bare_vllm(prompts, wanted.new)
-        network = transformers_engine._load(model, engine, hub.set_up(compute))
+        network = transformers._load(model, engine, hub.set_up(compute))
         end = tokenizer.eos_token_id
         return sum(
             bare_transformers(network, tokenizer, prompts[at : at + engine.batch], wanted.new, end)
@@ -66,9 +67,9 @@ def bare_vllm(prompts: list[list[int]], new: int) -> int:
     """Tokens that vLLM's own loop makes for these prompts, each up to its end token."""
     from vllm import SamplingParams, TokensPrompt
 
-    from distill.engines import vllm as vllm_engine
+    from distill.models.engines import vllm
 
-    (llm,) = vllm_engine._loaded.values()
+    (llm,) = vllm._loaded.values()
     asked = [TokensPrompt(prompt_token_ids=ids) for ids in prompts]
     made = llm.generate(asked, SamplingParams(temperature=0, max_tokens=new), use_tqdm=False)
     return sum(len(output.outputs[0].token_ids) for output in made)

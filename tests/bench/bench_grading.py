@@ -15,10 +15,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from distill import answers, grading, killable
-from distill.config import ComputeConfig, GradingConfig, PromptConfig
-from distill.prompt import parse as parse_response
-from distill.trace import Problem
+from distill.compute import ComputeConfig
+from distill.grading import answers, grade, workers
+from distill.grading.config import GradingConfig
+from distill.models.config import PromptConfig
+from distill.models.prompt import parse as parse_response
+from distill.trace.records import Problem
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "traces"
 SOURCES = (
@@ -42,15 +44,15 @@ def main() -> None:
     _plain(*items[0])
     plain, worked = _seconds(lambda: [_plain(problem, text) for problem, text in items])
     print(f"{len(items)} traces; plain loop {len(items) / plain:.0f} rows/s, {worked:.2f} s worked")
-    killable.compare(r"\sqrt{8}", r"2\sqrt{2}", percent=False)
+    workers.compare(r"\sqrt{8}", r"2\sqrt{2}", percent=False)
     for name in ("started before", "with their start"):
         before = _processor()
-        ours, _ = _seconds(lambda: grading.grade_all(items, GradingConfig(), compute))
+        ours, _ = _seconds(lambda: grade.grade_all(items, GradingConfig(), compute))
         verdict = "" if plain / ours >= TARGET else f"  below {TARGET}"
         print(
             f"ours, processes {name}: {len(items) / ours:.0f} rows/s, {plain / ours:.1f} x{verdict}"
         )
-        killable.close()  # only then is their time counted
+        workers.close()  # only then is their time counted
     ours_worked = _processor() - before
     print(f"with their start {ours_worked:.2f} s worked, {worked / ours_worked:.1f} x less")
 

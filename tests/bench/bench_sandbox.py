@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from distill.code_tests import grade_code
-from distill.trace import Problem
+from distill.grading.code_tests import grade_code
+from distill.trace.records import Problem
 
 PROGRAMS = 200
 CORES = 2

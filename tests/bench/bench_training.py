@@ -14,14 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from ablations.studies import Studies
-from distill import hub
-from distill.config import ComputeConfig, PromptConfig, StudentConfig, TrainingConfig
+from ablations.studies.cells import Studies
+from distill.compute import ComputeConfig
 from distill.micro import pretrain, scripted_teacher, sign_puzzle
-from distill.plan import make_plan
-from distill.rows import build_rows
-from distill.student import train_student
-from distill.trace import Problem, Trace, write_records
+from distill.models import hub
+from distill.models.config import PromptConfig, StudentConfig
+from distill.trace.records import Problem, Trace, write_records
+from distill.training.config import TrainingConfig
+from distill.training.order import make_plan
+from distill.training.tokenize import build_rows
+from distill.training.train import train_student
 
 PROMPT = PromptConfig(
     name="micro",

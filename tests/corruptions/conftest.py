@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from distill.micro import scripted_teacher, sign_puzzle
-from distill.trace import Problem, Trace
+from distill.trace.records import Problem, Trace
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "traces"
 AWKWARD = (

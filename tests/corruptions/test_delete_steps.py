@@ -2,10 +2,10 @@
 
 from itertools import pairwise
 
-from distill.config import CorruptionConfig
-from distill.corruptions.delete_steps import delete_steps
-from distill.steps import split
-from distill.trace import Problem, Trace
+from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators.delete_steps import delete_steps
+from distill.trace.records import Problem, Trace
+from distill.trace.steps import split
 
 
 def delete(corpus, fraction, **more):

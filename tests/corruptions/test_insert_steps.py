@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from distill.config import CorruptionConfig
-from distill.corruptions.insert_steps import DONORS, insert_steps
-from distill.steps import split
-from distill.trace import Problem, Trace
+from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators.insert_steps import DONORS, insert_steps
+from distill.trace.records import Problem, Trace
+from distill.trace.steps import split
 
 
 def insert(corpus, pool, fraction=0.67, **more):

@@ -11,10 +11,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.config import CORRUPTION_CHOICES, AskConfig, CorruptionConfig
-from distill.corruptions import Damaged, draw_units, operator
-from distill.segment import sentences
-from distill.trace import Problem, Trace, digest
+from distill.corruptions.config import CORRUPTION_CHOICES, CorruptionConfig
+from distill.corruptions.operators import Damaged, draw_units, operator
+from distill.corruptions.segment import sentences
+from distill.models.config import AskConfig
+from distill.trace.records import Problem, Trace, digest
 
 CONF = Path(__file__).parents[2] / "conf" / "corruption"
 ASK = AskConfig(name="a", model="m", user="{thought}")
@@ -159,7 +160,9 @@ def test_every_yaml_names_a_function_in_a_file_of_its_name_and_builds_a_config()
 
 def test_every_operator_has_a_yaml_of_its_own_name_and_a_file():
     yamls = {path.stem for path in CONF.glob("*.yaml")}
-    files = {p.stem for p in (CONF.parents[1] / "distill" / "corruptions").glob("*.py")}
+    files = {
+        p.stem for p in (CONF.parents[1] / "distill" / "corruptions" / "operators").glob("*.py")
+    }
     assert set(CORRUPTION_CHOICES) == files - {"__init__"}
     assert set(CORRUPTION_CHOICES) <= yamls
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distill.config import CorruptionConfig
-from distill.corruptions.random_digits import random_digits
-from distill.trace import Problem, Trace
+from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators.random_digits import random_digits
+from distill.trace.records import Problem, Trace
 
 NUMBER = re.compile(r"\b[0-9]+(\.[0-9]+)?\b")  # as in the released code
 DIGIT = re.compile(r"[0-9]")

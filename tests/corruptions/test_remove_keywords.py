@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from distill.config import CorruptionConfig
-from distill.corruptions.remove_keywords import remove_keywords
-from distill.keywords import count_keywords, keyword_sentences
-from distill.trace import Problem, Trace
+from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators.remove_keywords import remove_keywords
+from distill.trace.keywords import count_keywords, keyword_sentences
+from distill.trace.records import Problem, Trace
 
 UNITS = ("sentence", "keyword")
 

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from distill.config import STEP_RULES, CorruptionConfig
-from distill.corruptions.shuffle_steps import shuffle_steps
-from distill.steps import split
-from distill.trace import Problem, Trace
+from distill.corruptions.config import STEP_RULES, CorruptionConfig
+from distill.corruptions.operators.shuffle_steps import shuffle_steps
+from distill.trace.records import Problem, Trace
+from distill.trace.steps import split
 
 
 def shuffle(corpus, fraction, rule="blank_line", seed=0):

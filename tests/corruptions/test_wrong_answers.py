@@ -7,11 +7,11 @@ from random import Random
 
 import pytest
 
-from distill.config import CorruptionConfig
-from distill.corruptions.wrong_answers import wrong_answers
+from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators.wrong_answers import wrong_answers
+from distill.corruptions.restate import restate
 from distill.micro.sign_puzzle import check
-from distill.restate import restate
-from distill.trace import Problem, Trace
+from distill.trace.records import Problem, Trace
 
 
 def wrong(corpus, pool, fraction=1.0, **more):

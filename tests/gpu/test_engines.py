@@ -4,11 +4,12 @@ from importlib.util import find_spec
 
 import pytest
 
-from distill import engines, hub
-from distill.config import ComputeConfig, EngineConfig, PromptConfig, SamplingConfig
+from distill.compute import ComputeConfig
 from distill.micro import sign_puzzle
-from distill.prompt import prompt_ids
-from distill.store import CHECKOUT
+from distill.models import engines, hub
+from distill.models.config import EngineConfig, PromptConfig, SamplingConfig
+from distill.models.prompt import prompt_ids
+from distill.store.identity import CHECKOUT
 
 pytestmark = pytest.mark.gpu
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from distill import sharding
-from distill import student as stage
-from distill.config import ComputeConfig, Dtype, PromptConfig, StudentConfig, TrainingConfig
+from distill.compute import ComputeConfig
 from distill.micro import scripted_teacher, sign_puzzle
-from distill.store import CHECKOUT
-from distill.trace import Problem, Trace, read_rows, write_records
+from distill.models.config import Dtype, PromptConfig, StudentConfig
+from distill.store.identity import CHECKOUT
+from distill.trace.records import Problem, Trace, read_rows, write_records
+from distill.training import sharding, train
+from distill.training.config import TrainingConfig
 
 pytestmark = pytest.mark.gpu
 
@@ -42,7 +43,7 @@ def corpus(tmp_path_factory):
 
 def curve(corpus, out, compute, training=SFT, log=None):
     out.mkdir(exist_ok=True)
-    stage.train_student(
+    train.train_student(
         STUDENT, training, PROMPT, corpus, corpus, [], compute=compute, log=log, out=out
     )
     assert (out / "model" / "model.safetensors").exists()

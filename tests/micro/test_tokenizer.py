@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.micro import tokenizer as micro_tokenizer
+from distill.micro import tokenizer
 from distill.micro.pretrain import STUDENTS
 
-TOKENIZER = micro_tokenizer.build()
+TOKENIZER = tokenizer.build()
 FOLDERS = sorted(path.parent for path in STUDENTS.glob("*/tokenizer_config.json"))
 WORLD = st.text("Problem:\n Use+-0123456789.WaitTryx\\boxed{}é<>|", max_size=60)
 

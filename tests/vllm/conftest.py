@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from distill import engines, hub
-from distill.config import ComputeConfig, EngineConfig, PromptConfig, SamplingConfig
+from distill.compute import ComputeConfig
 from distill.micro import sign_puzzle
-from distill.prompt import prompt_ids
-from distill.store import CHECKOUT
+from distill.models import engines, hub
+from distill.models.config import EngineConfig, PromptConfig, SamplingConfig
+from distill.models.prompt import prompt_ids
+from distill.store.identity import CHECKOUT
 
 # One GiB of cache, no compiled kernels: a start in seconds.
 os.environ |= {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_CI_ENV": "1"}

@@ -14,10 +14,10 @@ from urllib.request import urlopen
 
 import pytest
 
-from distill import engines
-from distill.config import Api, EngineConfig, SamplingConfig
-from distill.engines.openai import served_name
-from distill.prompt import conversation
+from distill.models import engines
+from distill.models.config import Api, EngineConfig, SamplingConfig
+from distill.models.engines.openai import served_name
+from distill.models.prompt import conversation
 
 from .conftest import COMPUTE, GREEDY
 

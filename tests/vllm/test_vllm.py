@@ -12,9 +12,9 @@ import time
 
 import pytest
 
-from distill import engines, hub
-from distill.config import EngineConfig, SamplingConfig
-from distill.engines import vllm as engine
+from distill.models import engines, hub
+from distill.models.config import EngineConfig, SamplingConfig
+from distill.models.engines import vllm
 
 from .conftest import COMPUTE, GREEDY, STUDENTS
 
@@ -27,7 +27,7 @@ def one_process():
     before = os.environ.copy()
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     yield
-    engine.free()
+    vllm.free()
     os.environ.clear()
     os.environ.update(before)
 
@@ -39,7 +39,7 @@ def complete(model, prompts, sampling=GREEDY, seeds=None, done=()):
 
 
 def loaded():
-    (llm,) = engine._loaded.values()
+    (llm,) = vllm._loaded.values()
     return llm
 
 
@@ -126,21 +126,22 @@ def test_adapters_are_served_unmerged_by_one_engine_and_say_what_merged_ones_say
 def test_the_engine_holds_adapters_of_their_greatest_rank(rank, pattern, served, tmp_path):
     config = {"r": rank, "rank_pattern": pattern}
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
-    assert engine._rank(tmp_path) == served
+    assert vllm._rank(tmp_path) == served
 
 
 def test_an_adapter_of_more_than_vllm_serves_is_refused(tmp_path):
     (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 600}))
     with pytest.raises(ValueError, match=r"up to rank 512, .* has 600"):
-        engine._rank(tmp_path)
+        vllm._rank(tmp_path)
 
 
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from distill import engines, hub
-from distill.config import ComputeConfig, EngineConfig, SamplingConfig
-from distill.engines import vllm
+from distill.models import engines, hub
+from distill.compute import ComputeConfig
+from distill.models.config import EngineConfig, SamplingConfig
+from distill.models.engines import vllm
 
 def main(student, prompts, rows):
     rows, prompts = Path(rows), json.loads(prompts)

@@ -1,0 +1,1 @@
+"""One question about a study per file, each as frame, grid, figure and sentence."""

@@ -1,0 +1,118 @@
+"""What a study says about dose: slopes by kind of damage, and structure against content."""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+from ablations.statistics.intervals import Estimate, Shares, contrast
+
+Curve = Mapping[float, Shares]
+"""Fraction damaged, in (0, 1] -> the arm's scores; one operator."""
+
+
+def slope(correct: Shares, curve: Curve, *, pair_seeds: bool = False) -> Estimate:
+    """Change of accuracy from no damage to full damage along the least-squares line.
+
+    Args:
+        correct: the arm without damage, the point at dose 0.
+        curve: at least one dose; with one, the line goes through both points.
+        pair_seeds: see `ablations.stats.contrast`.
+
+    Returns:
+        In shares of 1 per full dose, with interval and p; -0.5 loses 50 points from 0 to 100 %.
+
+    Raises:
+        ValueError: no dose, or one outside (0, 1]; or arms of other problems.
+    """
+    base, weights = _slope_weights(curve)
+    return contrast([correct, *curve.values()], [base, *weights], pair_seeds=pair_seeds)
+
+
+def slope_contrast(
+    correct: Shares,
+    structure: Sequence[Curve],
+    content: Sequence[Curve],
+    *,
+    pair_seeds: bool = False,
+) -> Estimate:
+    """Mean slope of the operators on structure minus that of those on content.
+
+    Every arm of the study counts, whatever doses its operator was run at; the correct arm, which
+    all slopes share, counts with what is left of its weight.
+
+    Args:
+        correct: the arm without damage.
+        structure: a curve an operator, at least one.
+        content: a curve an operator, at least one.
+        pair_seeds: see `ablations.stats.contrast`.
+
+    Returns:
+        As `slope`; negative if damage to the structure costs more.
+
+    Raises:
+        ValueError: a kind has no operator, or see `slope`.
+    """
+    _both(structure, content)
+    arms, weights, base = [correct], [0.0], 0.0
+    for curves, sign in ((structure, 1), (content, -1)):
+        for curve in curves:
+            shared, own = _slope_weights(curve)
+            base += sign * shared / len(curves)
+            arms += curve.values()
+            weights += [sign * weight / len(curves) for weight in own]
+    return contrast(arms, [base, *weights[1:]], pair_seeds=pair_seeds)
+
+
+def structure_minus_content(
+    structure: Sequence[Curve], content: Sequence[Curve], *, pair_seeds: bool = False
+) -> tuple[Estimate, list[float]]:
+    """Accuracy after damage to the structure minus accuracy after damage to the content.
+
+    Arms of one kind are averaged at each dose that both kinds have, then doses. A dose is the share
+    of an operator's own units, so equal doses are not equal amounts of text.
+
+    Args:
+        structure: a curve an operator, at least one.
+        content: a curve an operator, at least one.
+        pair_seeds: see `ablations.stats.contrast`.
+
+    Returns:
+        difference: in [-1, 1], paired by problem; negative if damage to the structure costs more.
+        doses: the fractions it is taken over, rising.
+
+    Raises:
+        ValueError: a kind has no operator, no dose has both kinds, or arms of other problems.
+    """
+    _both(structure, content)
+    doses = [set(chain.from_iterable(curves)) for curves in (structure, content)]
+    shared = sorted(doses[0] & doses[1])
+    if not shared:
+        raise ValueError(
+            f"no dose has both kinds: structure {sorted(doses[0])}, content {sorted(doses[1])}"
+        )
+    arms: list[Shares] = []
+    weights: list[float] = []
+    for dose in shared:
+        for curves, sign in ((structure, 1), (content, -1)):
+            at_dose = [curve[dose] for curve in curves if dose in curve]
+            arms += at_dose
+            weights += [sign / len(at_dose) / len(shared)] * len(at_dose)
+    return contrast(arms, weights, pair_seeds=pair_seeds), shared
+
+
+def _slope_weights(curve: Curve) -> tuple[float, list[float]]:
+    """Of the correct arm and of the others: the least-squares slope is this sum of accuracies."""
+    if not curve or not all(0 < dose <= 1 for dose in curve):
+        raise ValueError(f"a slope needs one dose or more in (0, 1], got {sorted(curve)}")
+    doses = [0.0, *curve]
+    mean = sum(doses) / len(doses)
+    square = sum((dose - mean) ** 2 for dose in doses)
+    base, *weights = ((dose - mean) / square for dose in doses)
+    return base, weights
+
+
+def _both(structure: Sequence[Curve], content: Sequence[Curve]) -> None:
+    if not structure or not content:
+        raise ValueError(
+            "structure against content needs operators of both kinds, got "
+            f"{len(structure)} of structure and {len(content)} of content"
+        )

@@ -1,0 +1,142 @@
+"""What a report is told from: a study's cells, its recorded runs, its arms and their sections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ablations.findings.arms import SECTION, arm_shares, grids, in_sections, section_runs, table
+from ablations.findings.slopes import slopes
+from ablations.results.arms import arm_name
+from ablations.results.records import records
+from ablations.results.responses import GRADED
+from ablations.results.runs import asked_runs, frame, samples
+from ablations.studies.cells import Cell, Studies
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which study, and of which runs."""
+
+    study: str
+    overrides: Sequence[str] = ()
+    """As on the command line."""
+
+    folder: Path | None = None
+    """Recorded runs, such as `analysis/results/table2`; None: those of the study in `runs/`."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """The arms of one section of a study's table, and what they rest on."""
+
+    title: str
+    arms: pd.DataFrame
+    """Rows of `ablations.tables.table`."""
+
+    runs: pd.DataFrame
+    """Finished ones, see `ablations.runs.runs`; those of the base too."""
+
+    samples: pd.DataFrame
+    """Of these runs at least."""
+
+    greedy: bool
+    """Whether answers are not drawn at random."""
+
+    @property
+    def done(self) -> pd.DataFrame:
+        """The arms that were run."""
+        return self.arms[self.arms["state"] == "done"]
+
+    @cached_property
+    def slopes(self) -> pd.DataFrame:
+        """Of its operators, see `ablations.slopes.slopes`."""
+        return slopes(self.runs, self.samples)
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The responses of its runs to its benchmark; the student goes by one name."""
+        mine = self.samples["cell"].isin(self.runs["cell"])
+        rows = self.samples[mine & self.samples["benchmark"].isin(self.runs["benchmark"])]
+        return rows.assign(student=self.arms["student"].iloc[0])
+
+    def shares(self, arm: pd.Series) -> pd.DataFrame:
+        """Scores of one of the arms that were run, see `ablations.stats.by_seed`."""
+        return arm_shares(self.runs[self.runs["arm"] == arm["arm"]], self.samples)
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study asked for, and what came of it."""
+
+    asked: Request
+    cells: Sequence[Cell]
+    folder: Path
+    found: Sequence[tuple[Path, dict[str, Any]]]
+    """Its records, see `ablations.records.records`."""
+
+    runs: pd.DataFrame
+    """See `ablations.runs.runs`."""
+
+    samples: pd.DataFrame
+    """Of these runs, without texts."""
+
+    arms: pd.DataFrame
+    """See `ablations.tables.table`; with the arms that have not run."""
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """What is in the `run.json` files."""
+        return [record for _, record in self.found]
+
+    @cached_property
+    def sections(self) -> list[Section]:
+        """Those of the table in its order, each with the runs behind it."""
+        parts = [part for _, part in self.arms.groupby(list(SECTION), sort=False, dropna=False)]
+        done = self.runs[self.runs["accuracy"].notna()]
+        done = done.assign(arm=[arm_name(run) for _, run in done.iterrows()])
+        configs = {record["cell"]: record["config"] for record in self.records}
+        found = []
+        for grid, part in zip(grids(self.arms), parts, strict=True):
+            runs = section_runs(part.iloc[0], done)
+            greedy = any(
+                _is_greedy(configs[cell]["evaluation"], part["benchmark"].iloc[0])
+                for cell in runs["cell"]
+            )
+            found.append(Section(grid.title, part, runs, self.samples, greedy))
+        return found
+
+    @property
+    def scored(self) -> list[Section]:
+        """The sections of which something was run."""
+        return [section for section in self.sections if not section.done.empty]
+
+
+def read_study(asked: Request, *, may_be_missing: bool = True) -> Study:
+    """A study's cells, and the runs of it that are recorded.
+
+    Args:
+        asked: see there.
+        may_be_missing: whether the study's own folder in `runs/` need not be there, since nothing
+            was run yet. A folder that was named must be.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: no such study, or a broken record; names it.
+    """
+    cells = Studies().cells(asked.study, asked.overrides)
+    folder = asked.folder or Path(cells[0].config.runs) / cells[0].config.study.name
+    nothing = asked.folder is None and may_be_missing and not folder.is_dir()
+    found = [] if nothing else list(records(folder))
+    runs, rows = frame(found), samples(folder, GRADED) if found else pd.DataFrame()
+    planned = asked_runs(cells)
+    arms = table(runs, rows, in_sections(planned, runs) if asked.folder else planned)
+    return Study(asked, cells, folder, found, runs, rows, arms)
+
+
+def _is_greedy(evaluation: dict[str, Any], benchmark: str) -> bool:
+    own = evaluation["benchmarks"][benchmark].get("sampling")
+    return bool((own or evaluation["sampling"])["temperature"] == 0)

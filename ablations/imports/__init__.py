@@ -1,0 +1,1 @@
+"""Model outputs from elsewhere, read, graded again and recorded as runs."""

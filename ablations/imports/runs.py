@@ -1,0 +1,262 @@
+"""Outputs made elsewhere become runs: graded by our grader, the first verdict kept beside ours."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ablations.imports import outputs
+from ablations.imports.outputs import Foreign
+from ablations.render import grid as formats
+from ablations.render.grid import Grid
+from ablations.render.wording import interval
+from ablations.results.records import read as read_record
+from ablations.results.records import records
+from ablations.results.responses import responses
+from ablations.studies.cells import Studies
+from distill.compute import ComputeConfig
+from distill.config import Config, StudyConfig
+from distill.data.config import BenchmarkConfig, DatasetConfig
+from distill.evaluation import evaluate
+from distill.evaluation.scores import scores, write_samples
+from distill.grading import grade
+from distill.models.prompt import parse_foreign
+from distill.run.record import RUN, commit
+from distill.store.artifacts import write_json
+from distill.store.identity import canonical_json, content_hash
+from distill.trace.records import Problem
+
+THEIRS = "their_correct"
+"""Column of the sample rows and of a score's summary: the verdict that came with the response."""
+
+KINDS = ("math", "choice", "countdown", "sign_puzzle")
+"""Kinds of problems that can be graded by question and answer alone."""
+
+NOTE = (
+    "Per cent right, with our 95 % interval clustered by problem. only ours, only theirs: "
+    "responses that one grader calls right and the other does not; undecided: by ours."
+)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which file, and how it is read."""
+
+    file: Path
+    run: str
+    """Name of the run, or `@COLUMN`."""
+
+    benchmark: str
+    """The same."""
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """See `foreign.read`."""
+
+    form: str = "json_lines"
+    kind: str = "math"
+    prompt: str = "plain"
+    """In `conf/prompt/`: where a thought begins and ends."""
+
+    study: str = "imported"
+    runs: Path = Path("runs")
+    overrides: Sequence[str] = ()
+    """How its students were trained, as for `python -m distill`; nothing: not at all."""
+
+
+def import_file(asked: Request, compute: ComputeConfig | None = None) -> pd.DataFrame:
+    """Write `run.json` and the sample rows of every run in the file; grade them anew.
+
+    The folder is `<runs>/<study>/<16 digits>`, its key the hash of the file, how it was read, its
+    benchmarks and the grader. What is unusable is named in `<runs>/<study>/rejected.jsonl`. Counts
+    of tokens and truncated responses are empty unless the file has them.
+
+    Args:
+        asked: see there.
+        compute: workers of the grader.
+
+    Returns:
+        One row per (run, benchmark): `run`, `benchmark`, `problems`, `samples`; shares `ours`,
+        `low`, `high`, `theirs` (NaN without verdicts); counts of responses `both` (right by both),
+        `only_ours`, `only_theirs`, `undecided`; and `folder`.
+
+    Raises:
+        ValueError: see `foreign.read`; an unknown kind; a benchmark's name that is no file name; or
+            problems with unequal numbers of samples.
+    """
+    if asked.kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {asked.kind!r}")
+    if asked.prompt not in (known := _prompts()):
+        raise ValueError(f"no prompt {asked.prompt!r}; known: {', '.join(known)}")
+    setting = ("training=none", "tracking=none", f"prompt={asked.prompt}", *asked.overrides)
+    config = Studies().one(setting).config
+    out = asked.runs / asked.study
+    read = outputs.read(asked.file, asked.form, asked.run, asked.benchmark, asked.columns, out)
+    groups: dict[str, dict[str, list[Foreign]]] = {}
+    for row in read:
+        groups.setdefault(row.run, {}).setdefault(row.benchmark, []).append(row)
+    graded = _graded(read, asked.kind, config, compute or config.compute)
+    found = []
+    for run, benchmarks in groups.items():
+        tables = {name: [graded[id(row)] for row in rows] for name, rows in benchmarks.items()}
+        path = _write(asked, config, run, tables) / RUN
+        found.append((path, read_record(path)))
+    return _compared(found)
+
+
+def imported(folder: Path) -> pd.DataFrame | None:
+    """What `import_file` returned of the imported runs in a folder; None if there are none."""
+    there = records(folder) if folder.is_dir() else ()
+    found = [(path, record) for path, record in there if "imported" in record]
+    return _compared(found) if found else None
+
+
+def text(compared: pd.DataFrame) -> str:
+    """What `import_file` returns, as a Markdown table."""
+    return formats.markdown([grid(compared)], NOTE)
+
+
+def grid(compared: pd.DataFrame) -> Grid:
+    """What `import_file` returns as texts; `NOTE` belongs below."""
+    header = ("run", "benchmark", "n", "ours [95 %]", "theirs", "difference", "only ours")
+    rows = []
+    for _, row in compared.iterrows():
+        theirs = pd.notna(row["theirs"])
+        rows.append(
+            (
+                row["run"],
+                row["benchmark"],
+                f"{row['problems']}×{row['samples']}",
+                interval(row["ours"], row["low"], row["high"]),
+                f"{100 * row['theirs']:.1f}" if theirs else "",
+                f"{100 * (row['ours'] - row['theirs']):+.1f}" if theirs else "",
+                *(str(row[name]) for name in ("only_ours", "only_theirs", "undecided")),
+            )
+        )
+    return Grid("Ours and theirs", (*header, "only theirs", "undecided"), rows)
+
+
+def _prompts() -> list[str]:
+    from distill.store.identity import CHECKOUT
+
+    return sorted(path.stem for path in (CHECKOUT / "conf" / "prompt").glob("*.yaml"))
+
+
+def _graded(
+    read: Sequence[Foreign], kind: str, config: Config, compute: ComputeConfig
+) -> dict[int, dict[str, Any]]:
+    """Rows as `evaluate` writes them, by the identity of what they were read from."""
+    parsed = [parse_foreign(config.prompt, row.response) for row in read]
+    problems = [Problem.of(row.question, row.answer, kind, row.benchmark) for row in read]
+    seen: Counter[tuple[str, ...]] = Counter()
+    rows = []
+    for row, problem in zip(read, problems, strict=True):
+        place = (row.run, row.benchmark, problem.id)
+        rows.append(
+            {
+                "problem_id": problem.id,
+                "sample": seen[place],
+                "response": row.response,
+                "tokens": row.tokens,
+                "truncated": row.truncated,
+                THEIRS: None if row.verdict is None else float(row.verdict),
+            }
+        )
+        seen[place] += 1
+    graded = evaluate.graded(problems, parsed, rows, config.grading, compute)
+    return {id(row): made for row, made in zip(read, graded, strict=True)}
+
+
+def _write(
+    asked: Request, config: Config, run: str, tables: Mapping[str, list[dict[str, Any]]]
+) -> Path:
+    """The record and the rows of one run; returns its folder."""
+    if nameless := [name for name in tables if "/" in name]:
+        raise ValueError(f"benchmark {nameless[0]!r} cannot name a file; choose by --benchmark")
+    origin = {
+        "file": asked.file.name,
+        "sha256": content_hash(asked.file),
+        "format": asked.form,
+        "columns": dict(asked.columns),
+        "kind": asked.kind,
+    }
+    how = {"prompt": asdict(config.prompt), "overrides": list(asked.overrides)}
+    told = [run, sorted(tables), origin, how, grade.pins()]
+    key = sha256(canonical_json(told).encode()).hexdigest()
+    summaries = {name: _summary(rows, f"{run}, {name}") for name, rows in tables.items()}
+    benchmarks = {
+        name: BenchmarkConfig(DatasetConfig(name=name), samples=summary["samples"])
+        for name, summary in summaries.items()
+    }
+    config = replace(
+        config,
+        student=replace(config.student, name=run, model=run),
+        evaluation=replace(config.evaluation, name="imported", benchmarks=benchmarks),
+        study=StudyConfig(asked.study),
+        runs=asked.runs.as_posix(),
+    )
+    folder = asked.runs / asked.study / key[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in tables.items():
+        write_samples(folder / f"{name}.parquet", rows)
+    made: dict[str, Any] = {"key": key, "path": "", "seconds": None, "how": {}, "versions": {}}
+    record = {
+        "cell": key,
+        "label": run,
+        "study": asdict(config.study),
+        "config": asdict(config),
+        "stages": {},
+        "scores": {name: made | {"summary": summary} for name, summary in summaries.items()},
+        "commit": commit(),
+        "imported": origin,
+    }
+    write_json(folder / RUN, record)
+    return folder
+
+
+def _summary(rows: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
+    """As `distill.scores.scores`; what the file does not tell is None."""
+    counts = pd.Series([row["problem_id"] for row in rows]).value_counts()
+    if counts.nunique() > 1:
+        uneven = counts.idxmax()
+        question = next(row["question"] for row in rows if row["problem_id"] == uneven)
+        raise ValueError(
+            f"{name}: {counts.max()} responses to {question[:60]!r}, {counts.min()} to others; "
+            "every problem needs as many"
+        )
+    untold = [k for k in ("tokens", "truncated") if any(row[k] is None for row in rows)]
+    return scores(rows) | dict.fromkeys(untold)
+
+
+def _compared(found: Sequence[tuple[Path, dict[str, Any]]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            _compare(path, record, benchmark)
+            for path, record in found
+            for benchmark in record["scores"]
+        ]
+    )
+
+
+def _compare(path: Path, record: dict[str, Any], benchmark: str) -> dict[str, Any]:
+    scored = record["scores"][benchmark]["summary"]
+    rows = responses(path, record, benchmark, [THEIRS]).to_pylist()
+    pairs = [(row["correct"], row[THEIRS]) for row in rows if row[THEIRS] is not None]
+    return {
+        "run": record["label"],
+        "benchmark": benchmark,
+        "problems": scored["problems"],
+        "samples": scored["samples"],
+        "ours": scored["accuracy"],
+        "low": scored["low"],
+        "high": scored["high"],
+        "theirs": scored[THEIRS],
+        "both": sum(ours is True and theirs == 1 for ours, theirs in pairs),
+        "only_ours": sum(ours is True and theirs == 0 for ours, theirs in pairs),
+        "only_theirs": sum(ours is not True and theirs == 1 for ours, theirs in pairs),
+        "undecided": sum(row["correct"] is None for row in rows),
+        "folder": path.parent.as_posix(),
+    }

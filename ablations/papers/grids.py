@@ -1,0 +1,118 @@
+"""Comparisons with published tables as finished texts: one grid a section and metric."""
+
+from typing import Any
+
+import pandas as pd
+
+from ablations.papers.comparison import AVERAGE, STANDS_IN
+from ablations.reference import SHARES, title
+from ablations.render.grid import Grid
+from ablations.render.wording import interval
+
+METRICS = {
+    "accuracy": "accuracy, %",
+    "change": "change to correct traces, points",
+    "majority": "accuracy of the most frequent answer, %",
+    "tokens": "tokens of a response",
+    "keywords": "reflection keywords of a response",
+    "rating": "rating",
+}
+"""Metric -> its name above a grid."""
+
+SECTION = ["student", "training", "size"]
+
+NOTE = """\
+Published: as printed, without intervals, since every published arm is one run; sources in
+ablations/reference/SOURCES.md. Ours: [95 % interval]; n: problems × samples a problem × runs. Not
+run: ours is missing. -: not published. Difference: ours minus published."""
+"""Below every comparison."""
+
+MARKS = {
+    "†": "† from memory or read off a figure, not verified.",
+    "*": "* a misprint: the four columns beside it have the mean 54.15.",
+}
+"""Sign after a published number -> what it says below."""
+
+STAND_IN = (
+    "The paper has no such benchmark: beside a change on it stands the change of the paper's "
+    "average of the four."
+)
+
+
+def paper_grids(comparison: pd.DataFrame, name: str) -> tuple[list[Grid], str]:
+    """Texts for any of `formats.FORMATS`: the grids, and the note below.
+
+    Args:
+        comparison: see `ablations.comparison.COMPARISON`.
+        name: of the table, before every title.
+    """
+    made = []
+    for section, part in comparison.groupby(SECTION, sort=False, dropna=False):
+        known = [str(value) for value in section if value == value and value is not None]
+        ours = f"; ours: {', '.join(known)}" if known else ""
+        for metric in [metric for metric in METRICS if part["metric"].eq(metric).any()]:
+            numbers = part[part["metric"] == metric]
+            made.append(_grid(f"{name}: {METRICS[metric]}{ours}", numbers))
+    note = [NOTE]
+    shown = comparison[comparison["published"].notna()]
+    note += [MARKS["†"]] * bool((~shown["verified"].astype(bool)).any())
+    note += [MARKS["*"]] * bool(shown["note"].str.startswith("misprint").any())
+    note += [STAND_IN] * bool(comparison["note"].eq(STANDS_IN).any())
+    return made, "\n".join(note)
+
+
+def _grid(name: str, numbers: pd.DataFrame) -> Grid:
+    rows = list(dict.fromkeys(numbers["row"]))
+    header, columns = ["row"], [rows]
+    ours = list(dict.fromkeys(numbers.loc[numbers["ours"].notna(), "benchmark"]))
+    if not ours:
+        header, columns = ["row", "ours"], [rows, ["not run"] * len(rows)]
+    stood_in = numbers["note"].eq(STANDS_IN)
+    theirs = [*ours, *numbers.loc[numbers["published"].notna(), "benchmark"]]
+    if stood_in.any():
+        theirs = [name for name in theirs if name != AVERAGE or name in ours]
+    for benchmark in dict.fromkeys(theirs):
+        cells = numbers[numbers["benchmark"] == benchmark]
+        texts = {cell["row"]: _texts(cell) for _, cell in cells.iterrows()}
+        lines = [texts.get(row, ["not run", "-", ""]) for row in rows]
+        mine, published, difference = map(list, zip(*lines, strict=True))
+        if benchmark in ours:
+            header.append(f"{title(benchmark)}, ours")
+            columns.append(mine)
+        if cells["published"].notna().any():
+            of = AVERAGE if cells["note"].eq(STANDS_IN).any() else benchmark
+            header.append(f"{title(of)}, published")
+            columns.append(published)
+        if any(difference):
+            header.append("difference")
+            columns.append(difference)
+    return Grid(name, header, [list(row) for row in zip(*columns, strict=True)])
+
+
+def _texts(cell: pd.Series) -> list[str]:
+    """Ours, published, difference."""
+    metric = cell["metric"]
+    signed = "+" if metric == "change" else ""
+    mine = cell["state"]
+    if mine == "done":
+        mine = _shown(cell["ours"], metric, signed, cell["low"], cell["high"])
+        mine = f"{mine} n={cell['n']}" if mine and metric == "accuracy" else mine
+    published = "-"
+    if not pd.isna(cell["published"]):
+        mark = "" if cell["verified"] else "†"
+        mark += "*" if str(cell["note"]).startswith("misprint") else ""
+        published = _shown(cell["published"], metric, signed)
+        if cell["benchmark"] == AVERAGE and metric == "accuracy":
+            published = f"{100 * cell['published']:.2f}"
+        published += mark
+    return [mine, published, _shown(cell["difference"], metric, "+")]
+
+
+def _shown(
+    value: Any, metric: str, sign: str, low: Any = float("nan"), high: Any = float("nan")
+) -> str:
+    if pd.isna(value):
+        return ""
+    if metric in SHARES or metric == "change":
+        return interval(value, low, high, sign)
+    return f"{value:{sign},.0f}" if abs(value) >= 100 else f"{value:{sign}.3g}"

@@ -1,0 +1,110 @@
+"""Figures of a study: frame of arms -> figure. Readable in grey and by the colour-blind."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ablations.papers.comparison import AVERAGE
+from ablations.papers.tables import table2
+from ablations.reference import published
+from ablations.render.drawing import (
+    LINES,
+    OPERATORS,
+    canvas,
+    errors,
+    name_rows,
+    one_section,
+    points_by_kind,
+    references,
+    scored_on,
+    section_title,
+)
+from ablations.results.arms import KINDS, NAMES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+CHANGE = ("difference", "difference_low", "difference_high")
+"""Columns of `ablations.tables.table`: a change and its interval."""
+
+
+def forest(arms: pd.DataFrame) -> "Figure":
+    """Change of accuracy to correct traces by arm, with 95 % intervals, and the published change.
+
+    Args:
+        arms: rows of one section of `ablations.tables.table`; those not run say so.
+
+    Returns:
+        One axis, an arm a row in the order of the table; crosses are published: on the same
+        benchmark, or where the paper has not got it, of the average of its four.
+
+    Raises:
+        ValueError: the rows are of several sections, or none of them was run.
+    """
+    done = one_section(arms)
+    shown = arms[arms["arm"] != NAMES["none"]].iloc[::-1].reset_index(drop=True)
+    figure, axis = canvas(7, 1.9 + 0.32 * len(shown))
+    axis.axvline(0, color="0.2", linewidth=1, label="correct traces")
+    points_by_kind(axis, shown, CHANGE)
+    base = shown[shown["kind"] == "base"]
+    look: dict[str, Any] = {"color": "0.3", "marker": "D", "markersize": 5, "ls": "none"}
+    errors(axis, base, (None, *CHANGE), LINES["base"][1], look)
+    theirs = table2(arms)
+    theirs = theirs[theirs["metric"] == "change"]
+    theirs = theirs[theirs["benchmark"] == done["benchmark"].iloc[0]]
+    places = theirs["row"].map({arm: place for place, arm in shown["arm"].items()})
+    axis.plot(100 * theirs["published"], places, "x", color="k", ls="none", label="published")
+    for place in shown.index[shown["state"] != "done"]:
+        at: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "ha": "right"}
+        axis.text(0.99, place, "not run", va="center", fontsize="small", **at)
+    name_rows(axis, shown)
+    axis.set_xlabel(f"change of accuracy, points, and 95 % intervals\n{scored_on(done)}")
+    axis.set_title(section_title(done), loc="left")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def dose_response(arms: pd.DataFrame) -> "Figure":
+    """Accuracy against the share damaged, a curve an operator; ours left, published right.
+
+    Args:
+        arms: rows of one section of `ablations.tables.table`; variants of an operator are left
+            out, so that ours and the published mean the same.
+
+    Returns:
+        Two axes on one scale. Curves begin at correct traces; published: average of the four
+        benchmarks, without intervals.
+
+    Raises:
+        ValueError: the rows are of several sections, or none of them was run.
+    """
+    done = one_section(arms)
+    theirs = published("table2")
+    theirs = theirs[theirs["benchmark"] == AVERAGE]
+    correct = theirs[(theirs["method"] != "none") & (theirs["corruption"] == "none")]
+    figure, left = canvas(9, 4.6, columns=2)
+    right = figure.axes[1]
+    references(left, done)
+    for number, kind in ((correct, "correct"), (theirs[theirs["method"] == "none"], "base")):
+        right.axhline(100 * number["value"].item(), color="0.2", linestyle=LINES[kind][0])
+    for operator, (colour, marker) in OPERATORS.items():
+        kind = KINDS[operator]
+        dash, fill = ("-", "full") if kind == "content" else ("--", "none")
+        look: dict[str, Any] = {"color": colour, "marker": marker, "ls": dash, "fillstyle": fill}
+        name = f"{NAMES[operator]} ({kind})"
+        mine = done[(done["kind"] == "correct") | (done["corruption"] == operator)]
+        mine = mine[~mine["arm"].str.contains(",")].sort_values("fraction")
+        if (mine["corruption"] == operator).any():
+            errors(left, mine, ("fraction", "accuracy", "low", "high"), None, look)
+        points = pd.concat([correct, theirs[theirs["corruption"] == operator]])
+        points = points.sort_values("fraction")
+        right.plot(100 * points["fraction"], 100 * points["value"], label=name, **look)
+    left.set_title(f"ours: {section_title(done)}", loc="left")
+    right.set_title("published: arXiv:2502.07374, Table 2", loc="left")
+    left.set_ylabel(f"accuracy, %\n{scored_on(done)}")
+    right.set_ylabel("accuracy, %\naverage of four benchmarks")
+    for axis in figure.axes:
+        axis.set(xlim=(-4, 104), ylim=(-2, 102), xlabel="damaged, % of the operator's units")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure

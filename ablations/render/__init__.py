@@ -1,0 +1,4 @@
+"""How numbers look: tables in four formats, wording, drawing, HTML pages.
+
+Nothing here computes a result.
+"""

@@ -1,0 +1,131 @@
+"""What the figures share: canvas, intervals, lines of reference, and how they are saved."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ablations.reference import title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STYLES = {"content": ("#0072b2", "o", "full"), "structure": ("#d55e00", "s", "none")}
+"""Kind of damage -> colour (of Okabe and Ito), marker, filling; grey tells them apart as well."""
+
+LINES = {"correct": ("-", "correct traces"), "base": ("--", "before training")}
+"""Kind of arm without damage -> dash of its line, and its name."""
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure as its suffix says (`.svg`, `.pdf`: vector; `.png`), the same bytes each time.
+
+    Text stays text, so that it can be searched and set in another font.
+    """
+    import matplotlib
+
+    dated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    settings: dict[Any, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "distill",
+        "pdf.fonttype": 42,
+    }
+    with matplotlib.rc_context(settings):
+        figure.savefig(path, dpi=150, metadata=dated.get(path.suffix))
+
+
+def canvas(width: float, height: float, columns: int = 1) -> "tuple[Figure, Axes]":
+    """An empty figure of that size in inches, and its first axis."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes[0]
+
+
+def one_section(arms: pd.DataFrame) -> pd.DataFrame:
+    """The finished rows. Raises ValueError if they are of several sections, or none is finished."""
+    done = arms[arms["state"] == "done"]
+    titles = arms[["benchmark", "student", "training", "training_setting"]].drop_duplicates()
+    if done.empty or len(titles) > 1:
+        raise ValueError(
+            f"a figure takes one section with finished runs; got\n{titles.to_string()}"
+        )
+    return done
+
+
+def references(axis: "Axes", done: pd.DataFrame) -> None:
+    """Accuracy of correct traces and of the base as lines, their intervals as bands."""
+    for kind, (dash, name) in LINES.items():
+        for _, arm in done[done["kind"] == kind].iterrows():
+            axis.axhspan(100 * arm["low"], 100 * arm["high"], color="0.5", alpha=0.2, linewidth=0)
+            axis.axhline(100 * arm["accuracy"], color="0.2", linestyle=dash, label=name)
+
+
+def points_by_kind(axis: "Axes", arms: pd.DataFrame, columns: tuple[str, str, str]) -> None:
+    """Arms of each kind of damage at their rows: value and both ends of the interval, in shares."""
+    for kind, (colour, marker, fill) in STYLES.items():
+        look = {"color": colour, "marker": marker, "fillstyle": fill, "ls": "none"}
+        part = arms[(arms["kind"] == kind) & arms[columns[0]].notna()]
+        errors(axis, part, (None, *columns), f"{kind} damaged", look)
+
+
+def errors(
+    axis: "Axes",
+    arms: pd.DataFrame,
+    columns: tuple[str | None, str, str, str],
+    name: str | None,
+    look: dict[str, Any],
+) -> None:
+    """Points with intervals, in per cent.
+
+    Args:
+        axis: to draw on.
+        arms: with `columns`, which are shares.
+        columns: of x, of the value and of both ends of its interval; no x: the value goes along x,
+            and the index of `arms` up.
+        name: in the legend, if there.
+        look: of lines and markers.
+    """
+    x, *scores = columns
+    value, low, high = (100 * arms[column].astype(float) for column in scores)
+    sides = [(value - low).clip(lower=0), (high - value).clip(lower=0)]
+    if x is None:
+        axis.errorbar(value, list(arms.index), xerr=sides, capsize=3, label=name, **look)
+    else:
+        axis.errorbar(100 * arms[x].astype(float), value, yerr=sides, capsize=3, label=name, **look)
+
+
+def name_rows(axis: "Axes", arms: pd.DataFrame) -> None:
+    """An arm a row, named as in the table, the first of the index lowest."""
+    axis.set_yticks(list(arms.index), labels=list(arms["arm"]))
+    axis.set_ylim(-0.5, len(arms) - 0.5)
+
+
+def scored_on(done: pd.DataFrame) -> str:
+    """The benchmark, with n."""
+    first = done.iloc[0]
+    runs = f"{done['runs'].min():.0f} to {done['runs'].max():.0f}"
+    runs = runs if done["runs"].nunique() > 1 else f"{first['runs']:.0f}"
+    n = f"n = {first['problems']:.0f}×{first['samples']:.0f}×{runs}"
+    return f"{title(first['benchmark'])} ({n})"
+
+
+def section_title(done: pd.DataFrame) -> str:
+    """Student and training."""
+    return f"{title(done['student'].iloc[0])}, {done['training'].iloc[0]}"
+
+
+OPERATORS = {
+    "wrong_answers": ("#0072b2", "D"),
+    "random_digits": ("#0072b2", "o"),
+    "remove_keywords": ("#56b4e9", "^"),
+    "shuffle_steps": ("#d55e00", "s"),
+    "delete_steps": ("#e69f00", "v"),
+    "insert_steps": ("#cc79a7", "P"),
+}
+"""Operator -> colour and marker of its curve; content is filled and solid, structure open and
+dashed."""

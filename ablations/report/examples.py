@@ -1,0 +1,125 @@
+"""Traces before and after damage for the report of a study: of its artifacts, or made again."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ablations.results.arms import NAMES, arm, arm_name
+from ablations.results.records import launched_in
+from ablations.show.trace import Shown, every, until_corrupt
+from ablations.studies.cells import Cell
+from ablations.studies.plan import Planned, plan
+from distill.stages import Stage
+from distill.store.artifacts import Store
+from distill.training.config import Method
+
+MOST = 3
+"""Traces that a report shows."""
+
+LONGEST = 6000
+"""Signs of a text that a report shows; `python -m ablations show` has the rest."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One trace of one arm."""
+
+    arm: str
+    command: str
+    """What shows the whole of it."""
+
+    shown: Shown
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What there is to show, and where it comes from."""
+
+    shown: list[Example] = field(default_factory=list)
+    note: str = ""
+
+
+def examples(cells: Sequence[Cell], found: Sequence[tuple[Path, dict[str, Any]]]) -> Examples:
+    """Up to `MOST` damaged traces of operators spread over those of the study, each another trace.
+
+    Artifacts of the runs are read where they are; else a scripted teacher makes the same traces
+    again in a temporary folder, and those of a model are said to be missing.
+
+    Args:
+        cells: of the study.
+        found: records of its runs, see `ablations.records.records`.
+    """
+    chosen = _choose(cells)
+    if not chosen:
+        return Examples(note="No arm of this study damages traces.")
+    roots = [Path(chosen[0].config.artifacts)]
+    roots += [
+        launched_in(path, record) / record["config"]["artifacts"] for path, record in found[:1]
+    ]
+    for root in roots:
+        placed = [_placed(cell, root) for cell in chosen]
+        planned = plan(placed)
+        if all(artifact.exists for one in planned for artifact in one.artifacts):
+            return _examples(chosen, placed, planned, found, "They are read from its artifacts.")
+    if chosen[0].config.teacher.name != "scripted":
+        return Examples(
+            note="The traces are not in the folder of the runs, and only its teacher "
+            "could make them again."
+        )
+    with TemporaryDirectory() as folder:
+        placed = [_placed(cell, Path(folder)) for cell in chosen]
+        note = "The scripted teacher made them again for this report."
+        return _examples(chosen, placed, plan(placed), found, note)
+
+
+def _examples(
+    chosen: Sequence[Cell],
+    placed: Sequence[Cell],
+    planned: Sequence[Planned],
+    found: Sequence[tuple[Path, dict[str, Any]]],
+    note: str,
+) -> Examples:
+    stage = Stage.corrupt.value
+    trained = {record["stages"][stage]["key"] for _, record in found if stage in record["stages"]}
+    keys = {
+        step.artifact.key for one in planned for step in one.made if step.stage is Stage.corrupt
+    }
+    if trained:
+        note += (
+            " They are the very ones that the runs were trained on."
+            if keys <= trained
+            else " Their keys are not those that the runs recorded: code has changed since."
+        )
+    shown = []
+    for place, (cell, own) in enumerate(zip(chosen, placed, strict=True)):
+        damaged = (
+            one for one in every(own.config, Store(Path(own.config.artifacts))) if one.after.damaged
+        )
+        one = next(islice(damaged, place, None), None)
+        if one is not None:
+            again = " ".join(["python -m ablations show", *cell.overrides])
+            command = f"{again} --trace {one.before.id}"
+            shown.append(Example(arm_name(arm(asdict(cell.config))), command, one))
+    return Examples(shown, note)
+
+
+def _choose(cells: Sequence[Cell]) -> list[Cell]:
+    """The middle dose of operators evenly spread over those of the study."""
+    by_operator: dict[str, list[Cell]] = {}
+    for cell in cells:
+        corruption = cell.config.corruption
+        if cell.config.training.method is not Method.none and corruption.fraction > 0:
+            by_operator.setdefault(corruption.name, []).append(cell)
+    known = [name for name in NAMES if name in by_operator]
+    operators = known + [name for name in by_operator if name not in NAMES]
+    most = min(MOST, len(operators))
+    places = [(2 * place + 1) * len(operators) // (2 * most) for place in range(most)]
+    return [by_operator[operators[at]][len(by_operator[operators[at]]) // 2] for at in places]
+
+
+def _placed(cell: Cell, root: Path) -> Cell:
+    """The same run, ended before anything is trained, with its artifacts below `root`."""
+    return replace(cell, config=replace(until_corrupt(cell.config), artifacts=str(root)))

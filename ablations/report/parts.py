@@ -1,0 +1,216 @@
+"""What a report says of a study, part by part: the one source of its page and of its text."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from ablations.findings import design, sections
+from ablations.findings.arms import NOTE, grids
+from ablations.findings.design import comparisons
+from ablations.findings.methods import methods_figure
+from ablations.findings.sections import Finding
+from ablations.findings.study import Section, Study
+from ablations.papers.comparison import SeveralArmsError
+from ablations.papers.figures import best_of_n, data_size, students
+from ablations.papers.grids import paper_grids
+from ablations.papers.study_figures import dose_response, forest
+from ablations.papers.tables import PAPERS, paper_title
+from ablations.report import sentences
+from ablations.report.blocks import (
+    Block,
+    Box,
+    Bullets,
+    Commands,
+    Damage,
+    Folded,
+    Legend,
+    Part,
+    Passage,
+    Picture,
+    Tables,
+    Text,
+)
+from ablations.report.examples import examples
+from ablations.report.provenance import command, commands, configs, costs, failures, versions
+from ablations.studies.plan import plan
+
+EFFECTS = "Effects by arm"
+DOSES = "Dose and response"
+SAMPLES = "Best of several samples of the base"
+RESPONSES = "Truncation, tokens and keywords"
+SIZES = "Accuracy by traces trained on, ours and published"
+STUDENTS = "Accuracy before and after training by student, ours and published"
+METHODS = "LoRA and full fine-tuning, arm by arm"
+SPENT = "Wall time and tokens"
+CONFIGS = "Runs and their configs"
+
+NOTHING = (
+    "Nothing of this study has been run yet, so there is no answer: below are its plan and what it "
+    "could show."
+)
+
+
+def parts(study: Study) -> list[Part]:
+    """Everything that is said, in order; a study of which nothing was run has its plan."""
+    by_size = sections.sizes(sections.unmixed_sizes(study.runs), study.samples)
+    by_method = sections.methods(sections.unmixed_methods(study.runs), study.samples)
+    said = [sentences.answers(section) for section in study.scored]
+    scored = zip(study.scored, said, strict=True)
+    together, published = _across(study, by_size, by_method), _published(study)
+    return [
+        _answer(study, [*by_size, *by_method], said),
+        *([together] if together.passages else []),
+        *(_section(one, texts, f"s{place}") for place, (one, texts) in enumerate(scored, 1)),
+        *([published] if published.passages else []),
+        _power(study),
+        _traces(study),
+        _spent(study),
+        _reproduce(study),
+        _missing(study),
+    ]
+
+
+def _answer(study: Study, together: Sequence[Finding], said: list[list[str]]) -> Part:
+    """What sections say together, and each of damage; without either, how arms differ."""
+    boxes = [Box([Text(one.title, "soft"), Text(one.said, "said")]) for one in together]
+    for section, texts in zip(study.scored, said, strict=True):
+        if texts or not together:
+            title = [Text(section.title, "soft")] if len(said) > 1 else []
+            told = [Text(text, "" if place else "said") for place, text in enumerate(texts)]
+            boxes.append(Box([*title, *told, Text(sentences.effects(section))]))
+    arms, run = len(study.arms), int((study.arms["state"] == "done").sum())
+    failed = ", some failed" if failures(study.folder) else ""
+    count = (
+        f"{len(study.found)} runs recorded{failed}; {run} of {arms} arms run, counted in every "
+        "section."
+    )
+    blocks: list[Block] = [*(boxes or [Box([Text(NOTHING, "said")])])]
+    blocks.append(Text(count, "soft", ("missing", "What is missing")))
+    return Part("The answer", "answer", [Passage("", blocks)], "Answer")
+
+
+def _section(section: Section, said: Sequence[str], name: str) -> Part:
+    arms, effects = section.arms, sentences.effects(section)
+    passages: list[Passage] = []
+    if section.done["difference"].notna().any():
+        shows = f"Change of accuracy to correct traces by arm, {section.title}. {effects} "
+        shows += "The numbers are in the table of this section."
+        passages.append(Passage(EFFECTS, [Picture(partial(forest, arms), f"{name}-forest", shows)]))
+    if section.done["kind"].isin(("content", "structure")).any():
+        shows = f"Accuracy against the share damaged, {section.title}; ours left, published right. "
+        shows += f"{' '.join(said)} The numbers are in the tables of this section."
+        blocks: list[Block] = [Picture(partial(dose_response, arms), f"{name}-dose", shows)]
+        if slopes := sentences.slopes(section):
+            blocks.append(Tables([slopes]))
+        passages.append(Passage(DOSES, blocks))
+    if {"base", "correct"} <= {*section.done.loc[section.done["samples"] > 1, "kind"]}:
+        shows = f"{SAMPLES}, and one of the student trained on correct traces, {section.title}."
+        drawn = Picture(partial(best_of_n, section.rows), f"{name}-samples", shows)
+        passages.append(Passage(SAMPLES, [drawn]))
+    passages += [
+        Passage("Scores", [Tables(grids(arms), NOTE)]),
+        Passage(RESPONSES, [Tables([sentences.responses(section)])]),
+    ]
+    return Part(section.title, name, passages, section.title, section.runs)
+
+
+def _across(study: Study, by_size: Sequence[Finding], by_method: Sequence[Finding]) -> Part:
+    """Figures and tables over several sections, where they differ in size, student or method."""
+    passages = []
+    if by_size:
+        picture = Picture(partial(data_size, study.arms), "data-size", SIZES)
+        passages.append(Passage(SIZES, [picture, Tables([one.grid for one in by_size])]))
+    correct = study.arms[(study.arms["kind"] == "correct") & (study.arms["state"] == "done")]
+    if correct["student"].nunique() > 1:
+        picture = Picture(partial(students, study.arms), "students", STUDENTS)
+        passages.append(Passage(STUDENTS, [picture]))
+    if by_method:
+        blocks: list[Block] = []
+        for place, one in enumerate(by_method, 1):
+            shows = f"Accuracy of both methods by arm, {one.title}. {one.said}"
+            blocks.append(Picture(partial(methods_figure, one.rows), f"methods{place}", shows))
+            blocks.append(Tables([one.grid]))
+        passages.append(Passage(METHODS, blocks))
+    undamaged = (study.runs["corruption"] == "none") & (study.runs["method"] != "none")
+    title = "Across sections"
+    return Part(title, "across", passages, title, study.runs[undamaged])
+
+
+def _published(study: Study) -> Part:
+    """Every paper's table that runs this study's arms, ours beside it."""
+    passages = []
+    for name, (paper, of) in PAPERS.items():
+        if of != study.asked.study:
+            continue
+        title = paper_title(name)
+        try:
+            block: Block = Tables(*paper_grids(paper(study.arms), title))
+        except SeveralArmsError:  # the study was run with axes that the paper has not
+            block = Text("Not shown: several arms of this study claim one place of the table.")
+        passages.append(Passage(title, [block]))
+    return Part("Ours, published, difference", "published", passages, "Published numbers")
+
+
+def _power(study: Study) -> Part:
+    """At the variance measured where there is one, else at the one assumed."""
+    measured = [grid for one in study.scored if (grid := design.measured_power(one))]
+    found = measured or [design.assumed_power(comparisons(plan(study.cells)))]
+    blocks: list[Block] = [Tables([grid]) for grid in found if grid.rows]
+    if not blocks:
+        blocks.append(Text("The study has no arm on correct traces, so it compares nothing."))
+    blocks.append(Text(design.NOTE, "note"))
+    return Part("Power: what the design could show", "power", [Passage("", blocks)], "Power")
+
+
+def _traces(study: Study) -> Part:
+    found = examples(study.cells, study.found)
+    told: list[Block] = [Text(found.note)]
+    if found.shown:
+        told.append(Legend())
+    passages = [Passage(one.arm, [Damage(one.shown, one.command)]) for one in found.shown]
+    title = "Traces before and after damage"
+    return Part(title, "traces", [Passage("", told), *passages], "Traces")
+
+
+def _spent(study: Study) -> Part:
+    blocks: list[Block] = [Text("Nothing yet.")]
+    if study.found:
+        note = "Tokens: trained on, over all epochs, prompts included; and of evaluated responses."
+        blocks = [Tables([costs(study.records)]), Text(note, "note")]
+    return Part(SPENT, "spent", [Passage("", blocks)], "Spent")
+
+
+def _reproduce(study: Study) -> Part:
+    """Commands, versions and configs of what was run, or the plan."""
+    text = Text("The page and its tables, of the same runs:")
+    passages = [Passage("", [text, Commands(commands(study.asked))])]
+    if study.found:
+        shared, each = configs(study.records)
+        summary = f"The config of all {len(study.found)} runs, except for what is a run's own"
+        own = "What is each run's own, and the command that makes it again"
+        folded = [Folded(summary, Commands(shared)), Folded(own, Tables([each], wordy=True))]
+        passages.append(Passage("Versions", [Bullets(versions(study.records))]))
+        passages.append(Passage(CONFIGS, folded))
+    else:
+        cells = [command(study.asked.study, cell.label) for cell in study.cells]
+        passages.append(Passage("Plan", [Text(f"{len(cells)} runs:"), Commands(cells)]))
+    return Part("Reproduce", "reproduce", passages, "Reproduce")
+
+
+def _missing(study: Study) -> Part:
+    """What failed, was not scored, or was not run: the arms of a section in a line."""
+    failed = failures(study.folder)
+    unscored = [record["label"] for record in study.records if not record["scores"]]
+    lines = [
+        f"{section.title}: {', '.join(arms)}"
+        for section in study.sections
+        if len(arms := section.arms.loc[section.arms["state"] != "done", "arm"])
+    ]
+    blocks: list[Block] = [Tables([failed], wordy=True)] if failed else []
+    blocks = blocks or [Text("No failed run is recorded.")]
+    blocks += [Text(f"Not scored: {label}") for label in unscored]
+    if lines:
+        blocks += [Text("Asked for by the study and not run:"), Bullets(lines)]
+    else:
+        blocks.append(Text("Every arm that the study asks for was run."))
+    title = "Failed and missing"
+    return Part(title, "missing", [Passage("", blocks)], title)

@@ -1,0 +1,139 @@
+"""Where the numbers of a study come from: what runs cost, were configured with, and failed of."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations.findings.study import Request
+from ablations.papers.tables import PAPERS
+from ablations.render.grid import Grid
+from ablations.render.wording import ABSENT
+from ablations.results.arms import arm, arm_name, place
+from ablations.results.records import read
+from ablations.studies.cells import SINGLE
+from ablations.studies.plan import short
+from distill.run.record import FAILED, percent, scores
+from distill.stages import Stage
+
+Records = Sequence[Mapping[str, Any]]
+"""`run.json` files."""
+
+
+def command(study: str, label: str) -> str:
+    """What makes one run of a study again, and nothing else of it."""
+    named = [] if study == SINGLE else [f"study={study}", "hydra.mode=RUN"]
+    return " ".join(["python -m distill", *named, label]).strip()
+
+
+def commands(asked: Request) -> list[str]:
+    """What makes the page and its tables again of the same runs."""
+    folder = ["--runs", asked.folder.as_posix()] if asked.folder else []
+    papers = [name for name, (_, study) in PAPERS.items() if study == asked.study]
+    tables = dict.fromkeys([f"table {name}" for name in [asked.study, *papers]])
+    rest = [*asked.overrides, *folder]
+    return [
+        " ".join(["python -m ablations", what, *rest])
+        for what in (f"report {asked.study}", *tables)
+    ]
+
+
+def costs(records: Records) -> Grid:
+    """Wall time and tokens by stage; an artifact that several runs share counts once.
+
+    Responses that were imported took no time here.
+    """
+    made: dict[str, dict[str, tuple[float, float]]] = {stage.value: {} for stage in Stage}
+    for record in records:
+        for stage, one in record["stages"].items():
+            made[stage][one["key"]] = (one["seconds"], one["summary"].get("tokens", 0))
+        for one in record["scores"].values():
+            summary = one["summary"]
+            responses = summary["problems"] * summary["samples"] * (1 - summary.get("refused", 0))
+            tokens = responses * (summary["tokens"] or 0)
+            made[Stage.evaluate.value][one["key"]] = (one["seconds"] or 0.0, tokens)
+    rows = [
+        _cost(stage, list(artifacts.values())) for stage, artifacts in made.items() if artifacts
+    ]
+    rows.append(_cost("all", [cost for artifacts in made.values() for cost in artifacts.values()]))
+    header = ("stage", "artifacts", "wall time, h:mm:ss", "longest", "tokens")
+    return Grid("Spent, each artifact once", header, rows)
+
+
+def versions(records: Records) -> list[str]:
+    """Library and version; several where runs were made with several."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        for stage in [*record["stages"].values(), *record["scores"].values()]:
+            for library, version in stage["versions"].items():
+                found.setdefault(library, set()).add(str(version))
+    commits = {record["commit"] or "none recorded" for record in records}
+    lines = [f"{library} {', '.join(sorted(found[library]))}" for library in sorted(found)]
+    return [*lines, f"commit of this repository: {', '.join(sorted(commits))}"] if records else []
+
+
+def configs(records: Records) -> tuple[list[str], Grid]:
+    """Every field of every config, once.
+
+    Args:
+        records: at least one.
+
+    Returns:
+        usual: `field: value` lines of what most runs have.
+        cells: a row a run, by student and in the order of the tables, with its scores, the command
+            that makes it again, and the fields in which it differs from these.
+    """
+    flat = [{name: _json(value) for name, value in _leaves(record["config"])} for record in records]
+    names = dict.fromkeys(name for one in flat for name in one if not name.startswith("study."))
+    usual = {
+        name: Counter(one.get(name, ABSENT) for one in flat).most_common(1)[0][0] for name in names
+    }
+    rows = []
+    told = [arm(record["config"]) for record in records]
+    order = sorted(range(len(flat)), key=lambda at: (told[at]["student"], place(told[at]), at))
+    for at in order:
+        record, one = records[at], flat[at]
+        own = {name: one.get(name, ABSENT) for name in names}
+        fields = [f"{name}: {value}" for name, value in own.items() if value != usual[name]]
+        found = "; ".join(f"{name} {percent(s)}" for name, s in scores(dict(record)).items())
+        again = command(record["study"]["name"], record["label"])
+        name = f"{arm_name(told[at])}, {told[at]['student']}, {short(record['cell'])}"
+        rows.append([name, found or "not scored", again, "; ".join(fields)])
+    lines = [f"{name}: {value}" for name, value in usual.items() if value != ABSENT]
+    return lines, Grid("Runs", ("run", "score [95 %]", "made again by", "what is its own"), rows)
+
+
+def failures(folder: Path) -> Grid | None:
+    """Runs whose last attempt raised; None if there are none.
+
+    Raises:
+        ValueError: a file is not JSON; names it.
+    """
+    found = [read(path) for path in sorted(folder.glob(f"*/{FAILED}"))]
+    rows = [[one["label"] or "(defaults)", one["why"]] for one in found]
+    return Grid("Failed", ("run", "why"), rows) if rows else None
+
+
+def _cost(stage: str, spent: Sequence[tuple[float, float]]) -> list[str]:
+    seconds, tokens = [cost[0] for cost in spent], sum(cost[1] for cost in spent)
+    times = [_time(sum(seconds)), _time(max(seconds, default=0.0))]
+    return [stage, f"{len(spent):,}", *times, f"{tokens:,.0f}" if tokens else ""]
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """(dotted name, value) of everything in a config that is no mapping."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

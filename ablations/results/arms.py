@@ -1,0 +1,82 @@
+"""Arms: what a run's arm is, its name, and its place in a table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ablations.results.settings import _differing
+from distill.corruptions.config import CORRUPTION_CHOICES
+from distill.models.config import AskConfig
+from distill.store.identity import canonical_json
+from distill.trace.records import digest
+
+NAMES = {
+    "none": "correct",
+    "wrong_answers": "wrong answers",
+    "random_digits": "random digits",
+    "remove_keywords": "keywords removed",
+    "shuffle_steps": "steps shuffled",
+    "delete_steps": "steps deleted",
+    "insert_steps": "steps inserted",
+}
+"""Operator -> its name in a table, in the order of Table 2 of arXiv:2502.07374. Others follow by
+their own."""
+
+
+KINDS = {
+    "wrong_answers": "content",
+    "random_digits": "content",
+    "remove_keywords": "content",
+    "shuffle_steps": "structure",
+    "delete_steps": "structure",
+    "insert_steps": "structure",
+}
+"""What of a trace an operator damages; `base` and `correct` are neither."""
+
+
+def arm_name(run: Any) -> str:
+    """An arm in words: operator, share, and what is not the operator's default."""
+    if run["method"] == "none":
+        return "base"
+    if run["corruption"] == "none":
+        return NAMES["none"]
+    choices = CORRUPTION_CHOICES.get(run["corruption"], {})
+    variant = [str(run[name]) for name in choices if run[name] != choices[name][0]]
+    asked = run.get("asked")  # published rows have none
+    variant += [asked] if isinstance(asked, str) else []
+    name = NAMES.get(run["corruption"], run["corruption"])
+    return ", ".join([f"{name} {100 * run['fraction']:g} %", *variant])
+
+
+def place(run: Any) -> tuple[Any, ...]:
+    """Where an arm stands among others: sorts them in the order of Table 2."""
+    order = list(NAMES)
+    known = order.index(run["corruption"]) if run["corruption"] in order else len(order)
+    choices = CORRUPTION_CHOICES.get(run["corruption"], {})
+    variant = [choices[name].index(run[name]) for name in choices]
+    return run["method"] != "none", known, run["corruption"], variant, run["fraction"]
+
+
+def asked_model(corruption: Mapping[str, Any]) -> str | None:
+    """The model that a corruption asked, with a hash of all that it was told; None: no model.
+
+    Two arms that differ in a wording or a temperature are two arms.
+    """
+    if not (ask := corruption.get("ask")):
+        return None
+    told = digest(canonical_json(_differing(ask, AskConfig())))[:4]
+    return f"{ask['model']} ({told})"
+
+
+def arm(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What names and places the arm of a config, see `ablations.tables.arm_name`."""
+    corruption = config["corruption"]
+    return corruption | {
+        "corruption": corruption["name"],
+        "asked": asked_model(corruption),
+        "student": config["student"]["name"],
+        "method": config["training"]["method"],
+    }
+
+
+ARM = ("corruption", "fraction", "mode", "unit", "scope", "steps", "asked")
+"""What an arm is; `asked` names the model that the corruption asked and how, where it asked one."""

@@ -1,0 +1,40 @@
+"""The runs of a study in a folder that can be kept: records, and sample rows beside them."""
+
+import shutil
+from pathlib import Path
+
+from ablations.results.records import records
+from ablations.results.responses import responses
+from distill.run.record import RUN
+
+LEFT_OUT = ("question", "response")
+"""Columns of texts; everything that a table, a figure or a test reads is kept."""
+
+
+def collect(folder: Path, out: Path) -> int:
+    """Copy finished runs to `out/<cell>/run.json`, their rows to `out/<cell>/<benchmark>.parquet`.
+
+    Args:
+        folder: of a study's runs, such as `runs/table2`.
+        out: made if it is not there; runs in it stay, and the same run is written anew.
+
+    Returns:
+        How many runs were copied.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: a record is broken, or its rows are gone or not those that it was scored on.
+    """
+    from pyarrow import parquet
+
+    count = 0
+    for path, record in records(folder):
+        target = out / path.parent.name
+        target.mkdir(parents=True, exist_ok=True)
+        for benchmark in record["scores"]:
+            rows = responses(path, record, benchmark, None)
+            kept = rows.drop_columns([name for name in LEFT_OUT if name in rows.column_names])
+            parquet.write_table(kept, target / f"{benchmark}.parquet", compression="zstd")
+        shutil.copyfile(path, target / RUN)
+        count += 1
+    return count

@@ -1,0 +1,84 @@
+"""The sample rows behind a record, wherever they are, and only if they are those that it names."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ablations.results.records import launched_in
+
+if TYPE_CHECKING:
+    import pyarrow
+
+KEPT = ("problem_id", "sample", "correct")
+"""Columns of every row of `ablations.runs.samples`."""
+
+GRADED = (*KEPT, "tokens", "truncated", "keywords")
+"""Columns of `samples` without any text."""
+
+
+def responses(
+    path: Path, record: dict[str, Any], benchmark: str, columns: Sequence[str] | None
+) -> "pyarrow.Table":
+    """One row per (problem, sample) of a run on a benchmark.
+
+    Args:
+        path: of the run's `run.json`.
+        record: what is in it.
+        benchmark: one of its scores.
+        columns: see `ablations.runs.samples`.
+
+    Raises:
+        ValueError: the rows are gone, cannot be read, or are not those that the record's score was
+            computed from; names the file.
+    """
+    file = _file(path, record, benchmark)
+    rows = _read(file, columns)
+    _check(rows, record["scores"][benchmark]["summary"], f"{path}: {benchmark} in {file}")
+    return rows
+
+
+def _file(path: Path, record: dict[str, Any], benchmark: str) -> Path:
+    """`<benchmark>.parquet` beside the record, where it was collected, or the artifact's rows.
+
+    Artifacts are recorded as seen from the folder that the run was launched in.
+    """
+    beside = path.parent / f"{benchmark}.parquet"
+    if beside.is_file():
+        return beside
+    stage = record["scores"][benchmark]
+    file = launched_in(path, record) / stage["path"] / "samples.parquet"
+    if not file.is_file():
+        raise ValueError(
+            f"{path} was scored on {file}, which is gone, and {beside.name} is not beside it; run "
+            "its study again to have it made"
+        )
+    return file
+
+
+def _read(file: Path, columns: Sequence[str] | None) -> "pyarrow.Table":
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(file, memory_map=True, pre_buffer=False) as opened:
+            there = opened.schema_arrow.names
+            missing = [name for name in KEPT if name not in there]
+            if missing:
+                raise ValueError(f"it has no column {', '.join(missing)}")
+            asked = there if columns is None else {*KEPT, *columns}
+            return opened.read([name for name in there if name in asked], use_threads=False)
+    except (ArrowException, ValueError) as error:
+        raise ValueError(f"{file} cannot be read: {error}") from error
+
+
+def _check(rows: "pyarrow.Table", summary: Mapping[str, Any], name: str) -> None:
+    """Refuse rows that a recorded score was not computed from."""
+    from pyarrow import compute
+
+    right = compute.sum(rows["correct"]).as_py() or 0
+    asked = summary["problems"] * summary["samples"]
+    if right != round(summary["accuracy"] * len(rows)) or len(rows) != asked:
+        raise ValueError(
+            f"{name}: {right} of {len(rows)} rows are right, not the recorded "
+            f"{summary['accuracy']:.4f} of {asked}"
+        )

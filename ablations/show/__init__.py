@@ -1,0 +1,1 @@
+"""One trace before and after its corruption, with the changes marked."""

@@ -1,0 +1,57 @@
+"""A trace before and after its damage, for a page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from ablations.render.page import render
+from ablations.show.marks import Piece, cut
+from ablations.show.trace import Shown, facts, sides
+
+TAGS = {"removed": "del", "inserted": "ins", "moved": "mark"}
+"""Kind of a piece -> its element; each is told apart without colour as well."""
+
+
+@dataclass(frozen=True)
+class TraceView:
+    """What a page says of one trace."""
+
+    facts: list[str]
+    question: str
+    before: Markup
+    after: Markup
+
+
+def view(shown: Shown, longest: int | None = None) -> TraceView:
+    """Both texts with their differences marked.
+
+    Args:
+        shown: see there.
+        longest: signs of either text; the rest is left out, and how much it is is said. None: all.
+    """
+    before, after = (marked(pieces, longest) for pieces in sides(shown))
+    return TraceView(facts(shown), shown.before.problem.question, before, after)
+
+
+def trace_page(shown: Shown) -> str:
+    """One trace as a page of its own."""
+    return render("trace.html.j2", title=facts(shown)[0], trace=view(shown))
+
+
+def marked(pieces: Sequence[Piece], longest: int | None = None) -> Markup:
+    """The pieces as HTML; steps that could be in another place carry their number from before."""
+    kept, hidden = (pieces, 0) if longest is None else cut(pieces, longest)
+    made = Markup().join(map(_element, kept))
+    if hidden:
+        made += Markup('<p class="cut">{:,} more signs are not shown here.</p>').format(hidden)
+    return made
+
+
+def _element(piece: Piece) -> Markup:
+    tag = TAGS.get(piece.kind)
+    inner = escape(piece.text)
+    if piece.origin:
+        arrow = "→" if piece.kind else ""
+        inner = Markup('<b class="step">{}{}</b> {}').format(arrow, piece.origin, inner)
+    return Markup("<{0}>{1}</{0}>").format(Markup(tag), inner) if tag else inner

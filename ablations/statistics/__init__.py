@@ -1,0 +1,4 @@
+"""Intervals, tests, variance components and power, on plain frames.
+
+Nothing here knows a study.
+"""

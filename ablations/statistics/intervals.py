@@ -1,0 +1,162 @@
+"""Intervals of scores and of differences between arms, over problems and training seeds.
+
+Problems are a sample of their kind and seeds a sample of training runs; samples of one problem
+share its difficulty and are averaged first. An arm is a frame of problems by seeds. With one seed
+nothing can be said of others: such an interval covers problems only, and `Estimate.seeds` says so.
+With several the interval covers both, see `ablations.variance`.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ablations.statistics.significance import mcnemar, same_problems, sign_flip
+from ablations.statistics.variance import bootstrap, mean_variance, t_quantile
+from distill.evaluation.scores import Z
+
+Shares = pd.Series | pd.DataFrame
+"""Share of right samples: by problem, or by problem (rows) and training seed (columns)."""
+
+TINY = 1e-12
+"""Below this a difference between shares is rounding."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval and what it rests on."""
+
+    value: float
+    low: float
+    high: float
+    problems: int
+
+    seeds: int = 1
+    """Training seeds of the arm with the fewest; 1: the interval does not cover seeds."""
+
+    p: float | None = None
+    """Two-sided, that the value is 0; None where nothing is compared."""
+
+
+def by_seed(rows: pd.DataFrame, seed: str = "cell") -> pd.DataFrame:
+    """Share of right samples of each problem (rows) in each training run (columns).
+
+    Args:
+        rows: one row per (run, problem, sample) of one arm, with `problem_id`, `correct` and the
+            column `seed`; an undecided sample is not right. Problems may differ in samples.
+        seed: column that tells the runs apart.
+
+    Returns:
+        N problems by S seeds in [0, 1], sorted; index `problem_id`.
+
+    Raises:
+        ValueError: a run was not scored on all the problems of the others.
+    """
+    right = rows["correct"].eq(True).fillna(False).astype(float)
+    shares = right.groupby([rows["problem_id"], rows[seed]]).mean().unstack()
+    if shares.isna().any(axis=None):
+        problems = shares.notna().sum()
+        raise ValueError(
+            f"{seed} {problems.idxmin()} has {problems.min()} of {len(shares)} problems: "
+            "runs of one arm must be scored on the same problems"
+        )
+    return shares
+
+
+def accuracy(shares: Shares) -> Estimate:
+    """Mean over problems and seeds with Wilson's interval at the effective number of trials.
+
+    That number is what one independent trial each would need for the same variance, and the
+    quantile is Student's (Dean & Pagano, J. Surv. Stat. Methodol. 3, 2015). With one sample of each
+    problem and one seed it is Wilson's own. It stays honest at 0 and 100 %, where a bootstrap has
+    no width; what does not vary at all counts one trial a problem.
+
+    Args:
+        shares: n >= 1 problems.
+    """
+    table = _table(shares)
+    n, mean = len(table), float(table.mean())
+    trials, quantile = float(n), Z
+    if n > 1 and _single_answers(shares) is None:
+        variance, freedom = mean_variance(table.mean(axis=1), [(table, 1.0)])
+        if variance > TINY:
+            trials, quantile = mean * (1 - mean) / variance, t_quantile(freedom)
+    square = quantile**2 / trials
+    middle = (mean + square / 2) / (1 + square)
+    half = math.sqrt(square * mean * (1 - mean) + square**2 / 4) / (1 + square)
+    return Estimate(mean, max(0.0, middle - half), min(1.0, middle + half), n, table.shape[1])
+
+
+def difference(arm: Shares, reference: Shares, *, pair_seeds: bool = False) -> Estimate:
+    """Mean of arm minus reference on the same problems, see `contrast`; inside [-1, 1].
+
+    With one sample of each problem and one seed, p is `significance.mcnemar`.
+    """
+    made = contrast([arm, reference], [1, -1], pair_seeds=pair_seeds)
+    single = [_single_answers(shares) for shares in (arm, reference)]
+    p = made.p if single[0] is None or single[1] is None else mcnemar(single[0], single[1])
+    return replace(made, low=max(-1.0, made.low), high=min(1.0, made.high), p=p)
+
+
+def contrast(
+    arms: Sequence[Shares], weights: Sequence[float], *, pair_seeds: bool = False
+) -> Estimate:
+    """A weighted sum of arms' accuracies, paired by problem, with interval and p.
+
+    What a problem's difficulty adds to all arms cancels where the weights sum to 0. With one seed
+    an arm: bootstrap by problem, its percentiles widened from n to n - 1 (Hesterberg, Am. Stat. 69,
+    2015), and a sign-flip test; where the sum is the same on every problem, the interval is what n
+    problems could have missed, `1 - 0.025 ** (1 / n)`. With more: t interval and test, see above.
+
+    Args:
+        arms: scored on the same n >= 1 problems; an arm of one seed adds no variance of seeds.
+        weights: one an arm; no arm twice.
+        pair_seeds: whether runs of one column belong together, so that what they share (a base
+            student) cancels. Else every run of every arm was trained for itself.
+
+    Raises:
+        ValueError: the problems differ, or the columns do although `pair_seeds`.
+    """
+    from scipy.special import stdtr
+
+    for arm in arms[1:]:
+        same_problems(arms[0], arm)
+        if pair_seeds and not _columns(arm).equals(_columns(arms[0])):
+            raise ValueError(
+                f"seeds {list(_columns(arms[0]))} and {list(_columns(arm))} are no pairs; "
+                "pair_seeds needs the same columns in every arm"
+            )
+    tables = [_table(arm.reindex(arms[0].index)) for arm in arms]
+    parts = list(zip(tables, weights, strict=True))
+    delta = np.sum([weight * table.mean(axis=1) for table, weight in parts], axis=0)
+    value, n = float(delta.mean()), len(delta)
+    seeds = min(table.shape[1] for table in tables)
+    if np.ptp(delta) >= TINY and all(table.shape[1] == 1 for table in tables):
+        return Estimate(value, *bootstrap(delta), n, seeds, sign_flip(delta))
+    if pair_seeds:
+        parts = [(np.sum([weight * table for table, weight in parts], axis=0), 1.0)]
+    variance, freedom = mean_variance(delta, parts) if n > 1 else (0.0, 0.0)
+    if variance < TINY:
+        missed = (1 - 0.025 ** (1 / n)) * float(np.abs(weights).sum()) / 2
+        return Estimate(value, value - missed, value + missed, n, seeds, sign_flip(delta))
+    half, t = t_quantile(freedom) * math.sqrt(variance), abs(value) / math.sqrt(variance)
+    return Estimate(value, value - half, value + half, n, seeds, 2 * float(stdtr(freedom, -t)))
+
+
+def _table(shares: Shares) -> np.ndarray:
+    """N problems by S seeds."""
+    return shares.to_numpy(dtype=float).reshape(len(shares), -1)
+
+
+def _columns(shares: Shares) -> pd.Index:
+    return shares.columns if isinstance(shares, pd.DataFrame) else pd.Index([0])
+
+
+def _single_answers(shares: Shares) -> pd.Series | None:
+    """One answer a problem, right or wrong; None if there are more."""
+    table = _table(shares)
+    if table.shape[1] > 1 or not np.isin(table, (0, 1)).all():
+        return None
+    return pd.Series(table[:, 0], index=shares.index)

@@ -1,0 +1,146 @@
+"""What difference between two arms a design could show at all, before anything runs.
+
+Var(difference) = (interaction_sd^2 + sampling) / problems + seeds, where `sampling` is what single
+answers scatter around a problem's chance and `seeds` what training seeds scatter around the
+recipe; test and degrees of freedom are those of `ablations.stats.contrast`. At accuracy 0.5 and
+uniform difficulty this gives AIME24 (30 problems, one sample) a power of 0.06 for the 3.2 points
+by which arXiv:2502.07374 tells its arms apart, and with 16 samples 0.17.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ablations.statistics.intervals import Shares
+from ablations.statistics.variance import seed_variance, t_quantile
+
+POWER = 0.8
+"""Share of studies in which a difference of the size called detectable is found."""
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """How much answers, arms and seeds vary; the defaults are for a design without any result."""
+
+    accuracy: float = 0.5
+    """Share of right answers; 0.5 is where it varies most."""
+
+    correlation: float = 1 / 3
+    """Of two answers to one problem, in [0, 1]; 1/3 is a difficulty uniform over [0, 1]."""
+
+    interaction_sd: float = 0.1
+    """Of a problem's chance in one arm minus in the other; what more samples cannot remove."""
+
+    seed_sd: float = 0.035
+    """Of an arm's true accuracy over training seeds. Of 14 arms trained on the embedded world with
+    two seeds each, the pairs scattered by 0.039 with about 0.017 of it from 400 single answers.
+    Eleven checkpoints of one arm of arXiv:2502.07374 scatter by 0.043 on AIME24, no more than
+    single answers to 30 problems do. `plan` shows beside it what a study's own runs have."""
+
+    @property
+    def answer_variance(self) -> float:
+        """Of one answer around its problem's chance."""
+        return (1 - self.correlation) * self.accuracy * (1 - self.accuracy)
+
+
+@dataclass(frozen=True)
+class Design:
+    """What two arms are scored on."""
+
+    problems: int
+    """Distinct ones, >= 2; on one nothing is `detectable`."""
+
+    samples: int = 1
+    """Independent answers a problem and seed; greedy decoding has one, however often asked."""
+
+    seeds: tuple[int, int] = (1, 1)
+    """Training runs of either arm. One beside several adds no scatter of seeds: as an untrained
+    student does not. With one and one it is taken as known, since such a design cannot show it."""
+
+
+def power(difference: float, design: Design, assumed: Assumptions) -> float:
+    """Probability that the two-sided test at 5 % tells two arms apart.
+
+    Args:
+        difference: true difference of accuracies, in [-1, 1].
+        design: problems, samples and seeds of both arms.
+        assumed: variances.
+    """
+    from scipy.special import nctdtr
+
+    error, freedom = _standard_error(design, assumed)
+    quantile, shift = t_quantile(freedom), abs(difference) / error
+    return float(sum(1 - nctdtr(freedom, side, quantile) for side in (shift, -shift)))
+
+
+def detectable(design: Design, assumed: Assumptions) -> float:
+    """Smallest difference of accuracies that is found with probability `POWER`; may exceed 1."""
+    from scipy.special import nctdtrinc
+
+    if design.problems < 2:
+        return math.inf
+    error, freedom = _standard_error(design, assumed)
+    return float(error * nctdtrinc(freedom, 1 - POWER, t_quantile(freedom)))
+
+
+def measured(arm: Shares, reference: Shares, samples: int) -> Assumptions:
+    """The assumptions as two arms bear them out; what these cannot show is left as assumed.
+
+    Args:
+        arm: N problems (by S seeds), see `ablations.stats.by_seed`; one shows nothing.
+        reference: the same problems in the same order.
+        samples: answers behind each share; with one and a single seed, answers cannot be told from
+            the interaction of problem and arm.
+    """
+    usual = Assumptions()
+    if len(arm) < 2:
+        return usual
+    tables = [shares.to_numpy(dtype=float).reshape(len(shares), -1) for shares in (arm, reference)]
+    accuracy = float(np.mean([table.mean() for table in tables]))
+    answer = np.array([_answer_variance(table, samples) for table in tables])
+    between = float((tables[0].mean(axis=1) - tables[1].mean(axis=1)).var(ddof=1))
+    runs = np.array([samples * table.shape[1] for table in tables])
+    interaction = between - float((answer / runs).sum())
+    if np.isnan(answer).any():
+        interaction = min(usual.interaction_sd**2, between)
+        answer = (between - interaction) / (1 / runs).sum() * np.ones(2)
+    several = [table for table in tables if table.shape[1] > 1]
+    seed = [seed_variance(table)[0] * table.shape[1] for table in several]
+    most = accuracy * (1 - accuracy)
+    return Assumptions(
+        accuracy,
+        correlation=max(0.0, 1 - float(answer.mean()) / most) if most else usual.correlation,
+        interaction_sd=math.sqrt(max(0.0, interaction)),
+        seed_sd=math.sqrt(max(0.0, float(np.mean(seed)))) if seed else usual.seed_sd,
+    )
+
+
+def _standard_error(design: Design, assumed: Assumptions) -> tuple[float, float]:
+    """Of the difference, and its degrees of freedom; the counterpart of `variance`."""
+    n, several = design.problems, max(design.seeds) > 1
+    answers = [assumed.answer_variance / (design.samples * seeds * n) for seeds in design.seeds]
+    problems = assumed.interaction_sd**2 / n + sum(answers)
+    if not several:
+        return math.sqrt(problems + 2 * assumed.seed_sd**2), n - 1
+    total, spread = problems, problems**2 / (n - 1)
+    for seeds, within in zip(design.seeds, answers, strict=True):
+        if seeds > 1:
+            between = assumed.seed_sd**2 / seeds + within
+            total += between - within
+            spread += (between**2 + within**2 / (n - 1)) / (seeds - 1)
+    return math.sqrt(total), total**2 / spread
+
+
+def _answer_variance(table: np.ndarray, samples: int) -> float:
+    """Of one answer around its chance: within problems if sampled, else from seeds; NaN: neither.
+
+    From seeds it holds what seeds differ in by problem as well, which costs the same power.
+    """
+    n, seeds = table.shape
+    if samples > 1:
+        return float((table * (1 - table)).mean() * samples / (samples - 1))
+    if seeds == 1:
+        return math.nan
+    error = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
+    return float((error**2).sum() / ((n - 1) * (seeds - 1)))

@@ -1,0 +1,1 @@
+"""What a study asks: its runs as checked configs, and which artifacts they share."""

@@ -1,0 +1,100 @@
+"""`conf/study/*.yaml` -> the checked configs of its cells, without running anything."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from distill.config import Config, StudyConfig
+from distill.run.compose import Composer
+from distill.run.sweep import distinct, expand, register
+from distill.store.identity import CHECKOUT
+
+SINGLE = StudyConfig().name
+"""Study of the runs that were launched without one."""
+
+SHOWN = 10
+"""Errors of a study that a message lists; a mistake in one YAML is a mistake of every cell."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run that a study asks for."""
+
+    label: str
+    """Its overrides, as in `run.json`."""
+
+    overrides: tuple[str, ...]
+    """The same with the study's, ready for `python -m distill`."""
+
+    config: Config
+    """Checked, with every default."""
+
+
+class Studies:
+    """The studies in `conf/`; opens Hydra's config search path once."""
+
+    def __init__(self) -> None:
+        """Registers the schema and the sweeper as `python -m distill` does."""
+        register()
+        self._loader = ConfigLoaderImpl(create_config_search_path(str(CHECKOUT / "conf")))
+        self._composer = Composer(self._loader)
+
+    def names(self) -> list[str]:
+        """Every study that can be named, `single` last."""
+        return [*self._loader.get_group_options("study", ObjectType.CONFIG), SINGLE]
+
+    def cells(self, study: str, overrides: Sequence[str] = ()) -> list[Cell]:
+        """The distinct cells of `python -m distill study=STUDY OVERRIDES`, in its order.
+
+        Args:
+            study: a file in `conf/study/`, or `single` for the overrides alone.
+            overrides: as on the command line; those with several values multiply the study's grids.
+
+        Raises:
+            ValueError: no such study, or bad cells; names the choices, or what is wrong.
+            hydra.errors.HydraException: an override cannot be parsed, or names nothing.
+        """
+        if study not in self.names():
+            raise ValueError(f"unknown study {study!r}; known: {', '.join(self.names())}")
+        named = [] if study == SINGLE else [f"study={study}"]
+        grids, axes = self._sweep([*named, *_fixed(overrides)])
+        kept, errors = distinct(expand(grids, [*axes, *named, *overrides]), self._composer)
+        if errors:
+            more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
+            title = f"{len(errors)} bad cell(s) in {study}:"
+            raise ValueError("\n  ".join([title, *errors[:SHOWN], *more]))
+        return [Cell(_label(cell), tuple(cell), config) for cell, config in kept]
+
+    def one(self, overrides: Sequence[str]) -> Cell:
+        """The one run that the overrides describe; of a `study=` only its fixed fields count.
+
+        Raises:
+            ValueError: an override has several values, or a value is out of range.
+        """
+        cells = expand([], list(overrides))
+        if len(cells) > 1:
+            raise ValueError(
+                f"{' '.join(overrides)} is {len(cells)} runs; give each field one value"
+            )
+        return Cell(_label(overrides), tuple(overrides), self._composer.config(cells[0]))
+
+    def _sweep(self, overrides: list[str]) -> tuple[list[str], list[str]]:
+        """The grids and axes of the study as Hydra's sweeper is given them."""
+        sweeper = self._composer.composed(tuple(overrides)).hydra.sweeper
+        return list(sweeper.grids), [
+            f"{name}={value}" for name, value in (sweeper.params or {}).items()
+        ]
+
+
+def _fixed(overrides: Sequence[str]) -> list[str]:
+    """Those with one value; the others are the sweeper's business."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    return [o.input_line for o in parsed if o.input_line and not o.is_sweep_override()]
+
+
+def _label(overrides: Sequence[str]) -> str:
+    return " ".join(text for text in overrides if not text.startswith("study="))

@@ -1,0 +1,22 @@
+"""Checks of config fields that name value, rule and choices."""
+
+LABEL = {"label": True}
+"""Marks a field that only names a choice or a place: shown everywhere, part of no identity."""
+
+
+def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ValueError unless the value is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
+
+
+def share(name: str, value: float) -> None:
+    """Raise ValueError unless the value is in [0, 1]."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be in [0, 1], got {value}")
+
+
+def at_least(name: str, value: float, least: float) -> None:
+    """Raise ValueError unless the value is at least `least`."""
+    if not value >= least:
+        raise ValueError(f"{name} must be >= {least}, got {value}")

@@ -1,0 +1,100 @@
+"""Options of corruptions: which operator reads which fields."""
+
+from dataclasses import dataclass, field
+
+from distill.checks import LABEL, one_of, share
+from distill.models.config import AskConfig
+from distill.stages import Stage
+
+STEP_RULES = ("blank_line", "reflection")
+"""Rules by which any thought falls into steps; where steps are a model's, it is asked first."""
+
+
+CORRUPTION_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
+    "none": {},
+    "wrong_answers": {"mode": ("natural", "matched", "edited")},
+    "random_digits": {
+        "unit": ("digit", "number"),
+        "scope": ("response", "thought"),
+        "mode": ("independent", "consistent"),
+    },
+    "remove_keywords": {
+        "unit": ("sentence", "keyword", "reflection"),
+        "mode": ("units", "traces"),
+    },
+    "delete_steps": {"mode": ("random", "prefix"), "steps": (*STEP_RULES, "model")},
+    "insert_steps": {"mode": ("replace", "add"), "steps": (*STEP_RULES, "model")},
+    "shuffle_steps": {"steps": (*STEP_RULES, "model")},
+}
+"""Operator -> the fields that it reads -> their choices, the default first. A new operator is a
+line here, a file in `distill/corruptions/` and a YAML in `conf/corruption/`."""
+
+
+@dataclass
+class CorruptionConfig:
+    """What damage is done to the teacher's traces, and how much. See `conf/corruption/`."""
+
+    name: str = "none"
+    """A function in `distill/corruptions/`; also the YAML's file name, or its beginning."""
+
+    fraction: float = 0.0
+    """Share of units damaged, in [0, 1]; the operator says what its unit is. 0 is the same as
+    `none`."""
+
+    seed: int = 0
+    """Base seed; each trace draws from its own stream, derived from this and its id."""
+
+    mode: str | None = None
+    """Which definition of the damage; choices by operator in `CORRUPTION_CHOICES`, None is the
+    first."""
+
+    unit: str | None = None
+    """What is damaged as one piece; choices by operator."""
+
+    scope: str | None = None
+    """Where: the whole `response` or the `thought` alone; choices by operator."""
+
+    steps: str | None = None
+    """How a thought falls into steps: at blank lines, where a reflection keyword opens a sentence,
+    or where `ask` says (`model`)."""
+
+    ask: AskConfig | None = field(default=None, metadata=LABEL)
+    """The model that removes reflections (unit `reflection`) or finds steps (steps `model`). What
+    it says is an artifact of its own, which the damage takes its identity from."""
+
+    def __post_init__(self) -> None:
+        one_of("corruption.name", self.name, tuple(CORRUPTION_CHOICES))
+        share("corruption.fraction", self.fraction)
+        if self.name == "none" or self.fraction == 0:
+            self.name, self.fraction, self.seed = "none", 0.0, 0
+            self.mode = self.unit = self.scope = self.steps = self.ask = None
+        choices = CORRUPTION_CHOICES[self.name]
+        for name in ("mode", "unit", "scope", "steps"):
+            value = getattr(self, name)
+            if name in choices:
+                setattr(self, name, choices[name][0] if value is None else value)
+                one_of(f"corruption.{name} of {self.name}", getattr(self, name), choices[name])
+            elif value is not None:
+                raise ValueError(
+                    f"corruption.{name} is {value!r}, but {self.name} reads only "
+                    f"{sorted(choices) or 'no choice at all'}"
+                )
+        if self.unit == "reflection" and self.mode != "traces":
+            raise ValueError(
+                f"corruption.mode is {self.mode!r}, but a model removes all reflections of a trace "
+                "or none: unit 'reflection' takes mode 'traces'"
+            )
+        if (self.asks is None) != (self.ask is None):
+            raise ValueError(
+                f"corruption.ask {'names no model' if self.asks else 'names a model'}, but unit is "
+                f"{self.unit!r} and steps {self.steps!r}; it belongs to unit 'reflection' "
+                "(+ask@corruption.ask=remove_reflections) and to steps 'model' "
+                "(+ask@corruption.ask=split_steps)"
+            )
+
+    @property
+    def asks(self) -> Stage | None:
+        """The stage in which `ask` is asked; None where rules do."""
+        if self.unit == "reflection":
+            return Stage.rewrite
+        return Stage.segment if self.steps == "model" else None

@@ -1,0 +1,54 @@
+"""Does the student need every step? arXiv:2502.07374, section 4.2."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import accumulate
+from operator import add
+
+from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators import Damaged, draw_units, stream, with_steps
+from distill.trace.records import Trace
+from distill.trace.steps import Starts, Steps, join, keep
+
+
+def delete_steps(
+    corpus: Iterable[Trace],
+    config: CorruptionConfig,
+    pool: Iterable[Trace],
+    starts: Starts | None = None,
+) -> Iterator[Damaged]:
+    """Drop a share of each thought's steps; at 100 % the thought is empty and the solution is all.
+
+    The unit is a step (`config.steps`). By `config.mode`:
+
+    * `random`, the paper's: round(fraction * N) of N steps drawn at random.
+    * `prefix`, our control for length: the thought is cut after a whole step, where its characters
+      are nearest to those that `random` keeps with the same seed. Order and continuity are kept, so
+      what `random` costs beyond it is not the cost of shorter thoughts.
+
+    The paper publishes no code; its own steps, found by a model, are `steps: model`.
+    """
+    return (_delete(trace, parts, config) for trace, parts in with_steps(corpus, config, starts))
+
+
+def _delete(trace: Trace, parts: Steps, config: CorruptionConfig) -> Damaged:
+    total = len(parts.steps)
+    dropped = set(draw_units(stream(config, trace), total, config.fraction))
+    if not dropped:
+        return Damaged(trace, total, 0)
+    kept = keep(parts, [place for place in range(total) if place not in dropped])
+    if config.mode == "prefix":
+        kept = _prefix(parts, len(join(kept)))
+    return Damaged(replace(trace, thought=join(kept)), total, total - len(kept.steps))
+
+
+def _prefix(parts: Steps, characters: int) -> Steps:
+    """The first steps, as many as come nearest to this length; the fewer of two as near."""
+    around = len(parts.lead) + len(parts.separators[-1])
+    sizes = [*map(len, parts.steps)]
+    starts = accumulate(map(add, sizes, map(len, parts.separators)), initial=around)
+    lengths = [0, *map(add, starts, sizes)]
+    more = bisect_left(lengths, characters, 1, len(sizes))
+    fewer = characters - lengths[more - 1] <= lengths[more] - characters
+    return keep(parts, range(more - fewer))

@@ -1,0 +1,95 @@
+"""Does the student need steps that belong to the problem? arXiv:2502.07374, section 4.2."""
+
+import hashlib
+import heapq
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+
+from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators import Damaged, draw_units, stream, with_steps
+from distill.trace.records import Trace
+from distill.trace.steps import Starts, Steps, join
+
+DONORS = 1000
+"""Correct traces that steps are borrowed from, at most; bounds the memory."""
+
+
+def insert_steps(
+    corpus: Iterable[Trace],
+    config: CorruptionConfig,
+    pool: Iterable[Trace],
+    starts: Starts | None = None,
+) -> Iterator[Damaged]:
+    """Put steps of other problems' correct traces into each thought.
+
+    The unit is a step (`config.steps`); round(fraction * N) of N are drawn. By `config.mode`:
+
+    * `replace`, the paper's: the steps drawn are replaced, so the number of steps stays.
+    * `add`: the borrowed steps come after the steps drawn, so nothing of the trace is lost.
+
+    Each borrowed step comes from a donor drawn anew, then a step of it drawn anew. Donors are the
+    `DONORS` correct traces of the pool whose hash with the seed is smallest. The paper publishes no
+    code; its own steps, found by a model, are `steps: model`, and the pool is then the corpus: the
+    model is asked about no other traces (the paper borrows from training samples, too).
+
+    Raises:
+        ValueError: a trace has steps to damage, but no correct trace of another problem has any.
+    """
+    donors = _Donors(pool, config, starts)
+    split = with_steps(corpus, config, starts)
+    return (_insert(trace, parts, config, donors) for trace, parts in split)
+
+
+class _Donors:
+    """Steps to borrow, by donor; donors of one problem stand side by side, to be passed over."""
+
+    def __init__(
+        self, pool: Iterable[Trace], config: CorruptionConfig, starts: Starts | None
+    ) -> None:
+        correct = (trace for trace in pool if trace.correct and trace.thought.strip())
+        chosen = heapq.nsmallest(DONORS, correct, key=lambda trace: _rank(config.seed, trace.id))
+        chosen.sort(key=lambda trace: (trace.problem.id, trace.id))
+        self.problems = [trace.problem.id for trace in chosen]
+        steps = [parts.steps for _, parts in with_steps(chosen, config, starts)]
+        self.steps = [step for own in steps for step in own]
+        self.counts = np.array([len(own) for own in steps], np.uint64)
+        self.firsts = np.cumsum(self.counts) - self.counts
+
+    def draw(self, problem: str, total: int, places: list[int], rng: Random) -> list[str]:
+        """A borrowed step for each of these of `total` places, none from a trace of the problem."""
+        own = bisect_left(self.problems, problem), bisect_right(self.problems, problem)
+        others = len(self.problems) - (own[1] - own[0])
+        if not others:
+            raise ValueError(
+                f"insert_steps needs correct traces of other problems than {problem}, "
+                f"but the pool has {len(self.problems)} correct traces, all of it"
+            )
+        draws = np.frombuffer(rng.randbytes(16 * total), "<u8").reshape(total, 2)[places]
+        donors = (draws[:, 0] % others).astype(np.intp)
+        donors[donors >= own[0]] += own[1] - own[0]
+        chosen = self.firsts[donors] + draws[:, 1] % self.counts[donors]
+        return [self.steps[place] for place in chosen.tolist()]
+
+
+def _insert(trace: Trace, parts: Steps, config: CorruptionConfig, donors: _Donors) -> Damaged:
+    total = len(parts.steps)
+    rng = stream(config, trace)
+    places = draw_units(rng, total, config.fraction)
+    if not places:
+        return Damaged(trace, total, 0)
+    borrowed = donors.draw(trace.problem.id, total, places, rng)
+    steps = list(parts.steps)
+    # After the last step of several, what parted it from the one before.
+    gaps = [*parts.separators[:-1], *parts.separators[-2:-1]] or ["\n\n"]
+    for place, step in zip(places, borrowed, strict=True):
+        steps[place] = step if config.mode == "replace" else steps[place] + gaps[place] + step
+    thought = join(Steps(parts.lead, tuple(steps), parts.separators))
+    return Damaged(replace(trace, thought=thought), total, len(places))
+
+
+def _rank(seed: int, name: str) -> bytes:
+    return hashlib.sha256(f"{seed}:{name}".encode()).digest()

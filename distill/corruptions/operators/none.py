@@ -1,0 +1,14 @@
+"""No damage: the arm that every other is compared with."""
+
+from collections.abc import Iterable, Iterator
+
+from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators import Damaged
+from distill.trace.records import Trace
+
+
+def none(
+    corpus: Iterable[Trace], config: CorruptionConfig, pool: Iterable[Trace]
+) -> Iterator[Damaged]:
+    """Hand every trace on as it is."""
+    return (Damaged(trace, 0, 0) for trace in corpus)

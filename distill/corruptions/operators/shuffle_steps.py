@@ -1,0 +1,40 @@
+"""Does the student need the steps in order, or only the steps? arXiv:2502.07374, section 4.2."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators import Damaged, draw_units, stream, with_steps
+from distill.trace.records import Trace
+from distill.trace.steps import Starts, Steps, join
+
+
+def shuffle_steps(
+    corpus: Iterable[Trace],
+    config: CorruptionConfig,
+    pool: Iterable[Trace],
+    starts: Starts | None = None,
+) -> Iterator[Damaged]:
+    """Permute a random share of each thought's steps among the places they came from.
+
+    The unit is a step (`config.steps`). A thought of N steps has round(fraction * N) of them
+    permuted, each permutation as likely as any other; separators stay at their places and the
+    solution last. One step alone cannot be moved: with fewer than two, nothing is damaged. The
+    paper publishes no code; its own steps, found by a model, are `steps: model`.
+    """
+    return (_shuffle(trace, parts, config) for trace, parts in with_steps(corpus, config, starts))
+
+
+def _shuffle(trace: Trace, parts: Steps, config: CorruptionConfig) -> Damaged:
+    total = len(parts.steps)
+    if total < 2:
+        return Damaged(trace, 0, 0)
+    places = draw_units(stream(config, trace), total, config.fraction)
+    if len(places) < 2:
+        return Damaged(trace, total, 0)
+    steps = list(parts.steps)
+    # The places come in random order, so the sorted ones' steps are permuted at random.
+    for place, source in zip(places, sorted(places), strict=True):
+        steps[place] = parts.steps[source]
+    thought = join(Steps(parts.lead, tuple(steps), parts.separators))
+    return Damaged(replace(trace, thought=thought), total, len(places))

@@ -1,0 +1,154 @@
+"""Options of problem sources, benchmarks and filters."""
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+from distill.checks import LABEL, at_least, one_of, share
+from distill.models.config import AskConfig, SamplingConfig
+
+
+@dataclass
+class SourceConfig:
+    """Where rows come from: a data set on the hub, or a local file in the same schema."""
+
+    path: str | None = field(default=None, metadata={"content": True})
+    """JSON, JSON lines or Parquet file; counts by its content. Where it is set, `hub` and `subset`
+    mean nothing."""
+
+    hub: str | None = None
+    """Hub id of the data set."""
+
+    subset: str | None = None
+    """Hub data sets with several configurations: which."""
+
+    revision: str = "main"
+    """Branch, tag or commit on the hub, of the data set or the model."""
+
+    split: str = "train"
+    """Part of the source."""
+
+    format: str = ""
+    """Schema of the rows: a function in `distill/problem_formats.py` or `distill/trace_formats.py`;
+    empty: the one called `name`."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    """Field of the format -> name of its column, where it has another name in this source."""
+
+    where: dict[str, str] = field(default_factory=dict)
+    """Column -> regular expression that must be found in its value; other rows are passed over."""
+
+    max_rejected: float = 0.01
+    """Share of rows that may be unusable, in [0, 1]; they are set aside, and past it the run
+    stops."""
+
+    def __post_init__(self) -> None:
+        group = type(self).__name__.removesuffix("Config").lower()
+        share(f"{group}.max_rejected", self.max_rejected)
+        if self.path:
+            self.hub = self.subset = None
+
+
+@dataclass
+class DatasetConfig(SourceConfig):
+    """Which problems. See `conf/dataset/`."""
+
+    name: str = MISSING
+    """The YAML's file name; goes with every problem as its source."""
+
+    problems: int = 0
+    """How many distinct problems; 0 takes all there are."""
+
+    seed: int = 0
+    """Which of the problems, and in what order; all of them keep the order of the source."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.name == "sign_puzzle":
+            one_of("dataset.split", self.split, ("train", "validation", "test"))
+        at_least("dataset.problems", self.problems, 0)
+
+
+@dataclass
+class BenchmarkConfig:
+    """One set of problems that a student is scored on. See `conf/benchmark/`."""
+
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    """The problems."""
+
+    samples: int = 1
+    """Responses a problem, >= 1."""
+
+    user: str | None = None
+    """User message instead of the prompt's; must contain `{question}`. None: as in training."""
+
+    sampling: SamplingConfig | None = None
+    """How responses are drawn; None: as `evaluation.sampling` says."""
+
+    harness: str | None = None
+    """A task of lm-evaluation-harness instead of `dataset`: its prompt, sampling and grading."""
+
+    def __post_init__(self) -> None:
+        at_least("benchmark.samples", self.samples, 1)
+        if self.user is not None and "{question}" not in self.user:
+            raise ValueError(f"benchmark.user must contain {{question}}, got {self.user!r}")
+
+
+@dataclass
+class FilterConfig:
+    """Which problems are left out before a teacher sees them. See `conf/filter/`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    rating: AskConfig | None = None
+    """A model that rates difficulty; None keeps what the source says."""
+
+    min_difficulty: float | None = None
+    """Least difficulty, on the rating's scale; None: no bound. Problems without one are left
+    out."""
+
+    max_difficulty: float | None = None
+    """Greatest difficulty; None: no bound."""
+
+    bounds: dict[str, list[float]] = field(default_factory=dict)
+    """Last part of a problem's source, such as `olympiads` -> least and greatest difficulty of its
+    problems, in place of the two above."""
+
+    near_duplicates: float = 0.0
+    """Similarity (Jaccard, of word 5-grams) from which two questions count as one, in [0, 1]; 0:
+    near duplicates stay."""
+
+    contamination: int = 0
+    """Words in a row that a question may not share with a benchmark's, >= 0; 0: not looked for."""
+
+    benchmarks: dict[str, BenchmarkConfig] = field(default_factory=dict)
+    """Benchmark name -> the problems that are looked for, whatever `evaluation` scores; nothing
+    but its `dataset` is read."""
+
+    overlap: float = 0.0
+    """Share of a benchmark question's runs of that many words that a problem must have to be left
+    out for it, in [0, 1]; at 0 one run is enough, a stock phrase of contests too."""
+
+    keep_contaminated: bool = False
+    """Whether overlapping problems are only reported."""
+
+    def __post_init__(self) -> None:
+        share("filter.near_duplicates", self.near_duplicates)
+        share("filter.overlap", self.overlap)
+        at_least("filter.contamination", self.contamination, 0)
+        for source, pair in self.bounds.items():
+            if len(pair) != 2 or pair[0] > pair[1]:
+                raise ValueError(f"filter.bounds.{source} must be [least, greatest], got {pair}")
+        for name, benchmark in self.benchmarks.items():
+            if benchmark.harness:
+                raise ValueError(
+                    f"filter.benchmarks.{name} is a task of lm-evaluation-harness, which keeps its "
+                    "questions to itself; name a dataset"
+                )
+
+    @property
+    def active(self) -> bool:
+        """Whether it leaves anything out."""
+        bounded = (self.min_difficulty, self.max_difficulty) != (None, None) or self.bounds
+        return bool(self.near_duplicates or self.contamination or bounded)

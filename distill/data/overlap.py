@@ -1,0 +1,137 @@
+"""Which questions say the same: near duplicates, and what is also in a benchmark.
+
+Both are exact, on words in a row: lower case, parted at white space, as s1 (arXiv:2501.19393) and
+open-r1 (scripts/decontaminate.py) do. A text shorter than that is one piece itself.
+"""
+
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import ceil
+
+SHINGLE = 5
+"""Words in a row whose sets are compared for near duplicates."""
+
+_SLOTS = 1 << 20
+"""Counters of how often a piece occurs; pieces that share one are counted together, which costs
+time and never a result, and keeps memory the same for any number of questions."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """A question of a benchmark that shares words in a row with a problem."""
+
+    index: int
+    """Which question of the benchmark."""
+
+    shared: int
+    """Pieces of it that the problem has too."""
+
+    pieces: int
+    """Pieces that it has."""
+
+    words: str
+    """The longest run of words that both have."""
+
+    others: int
+    """Further questions of the benchmark that share a run; stock phrases are in many."""
+
+
+def pieces(text: str, length: int) -> list[str]:
+    """Every run of `length` words of a text, in order; the whole text where it has fewer."""
+    words = text.lower().split()
+    if len(words) <= length:
+        return [" ".join(words)] if words else []
+    return [" ".join(words[i : i + length]) for i in range(len(words) - length + 1)]
+
+
+class Benchmark:
+    """Questions that no problem should share words with; memory grows with them alone."""
+
+    def __init__(self, questions: Iterable[str], length: int) -> None:
+        """Index every run of `length` words of the questions."""
+        self.length = length
+        self._sizes: list[int] = []
+        self._places: defaultdict[str, list[int]] = defaultdict(list)
+        for index, question in enumerate(questions):
+            found = dict.fromkeys(pieces(question, length))
+            self._sizes.append(len(found))
+            for piece in found:
+                self._places[piece].append(index)
+
+    def overlap(self, question: str) -> Overlap | None:
+        """The benchmark's question of which this has the greatest share; None if it has no run."""
+        own = pieces(question, self.length)
+        known = [self._places[piece] for piece in dict.fromkeys(own) if piece in self._places]
+        if not known:
+            return None
+        hits = Counter(chain.from_iterable(known))
+        index = max(hits, key=lambda i: (hits[i] / self._sizes[i], -i))
+        positions = [i for i, piece in enumerate(own) if index in self._places.get(piece, ())]
+        words = self._longest(own, positions)
+        return Overlap(index, hits[index], self._sizes[index], words, len(hits) - 1)
+
+    def _longest(self, own: Sequence[str], positions: Sequence[int]) -> str:
+        """Words of the longest run of neighbouring shared pieces."""
+        best = start = previous = positions[0]
+        longest = 1
+        for position in positions[1:]:
+            start = start if position == previous + 1 else position
+            previous = position
+            if position - start + 1 > longest:
+                best, longest = start, position - start + 1
+        rest = [own[position].rpartition(" ")[2] for position in range(best + 1, best + longest)]
+        return " ".join([own[best], *rest])
+
+
+def near_duplicates(questions: Sequence[str], similarity: float) -> dict[int, tuple[int, float]]:
+    """Which questions repeat an earlier one that stays.
+
+    Two questions are one if the Jaccard similarity of their sets of `SHINGLE` words in a row is at
+    least `similarity`. Exact, by prefix filtering (Chaudhuri et al., ICDE 2006): sets that similar
+    share one of their rarest pieces, so only those are looked up.
+
+    Args:
+        questions: in the order in which the first of each is kept.
+        similarity: in (0, 1].
+
+    Returns:
+        Index of a question that is left out -> index of the earliest kept one that it repeats, and
+        their similarity.
+    """
+    sets = [_hashes(question) for question in questions]
+    counts = array("L", bytes(_SLOTS * array("L").itemsize))
+    for one in sets:
+        for piece in one:
+            counts[piece % _SLOTS] += 1
+    postings: defaultdict[int, list[int]] = defaultdict(list)
+    repeats: dict[int, tuple[int, float]] = {}
+    for index, one in enumerate(sets):
+        rare = sorted(one, key=lambda piece: (counts[piece % _SLOTS], piece))
+        prefix = rare[: len(one) - ceil(similarity * len(one) - 1e-9) + 1]
+        candidates = sorted({earlier for piece in prefix for earlier in postings.get(piece, ())})
+        own = set(one)
+        for earlier in candidates:
+            jaccard = _jaccard(own, sets[earlier], similarity)
+            if jaccard >= similarity:
+                repeats[index] = (earlier, jaccard)
+                break
+        else:
+            for piece in prefix:
+                postings[piece].append(index)
+    return repeats
+
+
+def _hashes(question: str) -> "array[int]":
+    return array("q", {hash(piece) for piece in pieces(question, SHINGLE)})
+
+
+def _jaccard(own: set[int], other: "array[int]", least: float) -> float:
+    """Similarity of two sets; 0 where their sizes alone keep it below `least`."""
+    small, large = sorted((len(own), len(other)))
+    if not large or small < least * large:
+        return 0.0
+    shared = sum(piece in own for piece in other)
+    return shared / (len(own) + len(other) - shared)

@@ -1,0 +1,96 @@
+"""Stage 1: a source -> problems."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from distill.data import problem_formats, source, trace_formats
+from distill.data.config import DatasetConfig
+from distill.micro import sign_puzzle
+from distill.store.artifacts import write_json
+from distill.trace.records import Problem, digest, write_records
+
+VERSION = 2
+
+
+def pins(dataset: DatasetConfig) -> dict[str, Any]:
+    """What decides the problems from outside: the commit of a data set on the hub."""
+    return {} if dataset.name in MADE else source.pins(dataset)
+
+
+def select_problems(dataset: DatasetConfig, *, out: Path) -> None:
+    """Write the data set's problems to `out/problems.jsonl`, each once.
+
+    Unusable rows are named in `out/rejected.jsonl`. `dataset.problems` of N takes N by
+    `dataset.seed`, a smaller number the first of a larger; 0 takes all in the order of the source.
+
+    Raises:
+        ValueError: no such format, more rows unusable than `dataset.max_rejected` allows, or more
+            problems asked for than there are.
+    """
+    counts: dict[str, int] = {}
+    if dataset.name in MADE:
+        problems = MADE[dataset.name](dataset)
+    else:
+        problems, counts = _read(dataset, out)
+    write_records(out / "problems.jsonl", problems)
+    write_json(out / "summary.json", {"problems": len(problems)} | counts)
+
+
+def _read(dataset: DatasetConfig, out: Path) -> tuple[list[Problem], dict[str, int]]:
+    problems: dict[str, Problem] = {}
+    rejected: list[tuple[str, str]] = []
+    total = 0
+    for place, row in source.rows(dataset):
+        total += 1
+        made = row if isinstance(row, str) else _problem(row, dataset)
+        if isinstance(made, str):
+            rejected.append((place, made))
+        else:
+            problems.setdefault(made.id, made)
+    count = source.set_aside(out, rejected, total, dataset)
+    repeated = total - count - len(problems)
+    return (
+        _chosen(list(problems.values()), dataset),
+        {"rows": total, "rejected": count, "repeated": repeated},
+    )
+
+
+def _problem(row: source.Row, dataset: DatasetConfig) -> Problem | str:
+    if dataset.name == "recorded":
+        return trace_formats.problem_of(row, dataset)
+    try:
+        read = problem_formats.read(dataset.format or dataset.name, row, dataset.columns)
+    except trace_formats.UnusableRowError as error:
+        return str(error)
+    return Problem.of(
+        read.question.strip(),
+        read.answer.strip(),
+        read.kind,
+        f"{dataset.name}/{read.part or dataset.split}",
+        difficulty=read.difficulty,
+        tests=read.tests,
+        tolerance=read.tolerance,
+    )
+
+
+def _chosen(problems: list[Problem], dataset: DatasetConfig) -> list[Problem]:
+    if dataset.problems > len(problems):
+        raise ValueError(
+            f"dataset.problems={dataset.problems}, but {dataset.name} gives {len(problems)}"
+        )
+    if not dataset.problems:
+        return problems
+    return sorted(problems, key=lambda p: digest(str(dataset.seed), p.id))[: dataset.problems]
+
+
+def _sign_puzzle(dataset: DatasetConfig) -> list[Problem]:
+    """The embedded world's task; see `distill/micro/sign_puzzle.py`."""
+    count = dataset.problems or sign_puzzle.available(dataset.split)
+    place = f"sign_puzzle/{dataset.split}"
+    puzzles = sign_puzzle.problems(dataset.split, count, dataset.seed)
+    return [Problem.of(p.question, p.answer, "sign_puzzle", place) for p in puzzles]
+
+
+MADE: dict[str, Callable[[DatasetConfig], list[Problem]]] = {"sign_puzzle": _sign_puzzle}
+"""Data sets that are made here; all others are read from `dataset.path` or `dataset.hub`."""

@@ -1,0 +1,206 @@
+"""Stage 7 for general benchmarks: a task of lm-evaluation-harness, read into our rows."""
+
+import gc
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill.compute import ComputeConfig
+from distill.evaluation.scores import scores, write_samples
+from distill.models import engines, hub
+from distill.models.config import EngineConfig, PromptConfig, SamplingConfig, StudentConfig
+from distill.store.artifacts import write_json
+from distill.store.identity import content_hash, local_path, version
+from distill.trace.keywords import KEYWORDS, count_keywords
+from distill.trace.records import digest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+VERSION = 1
+
+LENIENT = "flexible-extract"
+"""Filter that finds the answer in a reply of several words; counts where a task has it."""
+
+BACKENDS = {"transformers": "hf", "vllm": "vllm"}
+"""Engine -> its name in lm-evaluation-harness."""
+
+VERDICTS = ("exact_match", "prompt_level_strict_acc", "acc")
+"""The metric of a task that says whether a response is right: the first of these that it has.
+IFEval, MGSM, and multiple choice as in MMLU and ARC, in the harness's own definitions."""
+
+
+def pins(
+    task: str,
+    sampling: SamplingConfig,
+    engine: EngineConfig,
+    prompt: PromptConfig,
+    student: StudentConfig,
+    trained: Any,
+) -> dict[str, Any]:
+    """What decides the scores from outside: model, harness, a local task's files, keywords."""
+    folder = local_path(task)
+    libraries = ("lm_eval", "torch", "transformers", "peft", "vllm")
+    return {
+        "model": hub.resolve(student),
+        "libraries": {name: version(name) for name in libraries},
+        "task": content_hash(folder.parent) if folder else None,
+        "keywords": content_hash(KEYWORDS),
+    }
+
+
+def evaluate_with_harness(
+    task: str,
+    sampling: SamplingConfig,
+    engine: EngineConfig,
+    prompt: PromptConfig,
+    student: StudentConfig,
+    trained: Path | None,
+    *,
+    compute: ComputeConfig,
+    out: Path,
+) -> None:
+    """Let lm-evaluation-harness ask the student, and keep a row a question as `evaluate` does.
+
+    Prompts, few-shot examples and grading are the task's own; the length and the draws of what is
+    generated are ours, since the harness's limits (1,280 tokens for IFEval) would cut thoughts.
+    The harness reads what follows the thought; a response whose thought never closed is wrong.
+    Writes `samples.parquet`, `scores.json` and `summary.json`.
+
+    Args:
+        task: a task or group of the harness, or a local YAML that defines one.
+        sampling: how responses are drawn, for tasks that generate.
+        engine: `transformers` or `vllm`.
+        prompt: tells where a thought begins and ends.
+        student: the base model.
+        trained: artifact of stage 6; None scores the base.
+        compute: device and threads.
+        out: folder to write to; also keeps the harness's cache of replies until the stage is done.
+
+    Raises:
+        ValueError: lm-evaluation-harness is not installed, cannot use this engine, or its task has
+            no metric that says which responses are right.
+    """
+    if engine.name not in BACKENDS:
+        raise ValueError(
+            f"a harness task needs engine {' or '.join(BACKENDS)}, got {engine.name!r}"
+        )
+    if not version("lm_eval"):
+        raise ValueError(f"harness task {task!r} needs lm-evaluation-harness: pip install lm-eval")
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    model = hub.trained_model(student, trained)
+    tokenizer = hub.load_tokenizer(model)
+    local = local_path(task)
+    engines.free()
+    results = simple_evaluate(
+        model=BACKENDS[engine.name],
+        model_args=_model_arguments(model, sampling, engine, prompt, compute),
+        tasks=[local.stem if local else task],
+        task_manager=TaskManager(include_path=str(local.parent) if local else None),
+        batch_size=engine.batch if engine.name == "transformers" else "auto",
+        device=hub.set_up(compute),
+        use_cache=str(out / "replies"),
+        apply_chat_template=tokenizer.chat_template is not None,
+        gen_kwargs=_drawn(sampling),
+        log_samples=True,
+        bootstrap_iters=0,
+        torch_random_seed=sampling.seed,
+    )
+    rows = [
+        row
+        for name, logged in sorted(results["samples"].items())
+        for row in _rows(name, logged, prompt, tokenizer)
+    ]
+    gc.collect()  # the harness's model
+    write_samples(out / "samples.parquet", rows)
+    summary = scores(rows)
+    write_json(out / "scores.json", summary)
+    write_json(out / "summary.json", summary)
+    for cache in out.glob("replies*"):
+        cache.unlink()
+
+
+def _tag(close: str) -> str:
+    """What ends a thought, without the blanks that models are free with."""
+    tag = re.match(r"<[^<>\s]+>", close.strip())
+    return tag[0] if tag else close
+
+
+def _model_arguments(
+    model: hub.Model,
+    sampling: SamplingConfig,
+    engine: EngineConfig,
+    prompt: PromptConfig,
+    compute: ComputeConfig,
+) -> dict[str, Any]:
+    shared: dict[str, Any] = {
+        "pretrained": model.name,
+        "revision": model.revision or "main",
+        "dtype": str(engine.dtype),
+        "think_end_token": _tag(prompt.thought_close),
+    }
+    if engine.name == "transformers":
+        more = {"peft": str(model.adapter)} if model.adapter else {}
+        return shared | more | {"attn_implementation": model.attention}
+    more = {"lora_local_path": str(model.adapter)} if model.adapter else {}
+    parallel = {
+        "tensor_parallel_size": compute.tensor_parallel,
+        "gpu_memory_utilization": compute.memory_share,
+        "seed": sampling.seed,
+    }
+    if engine.context:
+        parallel["max_model_len"] = engine.context
+    return shared | more | parallel
+
+
+def _drawn(sampling: SamplingConfig) -> dict[str, Any]:
+    drawn: dict[str, Any] = {
+        "max_gen_toks": sampling.max_new_tokens,
+        "do_sample": sampling.temperature > 0,
+    }
+    if sampling.temperature > 0:
+        drawn |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
+    return drawn
+
+
+def _rows(
+    task: str,
+    logged: Sequence[Mapping[str, Any]],
+    prompt: PromptConfig,
+    tokenizer: "PreTrainedTokenizerBase",
+) -> Iterator[dict[str, Any]]:
+    """What the harness logged of one task; of several filters `LENIENT`, else the first, counts."""
+    filters = [sample["filter"] for sample in logged]
+    counted = LENIENT if LENIENT in filters else filters[0]
+    for sample in logged:
+        if sample["filter"] != counted:
+            continue
+        metric = next((name for name in VERDICTS if name in sample), None)
+        if metric is None:
+            raise ValueError(
+                f"harness task {task} has none of the metrics {', '.join(VERDICTS)}; "
+                f"it has {', '.join(sample['metrics'])}"
+            )
+        question = json.dumps(sample["doc"], sort_keys=True, ensure_ascii=False)
+        generated = isinstance(sample["resps"][0][0], str)
+        response = sample["resps"][0][0] if generated else ""
+        closed = not prompt.thought_open or prompt.thought_open not in response
+        read = sample["filtered_resps"][0]
+        yield {
+            "problem_id": digest(task, str(sample["doc_id"]), question),
+            "sample": 0,
+            "question": question,
+            "answer": str(sample["target"]),
+            "response": response,
+            "thought_closed": closed,
+            "extracted": str(read) if generated else None,
+            "correct": closed and float(sample[metric]) == 1.0,
+            "why": f"{task}: {metric} = {sample[metric]}",
+            "tokens": len(tokenizer(response)["input_ids"]) if generated else 0,
+            "truncated": not closed,
+            "keywords": count_keywords(response),
+        }

@@ -1,0 +1,251 @@
+"""Does a program pass the tests of its problem? The verdict is made out of its reach.
+
+Each of `Problem.tests` is a JSON object of one of these types:
+
+    {"type": "stdin", "input": text, "output": text}
+        The program reads `input` and prints `output`. Equal line by line, white space at the ends
+        of lines and of the text aside, or the same decimal numbers (the rule of LiveCodeBench's
+        testing_util.py). A status other than 0 fails.
+    {"type": "call", "function": name, "arguments": [...], "expected": value}
+        The function, or the method of class `Solution`, returns `expected`. Tuples count as lists,
+        and the keys of a dict as text, since `expected` is JSON (APPS, TACO, LiveCodeBench).
+    {"type": "program", "code": text, "setup": text, "entry": [names]}
+        `code` asserts (HumanEval, MBPP). It runs in a sandbox of its own and calls the program,
+        which is in another, through a socket that carries plain data. So the program sees arguments
+        and nothing else: no test, no expected value, no frame of the harness. `entry` are the names
+        that the program supplies; left out, all that `code` uses and does not define. `setup` runs
+        before, beside the tests: HumanEval's prompt, so that its helpers are the benchmark's own.
+
+Of a `stdin` or `call` test too, the expected value never enters the sandbox. Optional in each:
+    "tolerance": numbers may differ by that much, absolute or relative, where the source says so.
+    "imports": true: what LeetCode takes for granted (`List`, `heappush`, ...) need not be imported.
+"""
+
+import json
+import platform
+import socket
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from distill.sandbox import bubblewrap
+from distill.sandbox.bubblewrap import Limits, Result
+from distill.sandbox.roles import decode
+from distill.trace.records import Problem
+
+VERSION = 2
+"""Part of the identity of everything graded; raise it when a verdict can change."""
+
+
+def pins() -> dict[str, Any]:
+    """What decides verdicts on programs: these rules and the Python that runs the programs."""
+    return {"code_tests": VERSION, "python": platform.python_version()}
+
+
+_REQUIRED = {
+    "stdin": {"input", "output"},
+    "call": {"function", "arguments", "expected"},
+    "program": {"code"},
+}
+_OPTIONAL = {"type", "tolerance", "imports", "setup", "entry"}
+
+
+def grade_code(
+    problem: Problem,
+    code: str,
+    *,
+    limits: Limits | None = None,
+    unsafe_without_sandbox: bool = False,
+) -> tuple[bool | None, str]:
+    """Run a Python program against all tests of a problem, up to the first that fails.
+
+    Tests of type `stdin` and `call` share a sandbox, a process each; a `program` test takes two.
+
+    Args:
+        problem: its tests in the schema of this module.
+        code: the program.
+        limits: of each test.
+        unsafe_without_sandbox: run it as an ordinary process of this user instead.
+
+    Returns:
+        Whether it passes, and why not. None: undecided, since there are no tests or these do not
+        run by themselves.
+
+    Raises:
+        ValueError: a test that is not in the schema.
+        SandboxUnavailableError: no working bwrap, and `unsafe_without_sandbox` is False.
+    """
+    tests = [_test(text, problem.id) for text in problem.tests]
+    if not tests:
+        return None, "no tests"
+    for kind, grade in _GRADERS.items():
+        chosen = [(number, test) for number, test in enumerate(tests) if test["type"] == kind]
+        if chosen:
+            passed, why = grade(chosen, code, limits, unsafe_without_sandbox)
+            if not passed:
+                return passed, why
+    return True, f"passed {len(tests)} tests"
+
+
+def same_output(got: str, expected: str, tolerance: float = 0.0) -> bool:
+    """Whether a printed text is the expected one, by the rule of `stdin` tests."""
+    left, right = ([line.strip() for line in text.strip().split("\n")] for text in (got, expected))
+    if len(left) != len(right):
+        return False
+    return all(
+        one == other or _same_numbers(one.split(), other.split(), tolerance)
+        for one, other in zip(left, right, strict=True)
+    )
+
+
+def same_value(got: Any, expected: Any, tolerance: float = 0.0) -> bool:
+    """Whether a returned value is the expected one, by the rule of `call` tests."""
+    if isinstance(got, list | tuple) and isinstance(expected, list | tuple):
+        return len(got) == len(expected) and all(
+            same_value(one, other, tolerance) for one, other in zip(got, expected, strict=True)
+        )
+    if isinstance(got, dict) and isinstance(expected, dict):
+        left, right = ({str(key): value for key, value in side.items()} for side in (got, expected))
+        return left.keys() == right.keys() and all(
+            same_value(left[key], right[key], tolerance) for key in left
+        )
+    numbers = isinstance(got, int | float) and isinstance(expected, int | float)
+    if numbers and tolerance and got != expected:
+        try:
+            return bool(abs(got - expected) <= tolerance * max(1.0, abs(expected)))
+        except OverflowError:  # an integer beyond every float
+            return False
+    return bool(got == expected)
+
+
+def _same_numbers(got: Sequence[str], expected: Sequence[str], tolerance: float) -> bool:
+    if len(got) != len(expected):
+        return False
+    for one, other in zip(got, expected, strict=True):
+        try:
+            left, right = Decimal(one), Decimal(other)
+            gap = Decimal(tolerance) * max(Decimal(1), abs(right))
+            if left != right and not abs(left - right) <= gap:
+                return False
+        except ArithmeticError:  # not a number, NaN, or out of range
+            return False
+    return True
+
+
+_Numbered = list[tuple[int, dict[str, Any]]]
+
+
+def _grade_stdin(
+    tests: _Numbered, code: str, limits: Limits | None, unsafe: bool
+) -> tuple[bool | None, str]:
+    def judge(test: dict[str, Any], result: Result) -> str:
+        if result.exit != 0:
+            return _failure(result)
+        same = same_output(result.stdout, test["output"], test.get("tolerance", 0.0))
+        return "" if same else "another output"
+
+    cases = [{"stdin": test["input"], "imports": test.get("imports")} for _, test in tests]
+    return _grade_cases("stdin", cases, tests, judge, code, limits, unsafe)
+
+
+def _grade_calls(
+    tests: _Numbered, code: str, limits: Limits | None, unsafe: bool
+) -> tuple[bool | None, str]:
+    def judge(test: dict[str, Any], result: Result) -> str:
+        if result.ended or not result.value:
+            return _failure(result)
+        try:
+            value = decode(json.loads(result.value), _not_plain)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            return f"no plain value: {error}"
+        same = same_value(value, test["expected"], test.get("tolerance", 0.0))
+        return "" if same else "another value"
+
+    names = ("function", "arguments", "imports")
+    cases = [{name: test.get(name) for name in names} for _, test in tests]
+    return _grade_cases("call", cases, tests, judge, code, limits, unsafe)
+
+
+def _grade_cases(
+    role: str,
+    cases: list[dict[str, Any]],
+    tests: _Numbered,
+    judge: Callable[[dict[str, Any], Result], str],
+    code: str,
+    limits: Limits | None,
+    unsafe: bool,
+) -> tuple[bool | None, str]:
+    job = {"role": role, "program": code, "cases": cases}
+    with bubblewrap.started(job, limits, unsafe_without_sandbox=unsafe) as box:
+        for (number, test), result in zip(tests, box.results(), strict=True):
+            why = judge(test, result)
+            if why:
+                return False, f"test {number}: {why}"
+    return True, ""
+
+
+def _grade_programs(
+    tests: _Numbered, code: str, limits: Limits | None, unsafe: bool
+) -> tuple[bool | None, str]:
+    for number, test in tests:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            served: dict[str, Any] = {"socket": theirs.fileno(), "imports": test.get("imports")}
+            check: dict[str, Any] = {"socket": ours.fileno(), "code": test["code"]}
+            check["setup"] = test.get("setup", "")
+            check["entry"] = test.get("entry")
+            serving = {"role": "serve", "program": code, "cases": [served]}
+            checking = {"role": "check", "program": "", "cases": [check]}
+            with (
+                bubblewrap.started(
+                    serving, limits, sockets=[theirs.fileno()], unsafe_without_sandbox=unsafe
+                ) as program,
+                bubblewrap.started(
+                    checking, limits, sockets=[ours.fileno()], unsafe_without_sandbox=unsafe
+                ) as checker,
+            ):
+                ours.close()
+                theirs.close()
+                verdict = next(checker.results())
+                if verdict.value == "passed" and verdict.exit == 0:
+                    continue
+                if verdict.value.startswith("unusable"):
+                    return None, f"test {number}: {verdict.value}"
+                why = verdict.value.removeprefix("failed: ") or _failure(verdict)
+                if why == "EOFError: the program ended":
+                    why = _failure(next(program.results()))
+                return False, f"test {number}: {why}"
+    return True, ""
+
+
+def _failure(result: Result) -> str:
+    if result.ended:
+        return {"time": "out of time", "memory": "out of memory"}.get(
+            result.ended, "the program brought the sandbox down"
+        )
+    last = result.stderr.strip().rpartition("\n")[2]
+    return last[:200] or f"ended with status {result.exit} and no answer"
+
+
+def _not_plain(index: int) -> Any:
+    raise ValueError("an object of the program's own")
+
+
+def _test(text: str, problem: str) -> dict[str, Any]:
+    test = json.loads(text)
+    kind = test.get("type") if isinstance(test, dict) else None
+    if kind not in _REQUIRED:
+        raise ValueError(
+            f"a test of problem {problem} has type {kind!r}; known: {', '.join(_REQUIRED)}"
+        )
+    missing = _REQUIRED[kind] - set(test)
+    unknown = set(test) - _REQUIRED[kind] - _OPTIONAL
+    if missing or unknown:
+        raise ValueError(
+            f"a {kind} test of problem {problem} lacks {sorted(missing)} and has unknown "
+            f"{sorted(unknown)}; it needs {sorted(_REQUIRED[kind])}"
+        )
+    return dict(test)
+
+
+_GRADERS = {"stdin": _grade_stdin, "call": _grade_calls, "program": _grade_programs}

@@ -1,0 +1,18 @@
+"""Options of grading."""
+
+from dataclasses import dataclass, field
+
+from omegaconf import MISSING
+
+from distill.checks import LABEL
+
+
+@dataclass
+class GradingConfig:
+    """When an answer counts as right; the same for traces and students. See `conf/grading/`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    percent: bool = False
+    """Whether 10 % and 10 count as the same answer."""

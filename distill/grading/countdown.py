@@ -1,0 +1,78 @@
+r"""LEAF. Make a target from numbers, each used once: `95, 89, 47, 24` make `17`.
+
+The gold answer is one right expression; its numbers and its value are the problem's.
+"""
+
+import ast
+import re
+from collections import Counter
+from fractions import Fraction
+
+from distill.grading.answers import tidy
+
+_FRACTION = re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}")
+_SPELLINGS = (
+    (re.compile(r"\\times|\\cdot"), "*"),
+    (re.compile(r"\\div"), "/"),
+    (re.compile(r"[{\[]"), "("),
+    (re.compile(r"[}\]]"), ")"),
+)
+MAX_CHARACTERS = 500
+"""Longer texts are no expression of a few numbers."""
+
+
+def check(gold: str, answer: str) -> tuple[bool | None, str]:
+    """Whether an expression uses the numbers of the gold one, each once, and has its value.
+
+    Only `+ - * /`, brackets and whole numbers are read; exact, in fractions. `= target` may follow.
+    """
+    right, made = _read(gold), _read(answer)
+    if right is None:
+        return None, f"the gold answer {gold!r} is no expression"
+    if made is None:
+        return False, "no expression of + - * / and whole numbers"
+    (target, numbers), (value, used) = right, made
+    if used != numbers:
+        return False, f"uses {_listed(used)} for {_listed(numbers)}"
+    if value != target:
+        return False, f"makes {value}, not {target}"
+    return True, "uses every number once and makes the target"
+
+
+def _read(text: str) -> tuple[Fraction, Counter[int]] | None:
+    """Value and numbers of an expression; None if it is none or divides by zero."""
+    text = tidy(text).split("=")[0].strip()
+    if len(text) > MAX_CHARACTERS:
+        return None
+    while _FRACTION.search(text):
+        text = _FRACTION.sub(r"((\1)/(\2))", text)
+    for pattern, by in _SPELLINGS:
+        text = pattern.sub(by, text)
+    numbers: Counter[int] = Counter()
+    try:
+        return _value(ast.parse(text, mode="eval").body, numbers), numbers
+    except (ArithmeticError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _value(node: ast.expr, numbers: Counter[int]) -> Fraction:
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        numbers[node.value] += 1
+        return Fraction(node.value)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_value(node.operand, numbers)
+    if isinstance(node, ast.BinOp):
+        left, right = _value(node.left, numbers), _value(node.right, numbers)
+        if isinstance(node.op, ast.Add):
+            return left + right
+        if isinstance(node.op, ast.Sub):
+            return left - right
+        if isinstance(node.op, ast.Mult):
+            return left * right
+        if isinstance(node.op, ast.Div):
+            return left / right
+    raise ValueError(f"{type(node).__name__} is no part of a countdown expression")
+
+
+def _listed(numbers: Counter[int]) -> str:
+    return ", ".join(map(str, sorted(numbers.elements()))) or "nothing"

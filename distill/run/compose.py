@@ -1,0 +1,171 @@
+"""Compose the configs of a sweep, each section once."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy, deepcopy
+from dataclasses import fields
+from functools import cache
+from typing import Any
+
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import ConfigRepository
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.plugins.config_source import ConfigResult
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from distill.config import Config
+from distill.run.record import reason
+
+GLOBAL_GROUPS = ("world", "study")
+"""Groups that pick options of others; every other group fills the field of its name and no more."""
+
+
+SECTIONS = tuple(section.name for section in fields(Config))
+"""What a config is put together from."""
+
+
+class Composer:
+    """Composes cells a hundred times faster than Hydra does: each section of a config once.
+
+    A section is a field of `Config`. It is what the world, the study, its group's option and its
+    own overrides make it, and cells that are alike in these share it.
+    """
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        """Args: loader: Hydra's own, on `conf/`."""
+        self._loader = ConfigLoaderImpl(loader.get_search_path())
+        self._loader.repository = _ReadOnce(loader.get_search_path())
+        self._groups = set(loader.list_groups(""))
+        self._parse = cache(OverridesParser.create().parse_override)
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+        self._sections: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Any] = {}
+
+    def config(self, overrides: Sequence[str]) -> Config:
+        """The checked config of one cell.
+
+        Raises:
+            ValueError: a value is out of range or of the wrong type; names overrides, rule and
+            choices.
+        """
+        parsed = [o for o in map(self._parse, overrides) if not o.is_hydra_override()]
+        if any(o.package is not None or o.is_delete() for o in parsed):
+            return self._whole(overrides)
+        options = {o.key_or_group: o.value() for o in parsed if o.key_or_group in self._groups}
+        world = tuple(f"{g}={option}" for g, option in options.items() if g in GLOBAL_GROUPS)
+        values: dict[str, list[str]] = {}
+        for o in parsed:
+            if o.key_or_group not in self._groups:
+                values.setdefault(o.key_or_group.partition(".")[0], []).append(str(o.input_line))
+        try:
+            given = self.composed(world).hydra.runtime.choices
+            chosen = {
+                group: (*world, f"{group}={option}")
+                for group, option in options.items()
+                if group not in GLOBAL_GROUPS and given.get(group) != option
+            }
+            sections = {
+                name: self._section(name, chosen.get(name, world), tuple(values.get(name, ())))
+                for name in dict.fromkeys((*SECTIONS, *chosen, *values))
+            }
+            if any(section is None for section in sections.values()):
+                return self._whole(overrides)
+            return Config(**{name: sections[name] for name in SECTIONS})
+        except (ValueError, OmegaConfBaseException) as error:
+            raise ValueError(f"{' '.join(overrides)}: {reason(error)}") from error
+
+    def composed(self, overrides: tuple[str, ...]) -> DictConfig:
+        """What Hydra makes of overrides, its own settings included; not to be changed."""
+        if overrides not in self._composed:
+            self._composed[overrides] = self._loader.load_configuration(
+                "config", list(overrides), RunMode.RUN
+            )
+        return self._composed[overrides]
+
+    def _whole(self, overrides: Sequence[str]) -> Config:
+        """A cell composed by Hydra alone, because it has no sections that others could share.
+
+        It puts an option elsewhere (`+ask@teacher.convert=...`), takes one out, or refers from one
+        section to another (`${student.name}`).
+        """
+        try:
+            config = self.composed(tuple(overrides)).copy()
+            with open_dict(config):
+                del config["hydra"]
+            return build(config)
+        except (ValueError, OmegaConfBaseException, HydraException) as error:
+            raise ValueError(f"{' '.join(overrides)}: {reason(error)}") from error
+
+    def _section(self, name: str, chosen: tuple[str, ...], values: tuple[str, ...]) -> Any:
+        """A field of the config that Hydra makes of `chosen`, changed by `values`; checked.
+
+        None if it refers to other fields, which may be different ones in the same cell.
+        """
+        key = (name, chosen, values)
+        if key not in self._sections:
+            parsed = [self._parse(text) for text in values]
+            with _lent(self.composed(chosen), parsed) as config:
+                ConfigLoaderImpl._apply_overrides_to_config(parsed, config)
+                refers = "${" in str(config._get_node(name))
+                made = None if refers else config[name]
+                if OmegaConf.is_config(made):
+                    made = OmegaConf.to_object(made)
+            self._sections[key] = made
+        return self._sections[key]
+
+
+class _ReadOnce(ConfigRepository):
+    """Hydra's files and schemas, each read once for all compositions instead of for each."""
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
+        """Hydra's call at the beginning, and where `hydra.searchpath` adds folders."""
+        self._read: dict[str, ConfigResult | None] = {}
+        super().initialize_sources(config_search_path)
+
+    def load_config(self, config_path: str) -> ConfigResult | None:
+        """A copy, since Hydra merges into what it was given."""
+        if config_path not in self._read:
+            self._read[config_path] = super().load_config(config_path)
+        return deepcopy(self._read[config_path])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "_ReadOnce":
+        """For each composition Hydra takes a copy, whose sources alone it changes."""
+        return copy(self)
+
+
+@contextmanager
+def _lent(config: DictConfig, values: Sequence[Override]) -> Iterator[DictConfig]:
+    """The config, put back as it was afterwards; only the fields that `values` name are copied.
+
+    `DictConfig.copy` would copy all of them, which took half of the time of a plan.
+    """
+    before = []
+    for value in values:
+        section, _, name = value.key_or_group.partition(".")
+        content = config.__dict__["_content"]
+        if name and isinstance(content.get(section), DictConfig):
+            content = content[section].__dict__["_content"]
+        if not isinstance(content, dict):
+            continue
+        before.append((content, content.copy()))
+        key = name.split(".")[0] if name else section
+        if key in content:
+            content[key] = deepcopy(content[key])
+    try:
+        yield config
+    finally:
+        for content, kept in reversed(before):
+            content.clear()
+            content.update(kept)
+
+
+def build(config: DictConfig) -> Config:
+    """The dataclasses of a composed config, with every range checked."""
+    made = OmegaConf.to_object(config)
+    assert isinstance(made, Config)
+    return made

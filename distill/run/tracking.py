@@ -1,0 +1,156 @@
+"""The W&B writer: one W&B run a cell. Offline unless asked, and never a condition of a result."""
+
+import atexit
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from distill.config import Config
+from distill.trace.records import read_rows
+
+SAMPLES = 100
+"""Rows of a benchmark's sample table at most, the first; all are in `samples.parquet`."""
+
+SHOWN = ("problem_id", "sample", "question", "answer", "response", "extracted", "correct", "why")
+"""Columns of the sample table."""
+
+
+class Tracker:
+    """Takes the rows of a training curve and the scores of one cell."""
+
+    def __init__(self, run: Any) -> None:
+        """Args: run: a `wandb.Run`, or None to take everything and keep nothing."""
+        self._run = run
+        self._seen: set[int] = set()
+
+    def log(self, row: dict[str, Any]) -> None:
+        """One row of the training curve."""
+        self._seen.add(row["step"])
+        if self._run:
+            self._run.log({f"train/{name}": value for name, value in row.items()})
+
+    def finish(self, record: dict[str, Any]) -> None:
+        """The scores, a table of samples, and references to the artifacts.
+
+        Also what is missing of the curve: this run may have continued a killed training, or was
+        served a trained student.
+        """
+        if not self._run:
+            return
+        if "train" in record["stages"]:
+            for row in read_rows(Path(record["stages"]["train"]["path"]) / "curve.jsonl"):
+                if row["step"] not in self._seen:
+                    self.log(row)
+        for name in ("cell", "label", "commit"):
+            self._run.summary[name] = record[name]
+        # W&B keeps neither empty objects nor whole floats, which are part of a run's settings.
+        self._run.summary["config"] = json.dumps(record["config"], sort_keys=True)
+        for stage, made in record["stages"].items():
+            self._keep(stage, f"stages/{stage}", made)
+            self._run.summary[f"seconds/{stage}"] = made["seconds"]
+        for benchmark, made in record["scores"].items():
+            self._keep(f"evaluate-{benchmark}", benchmark, made)
+            self._run.summary[f"seconds/evaluate/{benchmark}"] = made["seconds"]
+            self._show(benchmark, Path(made["path"]) / "samples.parquet")
+
+    def _keep(self, name: str, prefix: str, made: dict[str, Any]) -> None:
+        """The counts of a stage or the scores of a benchmark, and where its files are."""
+        import wandb
+
+        for key, value in made["summary"].items():
+            if value is None or isinstance(value, bool | int | float | str):
+                self._run.summary[f"{prefix}/{key}"] = value
+        artifact = wandb.Artifact(
+            f"{name}-{made['key'][:16]}", name.partition("-")[0], metadata={"key": made["key"]}
+        )
+        artifact.add_reference(Path(made["path"]).absolute().as_uri(), name, checksum=False)
+        self._run.log_artifact(artifact)
+
+    def _show(self, benchmark: str, path: Path) -> None:
+        import wandb
+        from pyarrow.parquet import ParquetFile
+
+        with ParquetFile(path) as file:
+            rows = next(file.iter_batches(SAMPLES)).to_pylist()
+            count = file.metadata.num_rows
+        names: list[str | int] = [name for name in SHOWN if name in rows[0]]
+        table = wandb.Table(names, [[row[name] for name in names] for row in rows])
+        self._run.log({f"samples/{benchmark}, first {len(rows)} of {count}": table})
+
+
+@contextmanager
+def track(config: Config, key: str, label: str, folder: Path) -> Iterator[Tracker]:
+    """The cell's W&B run: id = cell key, group = study; always finished, whatever happens.
+
+    A cell that is repeated continues the run of its id: at once where `tracking.mode` is online,
+    else when `wandb sync` sends its attempts. Whatever W&B writes lies in `<folder>/wandb/`.
+    """
+    if config.tracking.name == "none":
+        yield Tracker(None)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with _kept_below(folder / "wandb"):
+        import wandb
+
+        run = wandb.init(
+            project=config.tracking.project,
+            entity=config.tracking.entity,
+            mode=config.tracking.mode.value,
+            id=key,
+            name=label or "(defaults)",
+            group=config.study.name,
+            job_type="cell",
+            tags=_tags(config),
+            config=asdict(config),
+            dir=folder,
+            resume="allow" if config.tracking.mode == "online" else None,
+            settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False),
+        )
+        run.define_metric("train/step")
+        run.define_metric("train/*", step_metric="train/step")
+        failed = True
+        try:
+            yield Tracker(run)
+            failed = False
+        finally:
+            run.finish(exit_code=int(failed))
+            wandb.teardown()  # its process would go on writing where this run lies
+
+
+def _tags(config: Config) -> list[str]:
+    """What people filter by; W&B takes 64 characters a tag."""
+    names = (config.student.name, config.training.name, config.corruption.name)
+    return [name[:64] for name in dict.fromkeys(names)]
+
+
+@contextmanager
+def _kept_below(folder: Path) -> Iterator[None]:
+    """Let W&B stage, cache and open temporary folders here instead of in the home folder and /tmp.
+
+    What it stages stays, since `wandb sync` sends it from there; the rest is removed when the
+    process ends, and what a killed attempt left when the cell is repeated. What the user set
+    otherwise is left alone.
+    """
+    passing = folder.absolute() / "tmp"
+    shutil.rmtree(passing, ignore_errors=True)
+    passing.mkdir(parents=True)
+    places = {"WANDB_DATA_DIR": folder.absolute() / "data", "WANDB_CACHE_DIR": passing}
+    here = {name: str(path) for name, path in places.items() if name not in os.environ}
+    os.environ |= here
+    usual, tempfile.tempdir = tempfile.tempdir, str(passing)
+    try:
+        import wandb  # noqa: F401  it opens two temporary folders on import
+
+        tempfile.tempdir = usual
+        yield
+    finally:
+        tempfile.tempdir = usual
+        for name in here:
+            del os.environ[name]
+        atexit.register(shutil.rmtree, passing, ignore_errors=True)  # later cells need it, too

@@ -1,0 +1,1 @@
+"""A sandbox for programs written by models: bubblewrap outside, seccomp and limits inside."""

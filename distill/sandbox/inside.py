@@ -1,0 +1,234 @@
+"""Process 1 of a sandbox: it runs each case in a child and reports what the child did.
+
+Never used by the program itself: `distill.sandbox` compiles this file and `distill.sandbox_roles`
+and sends them, with a job, to the Python in the sandbox. As process 1 it cannot be signalled by
+what it started; it kills all of that after each case. Whether what it reports is right is decided
+elsewhere. It imports little, since its start is most of what a sandbox costs.
+
+Job: {"role", "program", "cases", "limits", "sandboxed", "packages"}; roles and their cases are
+those of `distill.sandbox_roles`. Report: `READY`, then for each case a line of its exit status, the
+limit that ended it (or `-`) and the lengths of standard output, standard error and value, then
+these.
+"""
+
+import _ctypes  # `ctypes` itself would cost a third of the start, like the enums of `signal`
+import marshal
+import posix as os  # `os` itself makes the abstract classes of collections first
+import resource
+import sys
+import time
+
+TYPE_CHECKING = False  # importing `typing` would cost a third of the start
+if TYPE_CHECKING:
+    import signal
+    from typing import Any
+
+    Json = dict[str, Any]
+else:
+    import _signal as signal
+
+    Any = Json = object
+
+READY = b"ready\n"
+TICK = 0.02
+"""Seconds between two looks at the memory of what runs."""
+_HIGH_USERS, _LOW_USERS, _USERS = 1 << 30, 40_000, 20_000
+
+
+def main(job: Json, roles: bytes) -> None:
+    """Run all cases of a job.
+
+    Args:
+        job: see above.
+        roles: compiled `distill.sandbox_roles`, as `marshal` writes it.
+    """
+    report = os.dup(1)
+    if job["sandboxed"]:
+        _harden()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    space: Json = {"__name__": "roles"}
+    exec(marshal.loads(roles), space)
+    if any(case.get("imports") for case in job["cases"]):
+        compile("", "", "exec")  # the first makes the types of syntax trees: not in each case again
+    _write_all(report, READY)
+    for case in job["cases"]:
+        status, ended, texts = _attempt(job, case, space["play"], report)
+        header = [status, ended or "-", *map(len, texts)]
+        _write_all(report, " ".join(map(str, header)).encode() + b"\n" + b"".join(texts))
+    os._exit(0)  # all is said; an orderly end would take a fifth of the start
+
+
+def _harden() -> None:
+    """Give up root, so that the process limit counts; be neither read nor outlive the parent."""
+    if os.getuid() == 0:
+        offset = int.from_bytes(os.urandom(4), "little") % _USERS
+        os.setgroups([])
+        for base in (_HIGH_USERS, _LOW_USERS):  # a container may not have the high ones
+            try:
+                os.setresgid(*[base + offset] * 3)
+                os.setresuid(*[base + offset] * 3)
+                break
+            except OSError:
+                continue
+        if os.getuid() == 0:
+            raise SystemExit("cannot give up root")
+    prctl = _Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl"))  # type: ignore[arg-type]
+    if prctl(4, 0, 0, 0, 0) or prctl(1, signal.SIGKILL, 0, 0, 0):  # PR_SET_DUMPABLE, _PDEATHSIG
+        raise SystemExit("prctl failed")
+
+
+class _Int(_ctypes._SimpleCData):
+    _type_ = "i"
+
+
+class _Function(_ctypes.CFuncPtr):
+    """A function of C that returns an int."""
+
+    _flags_ = _ctypes.FUNCFLAG_CDECL
+    _restype_ = _Int
+
+
+def _attempt(job: Json, case: Json, play: Any, report: int) -> tuple[int, str, list[bytes]]:
+    """Run one case in a child and say what came of it."""
+    limits = job["limits"]
+    files = [_scratch_file() for _ in range(4)]  # its input, output, errors and value
+    _write_all(files[0], case.get("stdin", "").encode("utf-8", "surrogatepass"))
+    os.lseek(files[0], 0, 0)
+    child = os.fork()
+    if child == 0:
+        _become_child(job, case, files)
+        play(job, case)  # never comes back
+    deadline, ended = time.monotonic() + limits["wall_seconds"], ""
+    while True:
+        signal.sigtimedwait({signal.SIGCHLD}, TICK)
+        status = _reap(child)
+        if status is not None:
+            break
+        if time.monotonic() > deadline:
+            ended = "time"
+        elif job["sandboxed"] and _resident_bytes() > limits["memory_bytes"]:
+            ended = "memory"
+        elif _abandoned(report):
+            ended = "sandbox"
+        if ended:
+            _kill_all(job, child)
+    _kill_all(job, child)
+    while _reap(child, wait=job["sandboxed"]) is not None:
+        pass
+    if not ended and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
+        ended = "time"
+    texts = [_content(file, limits["output_bytes"]) for file in files[1:]]
+    os.close(files[0])
+    return os.waitstatus_to_exitcode(status), ended, texts
+
+
+def _abandoned(report: int) -> bool:
+    """Whether nobody reads on: the grader was killed, maybe before this process asked to follow."""
+    import select
+
+    poll = select.poll()
+    poll.register(report, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _reap(child: int, wait: bool = False) -> int | None:
+    """Reap whoever ended; the status of `child` once it is among them, -1 for another if `wait`.
+
+    None: nobody is left (`wait`), or the child still runs.
+    """
+    while True:
+        try:
+            pid, status = os.waitpid(-1, 0 if wait else os.WNOHANG)
+        except ChildProcessError:
+            return None
+        if pid == child:
+            return status
+        if pid == 0:
+            return None
+        if wait:
+            return -1
+
+
+def _kill_all(job: Json, child: int) -> None:
+    if job["sandboxed"] and os.getpid() == 1:
+        # Everybody in this process namespace but process 1; anywhere else it would be the machine.
+        kill, target = os.kill, -1
+    else:
+        kill, target = os.killpg, child
+    try:
+        kill(target, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _resident_bytes() -> int:
+    total = 0
+    for name in os.listdir("/proc"):
+        if name.isdigit() and name != "1":
+            try:
+                with open(f"/proc/{name}/statm") as file:
+                    total += int(file.read().split()[1])
+            except OSError:
+                continue
+    return total * resource.getpagesize()
+
+
+def _become_child(job: Json, case: Json, files: list[int]) -> None:
+    """Take the files, shut all others, set the limits, forget the other cases."""
+    os.setsid()
+    for number, file in enumerate(files[:3]):
+        os.dup2(file, number)
+    socket = case.get("socket")
+    keep = [files[3]] if socket is None else [files[3], socket]
+    for number, file in enumerate(keep, 100):  # beyond what is open, before 3 and 4 are taken
+        os.dup2(file, number)
+    os.closerange(3, 100)
+    for number in range(3, 3 + len(keep)):
+        os.dup2(number + 97, number)
+    os.closerange(5, 4096)
+    limits = job["limits"]
+    bounds = {
+        resource.RLIMIT_AS: limits["memory_bytes"],
+        resource.RLIMIT_CPU: limits["cpu_seconds"],
+        resource.RLIMIT_FSIZE: limits["output_bytes"],
+        resource.RLIMIT_NOFILE: limits["open_files"],
+        resource.RLIMIT_CORE: 0,
+    }
+    if job["sandboxed"]:  # elsewhere it would count what else this user runs
+        bounds[resource.RLIMIT_NPROC] = limits["processes"] + 1  # and process 1
+    for kind, bound in bounds.items():
+        hard = bound + 1 if kind == resource.RLIMIT_CPU else bound
+        resource.setrlimit(kind, (bound, hard))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    job["cases"] = []
+    sys.path += job["packages"]
+    sys.argv = ["program.py"]
+    sys.set_int_max_str_digits(0)
+
+
+def _scratch_file() -> int:
+    path = f"case-{os.urandom(8).hex()}"
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    os.unlink(path)
+    return file
+
+
+def _content(file: int, size: int) -> bytes:
+    parts, at = [], 0
+    while at < size and (part := os.pread(file, min(size - at, 1 << 20), at)):
+        parts.append(part)
+        at += len(part)
+    os.close(file)
+    return b"".join(parts)
+
+
+def _write_all(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+if __name__ == "__main__":
+    main(globals()["job"], globals()["roles"])

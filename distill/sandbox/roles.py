@@ -1,0 +1,338 @@
+"""What a child in a sandbox does with foreign code, and how plain data goes in and out.
+
+Roles and their cases; file 3 takes what a case has to tell, its value:
+    stdin: {"stdin"} -> the program runs as `__main__`; no value.
+    call: {"function", "arguments"} -> what the function, or the method of `Solution`, returned.
+    serve: {"socket"} -> the program is loaded and its functions are called for a `check` elsewhere.
+    check: {"socket", "setup", "code", "entry"} -> `passed` where the tests in `code` ran through
+        against the functions that the other side of the socket, file 4, serves.
+Every case may have "imports": names of the standard library that the program uses but never
+imports are supplied.
+"""
+
+import _json  # `json` itself, which imports `re`, would take as long as all else
+import builtins
+import posix as os  # as in `distill.sandbox_inside`
+import sys
+
+TYPE_CHECKING = False  # importing `typing` would cost more than all else here
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+    Json = dict[str, Any]
+else:
+    Any = NoReturn = Json = object
+
+_STAR = (
+    "typing",
+    "collections",
+    "heapq",
+    "bisect",
+    "itertools",
+    "functools",
+    "math",
+    "string",
+    "re",
+    "datetime",
+    "copy",
+    "random",
+    "statistics",
+    "operator",
+    "io",
+    "json",
+    "sys",
+    "time",
+    "os",
+    "decimal",
+    "fractions",
+    "queue",
+    "array",
+)
+"""Modules whose names LeetCode and LiveCodeBench take for granted (import_string of its
+testing_util.py), in order of precedence."""
+
+
+def play(job: Json, case: Json) -> NoReturn:
+    """Do what the job's role says with one case, and end the process."""
+    # `site` would set these; it is left out for speed.
+    vars(builtins).update(exit=sys.exit, quit=sys.exit)
+    _ROLES[job["role"]](job["program"], case)
+    if job["role"] == "stdin":
+        sys.exit(0)  # as a program ends: threads joined, output flushed
+    os._exit(0)  # the value is out; an orderly end would take as long again
+
+
+def _load(program: str, case: Json, name: str) -> Json:
+    """Execute the program as the module `name`; its namespace."""
+    module = type(sys)(name)
+    sys.modules[name] = module
+    if case.get("imports"):
+        module.__dict__.update(_missing_imports(program))
+    exec(program, module.__dict__)  # `compile` would make all types of syntax trees first
+    return module.__dict__
+
+
+def _missing_imports(program: str) -> Json:
+    supplied = {}
+    for name in _free_names(program) - set(dir(builtins)):
+        if name in _STAR:
+            supplied[name] = __import__(name)
+            continue
+        for star in _STAR:
+            module = __import__(star)
+            if name in getattr(module, "__all__", vars(module)):
+                supplied[name] = getattr(module, name)
+                break
+    return supplied
+
+
+def _free_names(program: str) -> set[str]:
+    """Names that are read somewhere and bound nowhere."""
+    import _ast as ast  # `ast` itself imports `enum`
+
+    read: set[str] = set()
+    bound: set[str] = set()
+    nodes = [compile(program, "program.py", "exec", ast.PyCF_ONLY_AST)]
+    for node in nodes:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            children = value if isinstance(value, list) else [value]
+            nodes += [child for child in children if isinstance(child, ast.AST)]
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.alias):
+            bound.add((node.asname or node.name).partition(".")[0])
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            bound.add(node.name)
+    return read - bound
+
+
+def _stdin(program: str, case: Json) -> None:
+    _load(program, case, "__main__")
+
+
+def _call(program: str, case: Json) -> None:
+    space = _load(program, case, "solution")
+    function = case["function"]
+    if function in space:
+        call = space[function]
+    elif "Solution" in space:
+        call = getattr(space["Solution"](), function)
+    else:
+        raise NameError(f"the program defines neither {function!r} nor `Solution`")
+    _send(3, _written(encode(call(*case["arguments"]), [])))
+
+
+def _serve(program: str, case: Json) -> None:
+    """Answer requests about the program's functions until the other side hangs up."""
+    space = _load(program, case, "solution")
+    kept: list[Any] = []
+    with open(os.dup(4), "rb") as requests:
+        for line in requests:
+            try:
+                operation, *operands = _read(line)
+                operands = [decode(operand, kept.__getitem__) for operand in operands]
+                answer = {"value": encode(_OPERATIONS[operation](space, *operands), kept)}
+            except Exception as error:
+                answer = {"error": type(error).__name__, "text": str(error)[:500]}
+            _send(4, _written(answer) + "\n")
+
+
+def _describe(space: Json, name: str) -> tuple[str, Any]:
+    """A module of the standard library goes by name: the tests import their own."""
+    value = space[name]
+    return ("module", value.__name__) if isinstance(value, type(sys)) else ("value", value)
+
+
+_OPERATIONS: Json = {
+    "name": _describe,
+    "call": lambda space, target, arguments, keywords: target(*arguments, **keywords),
+    "get": lambda space, target, name: getattr(target, name),
+    "set": lambda space, target, name, value: setattr(target, name, value),
+    "item": lambda space, target, index: target[index],
+    "length": lambda space, target: len(target),
+    "list": lambda space, target: list(target),
+}
+
+
+def _check(program: str, case: Json) -> None:
+    """Run tests here against functions there; only plain data comes over."""
+    stream = open(os.dup(4), "rb")  # noqa: SIM115  (until the process ends)
+    space = {"__name__": "tests"}
+    try:
+        exec(compile(case["setup"], "setup.py", "exec"), space)
+        wanted = case["entry"] or _free_names(case["code"]) - set(space) - set(dir(builtins))
+        tests = compile(case["code"], "tests.py", "exec")
+    except BaseException as error:
+        _send(3, f"unusable: {type(error).__name__}: {error}")
+        sys.exit(1)
+    peer = _Peer(stream)
+    try:
+        for name in sorted(wanted):
+            peer.bind(name, space)
+        exec(tests, space)
+    except BaseException as error:  # whatever the other side provokes is not a pass
+        _send(3, f"failed: {type(error).__name__}: {str(error)[:500]}")
+        sys.exit(1)
+    _send(3, "passed")
+
+
+class _Peer:
+    """The served program, as the tests see it."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def bind(self, name: str, space: Json) -> None:
+        """Put what the program calls `name` into `space`; nothing where it has no such name."""
+        try:
+            kind, value = self.ask("name", name)
+        except KeyError:
+            return
+        if kind != "module":
+            space[name] = value
+        elif value.partition(".")[0] in sys.stdlib_module_names:
+            space[name] = __import__(value)
+
+    def ask(self, *request: Any) -> Any:
+        """One request to the other side and its answer, decoded."""
+        try:
+            _send(4, _written([encode(part, None) for part in request]) + "\n")
+            line = self.stream.readline()
+        except ConnectionError:
+            line = b""
+        if not line:
+            raise EOFError("the program ended")
+        answer = _read(line)
+        if "error" in answer:
+            kind = getattr(builtins, str(answer["error"]), None)
+            if not (isinstance(kind, type) and issubclass(kind, Exception)):
+                kind = RuntimeError
+            raise kind(str(answer["text"]))
+        return decode(answer["value"], lambda index: _Remote(self, index))
+
+
+class _Remote:
+    """An object of the program that is no plain data: used, never compared by its own word."""
+
+    def __init__(self, peer: _Peer, index: int) -> None:
+        self.__dict__.update(_peer=peer, _index=index)
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return self._peer.ask("call", self, arguments, keywords)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._peer.ask("get", self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._peer.ask("set", self, name, value)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._peer.ask("item", self, index)
+
+    def __len__(self) -> int:
+        return self._peer.ask("length", self)
+
+    def __iter__(self) -> Any:
+        return iter(self._peer.ask("list", self))
+
+
+def encode(value: Any, kept: list[Any] | None) -> Any:
+    """Plain data as JSON; another object is kept and goes as a reference.
+
+    Subclasses of the built-in types go as these: what they say of themselves stays behind.
+    With `kept` None no object can be kept: TypeError, but for a remote object.
+    """
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, int):
+        return int.__index__(value)
+    if isinstance(value, float):
+        return float.__add__(value, 0.0)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, list):
+        return [encode(item, kept) for item in list.__iter__(value)]
+    for name, kind in _SEQUENCES.items():
+        if isinstance(value, kind):
+            return {name: [encode(item, kept) for item in kind.__iter__(value)]}
+    if isinstance(value, dict):
+        pairs = dict.items(value)
+        return {"dict": [[encode(key, kept), encode(item, kept)] for key, item in pairs]}
+    if isinstance(value, bytes | bytearray):
+        return {"bytes": bytes(value).hex()}
+    if isinstance(value, complex):
+        return {"complex": [value.real, value.imag]}
+    if isinstance(value, range):
+        return {"range": [value.start, value.stop, value.step]}
+    if type(value) is _Remote:
+        return {"kept": value._index}
+    if kept is None:
+        raise TypeError(f"a {type(value).__name__} cannot be handed to the program")
+    if hasattr(value, "tolist") and not isinstance(value, type):  # numpy
+        return encode(value.tolist(), kept)
+    kept.append(value)
+    return {"kept": len(kept) - 1}
+
+
+def decode(value: Any, resolve: Any) -> Any:
+    """What `encode` made, as built-in types; a reference by `resolve`."""
+    if isinstance(value, list):
+        return [decode(item, resolve) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind in _SEQUENCES:
+        return _SEQUENCES[kind](decode(item, resolve) for item in content)
+    if kind == "dict":
+        return {decode(key, resolve): decode(item, resolve) for key, item in content}
+    if kind == "bytes":
+        return bytes.fromhex(content)
+    if kind in ("complex", "range"):
+        return {"complex": complex, "range": range}[kind](*content)
+    if kind == "kept":
+        return resolve(content)
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+class _Json:
+    """The options of `json.loads`."""
+
+    strict = True
+    memo: Json = {}  # noqa: RUF012
+    object_hook = object_pairs_hook = None
+    parse_float, parse_int, parse_constant = float, int, float
+
+
+_scan = _json.make_scanner(_Json)  # type: ignore[arg-type]
+_OPTIONS: Any = (None, None, _json.encode_basestring_ascii, None, ":", ",", False, False, True)
+_chunks = _json.make_encoder(*_OPTIONS)
+
+
+def _read(line: bytes) -> Any:
+    """The JSON value with which a line begins."""
+    try:
+        value, _ = _scan(line.decode(), 0)
+    except StopIteration:
+        raise ValueError("no JSON") from None
+    return value
+
+
+def _written(value: Any) -> str:
+    """As `json.dumps`."""
+    return "".join(_chunks(value, 0))
+
+
+def _send(file: int, text: str) -> None:
+    with open(file, "wb", closefd=False) as stream:
+        stream.write(text.encode("utf-8", "surrogatepass"))
+
+
+_SEQUENCES: Json = {"tuple": tuple, "set": set, "frozenset": frozenset}
+_ROLES: Json = {"stdin": _stdin, "call": _call, "serve": _serve, "check": _check}

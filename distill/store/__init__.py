@@ -1,0 +1,4 @@
+"""Artifacts made once: identity, atomic completion, resumable rows.
+
+Nothing here knows what a stage does.
+"""

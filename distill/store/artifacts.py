@@ -1,0 +1,176 @@
+"""Make a stage's artifact once: identity, lock, atomic completion.
+
+`artifacts/<stage>/<key>/` holds what the stage wrote and `recipe.json`. It is made in
+`<key>.partial/` under a file lock and renamed when complete, so it exists whole or not at all.
+The key is the SHA-256 of canonical JSON of the stage's name and VERSION, its positional
+arguments (config fields with their defaults, keys of input artifacts; no word of an input that a
+stage may do without and is not given) and its pins (what from outside changes the output). Keyword
+arguments say how a stage is run and enter no key.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from filelock import AcquireReturnProxy, FileLock, Timeout
+
+from distill.store.identity import (
+    RECIPE,
+    Artifact,
+    _file_hash,
+    _files,
+    _stable,
+    canonical,
+    canonical_json,
+    identify,
+    labels,
+    version,
+)
+
+MAKING = "while making "
+"""Begins the note that an error of a stage gets; the artifact's stage and key follow."""
+
+RECORDED_VERSIONS = ("distill", "torch", "transformers", "trl", "peft", "datasets", "vllm")
+
+
+class Store:
+    """The artifacts below one folder."""
+
+    def __init__(self, root: Path, say: Callable[[str], None] = lambda line: None) -> None:
+        """A store below `root`; `say` is told what is made, continued or waited for."""
+        self.root = root
+        self.say = say
+
+    def artifact(self, stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
+        """The artifact that `produce` would make or serve, without making it.
+
+        Raises:
+            TypeError: a value has no stable JSON form; the message says which field.
+        """
+        recipe = identify(stage, *identity)
+        name = stage.__name__
+        key = hashlib.sha256(canonical_json(recipe).encode()).hexdigest()
+        return Artifact(name, key, self.root / name / key, recipe)
+
+    def produce(self, stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
+        """Serve the stage's artifact, making it first if it does not exist.
+
+        A second process that wants the same artifact waits until the first is done. Whatever a
+        killed attempt left in `<key>.partial/` is handed to the stage again, which continues or
+        overwrites it.
+
+        Raises:
+            RuntimeError: a file of a complete artifact is missing or was changed after it was made.
+            Exception: whatever the stage raises; its note names the artifact.
+        """
+        artifact = self.artifact(stage, *identity)
+        if not artifact.exists:
+            artifact.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._lock(artifact):
+                if not artifact.exists:
+                    self._make(artifact, stage, identity, how)
+        verify(artifact.path)
+        return artifact
+
+    def _lock(self, artifact: Artifact) -> AcquireReturnProxy:
+        lock = FileLock(artifact.path.with_name(artifact.key + ".lock"))
+        try:
+            return lock.acquire(timeout=0.2)
+        except Timeout:
+            self.say(f"waiting for another process that makes {artifact.stage} {artifact.key[:12]}")
+            return lock.acquire()
+
+    def _make(
+        self,
+        artifact: Artifact,
+        stage: Callable[..., None],
+        identity: tuple[Any, ...],
+        how: dict[str, Any],
+    ) -> None:
+        partial = artifact.partial
+        verb = "continuing" if partial.exists() else "making"
+        self.say(f"{verb} {artifact.stage}/{artifact.key[:12]}")
+        partial.mkdir(exist_ok=True)
+        begun = time.time()
+        inputs = [_as_paths(value) for value in identity]
+        try:
+            stage(*inputs, **how, out=partial)
+        except Exception as error:
+            error.add_note(f"{MAKING}{artifact.stage}/{artifact.key[:12]}")
+            raise
+        record: dict[str, Any] = {
+            "identity": artifact.recipe,
+            "key": artifact.key,
+            "labels": _all_labels(artifact, identity),
+            "how": {name: canonical(value, name) for name, value in how.items() if _stable(value)},
+            "seconds": round(time.time() - begun, 3),
+            "host": socket.gethostname(),
+            "python": platform.python_version(),
+            "versions": {name: version(name) for name in RECORDED_VERSIONS if version(name)},
+            "files": {n: _file_hash(partial / n) for n in _files(partial) if n != RECIPE},
+        }
+        for name in record["files"]:
+            _flush(partial / name)
+        _write_whole(partial / RECIPE, json.dumps(record, indent=1, sort_keys=True))
+        os.rename(partial, artifact.path)
+        _flush(artifact.path.parent)
+        if "summary.json" in record["files"]:
+            self.say(f"  {_counts(artifact.summary())}")
+
+
+def verify(folder: Path) -> None:
+    """Raise RuntimeError if a complete artifact is not, file for file, what was made."""
+    files = json.loads((folder / RECIPE).read_text())["files"]
+    there = set(_files(folder)) - {RECIPE}
+    changed = [n for n in files if n not in there or _file_hash(folder / n) != files[n]]
+    if changed or there - set(files):
+        names = ", ".join(sorted(changed) + sorted(there - set(files)))
+        raise RuntimeError(
+            f"{folder} is not what was made: {names} missing, changed or added since. "
+            "Delete the folder to have it made again."
+        )
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON with sorted keys, whole or not at all."""
+    _write_whole(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def _write_whole(path: Path, text: str) -> None:
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    _flush(new)
+    os.replace(new, path)
+
+
+def _all_labels(artifact: Artifact, identity: tuple[Any, ...]) -> dict[str, str]:
+    named = zip(artifact.recipe["arguments"], identity, strict=True)
+    return {label: text for name, value in named for label, text in labels(value, name).items()}
+
+
+def _as_paths(value: Any) -> Any:
+    if isinstance(value, Artifact):
+        return value.path
+    if isinstance(value, list | tuple):
+        return type(value)(_as_paths(item) for item in value)
+    return value
+
+
+def _counts(summary: dict[str, Any]) -> str:
+    """What a stage counted, in words; what it found none of is left out."""
+    counts = {n: v for n, v in summary.items() if isinstance(v, int) and v}
+    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in counts.items())
+
+
+def _flush(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

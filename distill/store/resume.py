@@ -1,0 +1,27 @@
+"""Rows of unfinished work, kept so that a killed stage continues where it was."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+
+def kept_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a killed attempt; what it tore off at the end is cut off, and owed again."""
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
+    for line in content[:whole].splitlines():
+        yield json.loads(line)
+
+
+def append(file: TextIO, row: dict[str, Any], *, flush: bool) -> None:
+    """Write a row where a kill leaves it; on `flush` also where a power cut does."""
+    file.write(json.dumps(row) + "\n")
+    file.flush()
+    if flush:
+        os.fsync(file.fileno())

@@ -1,0 +1,118 @@
+"""Options of teachers, verification, selection and training-set size."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from omegaconf import MISSING
+
+from distill.checks import LABEL, at_least, share
+from distill.data.config import DatasetConfig, SourceConfig
+from distill.models.config import AskConfig, EngineConfig, PromptConfig, SamplingConfig
+
+
+@dataclass
+class TeacherConfig(SourceConfig):
+    """Who writes the traces, or where written ones lie. See `conf/teacher/`."""
+
+    name: str = MISSING
+    """A teacher in `distill/teacher.py`: `scripted`, `recorded`, or `model`."""
+
+    model: str | None = field(default=None, metadata={"content": True})
+    """Teacher `model` only: hub id, local folder, or a server's name for it."""
+
+    prompt: PromptConfig | None = None
+    """How teacher `model` is asked, and how what it or a `recorded` one wrote is taken apart into
+    thought and solution; see `conf/prompt/`."""
+
+    engine: EngineConfig | None = None
+    """Teacher `model` only: what runs it; None: what runs the student."""
+
+    convert: AskConfig | None = None
+    """A model that rewrites raw traces into thought and solution (arXiv:2502.07374, section 3.1);
+    None: they are only parsed."""
+
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    """Teacher `model` only: how its traces are drawn."""
+
+    samples: int = 1
+    """Traces a problem, >= 1; of a `recorded` teacher at most."""
+
+    slip_rate: float = 0.0
+    """Scripted teacher only: share of traces with a slip of arithmetic that ends in a wrong
+    answer."""
+
+    seed: int = 0
+    """Base seed; each trace draws from its own stream, derived from this, the problem and the
+    sample."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        at_least("teacher.samples", self.samples, 1)
+        share("teacher.slip_rate", self.slip_rate)
+
+
+@dataclass
+class SizeConfig:
+    """How many traces the student sees. See `conf/size/`."""
+
+    traces: int = 1000
+    """Traces in the training set, >= 1; fewer than asked for is an error, never a smaller set."""
+
+    def __post_init__(self) -> None:
+        at_least("size.traces", self.traces, 1)
+
+
+@dataclass
+class VerificationConfig:
+    """Who says which traces are right, beside the grader. See `conf/verification/`."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+    judge: AskConfig | None = None
+    """A model that is asked whether the solution is right; decides what the grader leaves
+    undecided."""
+
+    reward_model: str | None = field(default=None, metadata={"content": True})
+    """Sequence classifier, hub id or local folder, whose score decides what the grader leaves
+    undecided."""
+
+    reward_revision: str = "main"
+    """Branch, tag or commit of a hub reward model."""
+
+    reward_threshold: float = 0.0
+    """Least score of a trace that counts as right."""
+
+    def __post_init__(self) -> None:
+        if self.judge and self.reward_model:
+            raise ValueError(
+                f"verification has a judge ({self.judge.model!r}) and a reward model "
+                f"({self.reward_model!r}); name one of them"
+            )
+
+
+@dataclass
+class SelectionConfig:
+    """Which verified traces may train. See `conf/selection/`."""
+
+    correct_only: bool = True
+    """Whether only traces with a correct answer are taken (rejection sampling)."""
+
+    per_problem: int = 1
+    """Traces taken of one problem at most, >= 1, lowest sample index first."""
+
+    seed: int = 0
+    """Order of the problems, hence which are in a smaller set: a smaller size is a prefix of a
+    larger."""
+
+    def __post_init__(self) -> None:
+        at_least("selection.per_problem", self.per_problem, 1)
+
+
+def recorded_problems(teacher: TeacherConfig, dataset: DatasetConfig) -> DatasetConfig:
+    """The problems of a recorded teacher: the questions in its own rows."""
+    source = {f.name: getattr(teacher, f.name) for f in fields(SourceConfig)}
+    seeded: dict[str, Any] = {}
+    if dataset.name == "recorded":
+        seeded = {"problems": dataset.problems, "seed": dataset.seed}
+    return DatasetConfig(name="recorded", **source, **seeded)

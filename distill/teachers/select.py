@@ -1,0 +1,52 @@
+"""Stage 4 of 7: verified traces -> those that train."""
+
+from collections import Counter
+from pathlib import Path
+
+from distill.store.artifacts import write_json
+from distill.teachers.config import SelectionConfig, SizeConfig
+from distill.trace.records import Trace, digest, read_traces, write_records
+
+VERSION = 1
+
+
+def select_traces(
+    selection: SelectionConfig, size: SizeConfig, verified: Path, *, out: Path
+) -> None:
+    """Write `size.traces` traces to `out/traces.jsonl`; a smaller size is a prefix of a larger one.
+
+    Problems come in an order that the seed and their ids decide, so which ones are taken depends on
+    nothing else; of each problem the lowest sample indices are taken.
+
+    Raises:
+        ValueError: fewer traces are eligible than asked for.
+    """
+    eligible = [
+        trace
+        for trace in read_traces(verified / "traces.jsonl")
+        if trace.correct or not selection.correct_only
+    ]
+    taken = _at_most_per_problem(eligible, selection)
+    if len(taken) < size.traces:
+        raise ValueError(
+            f"size.traces={size.traces}, but only {len(taken)} traces are eligible "
+            f"(selection.correct_only={selection.correct_only}, "
+            f"selection.per_problem={selection.per_problem}, {len(eligible)} before that limit): "
+            "raise dataset.problems or teacher.samples, or lower size.traces"
+        )
+    write_records(out / "traces.jsonl", taken[: size.traces])
+    counts = {"traces": size.traces, "eligible": len(taken), "verified_eligible": len(eligible)}
+    write_json(out / "summary.json", counts)
+
+
+def _at_most_per_problem(traces: list[Trace], selection: SelectionConfig) -> list[Trace]:
+    def place(trace: Trace) -> tuple[str, int]:
+        return digest(str(selection.seed), trace.problem.id), trace.sample
+
+    seen: Counter[str] = Counter()
+    taken = []
+    for trace in sorted(traces, key=place):
+        if seen[trace.problem.id] < selection.per_problem:
+            seen[trace.problem.id] += 1
+            taken.append(trace)
+    return taken

@@ -1,0 +1,142 @@
+"""Stage 3 of 7: traces -> traces marked correct or wrong, and why. Filters nothing."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from distill.compute import ComputeConfig
+from distill.grading import grade, reward_model
+from distill.grading.config import GradingConfig
+from distill.models import converse, hub
+from distill.models.config import AskConfig
+from distill.models.engines import Completion, Refusal
+from distill.store.artifacts import write_json
+from distill.store.identity import version
+from distill.teachers.config import VerificationConfig
+from distill.trace.records import WITHOUT_THOUGHT, Trace, read_traces, write_records
+
+VERSION = 2
+
+_VERDICT = re.compile(r"\bverdict\W+(correct|wrong)\b", re.IGNORECASE)
+
+
+def pins(how: GradingConfig, verification: VerificationConfig, *rest: Any) -> dict[str, Any]:
+    """What decides the verdicts from outside: the grader, and who is asked after it."""
+    decides: dict[str, Any] = {"grading": grade.pins()}
+    if verification.judge:
+        decides["judge"] = converse.pins(verification.judge)
+    if verification.reward_model:
+        model = verification.reward_model, verification.reward_revision
+        decides["reward"] = {"model": hub.resolve_model(*model)}
+        decides["reward"] |= {name: version(name) for name in reward_model.LIBRARIES}
+    return decides
+
+
+def verify_traces(
+    how: GradingConfig,
+    verification: VerificationConfig,
+    traces: Path,
+    *,
+    compute: ComputeConfig,
+    out: Path,
+) -> None:
+    """Grade the solution of every trace; a trace that its teacher could not end is wrong.
+
+    What the grader leaves undecided goes to the judge or the reward model, if there is one; their
+    answers are kept in files while they are made, from which a killed call continues.
+    `summary.json` counts the verdicts, those that were not the grader's, and what a judge's server
+    refused, which stays undecided.
+
+    Raises:
+        ValueError: more replies of the teacher lack a thought, or more is refused, than
+            `compute.max_unusable` allows.
+    """
+    given = list(read_traces(traces / "traces.jsonl"))
+    _bear_without_thought(traces, len(given), compute)
+    graded = _graded(given, how, compute)
+    open_ones = [trace for trace in graded if trace.correct is None]
+    second: Counter[str] = Counter()
+    if open_ones and verification.judge:
+        decided, second["refused"] = _judged(open_ones, verification.judge, compute, out)
+        second["judged"] = sum(trace.correct is not None for trace in decided)
+    elif open_ones and verification.reward_model:
+        decided = _rewarded(open_ones, verification, compute, out)
+        second["rewarded"] = len(decided)
+    else:
+        decided = []
+    by_id = {trace.id: trace for trace in decided}
+    marked = [by_id.get(trace.id, trace) for trace in graded]
+    count = write_records(out / "traces.jsonl", marked)
+    verdicts = Counter(trace.correct for trace in marked)
+    counts = {"correct": verdicts[True], "wrong": verdicts[False], "undecided": verdicts[None]}
+    write_json(out / "summary.json", {"traces": count} | counts | second)
+    for name in ("replies.jsonl", "rewards.jsonl"):
+        (out / name).unlink(missing_ok=True)
+
+
+def _bear_without_thought(traces: Path, given: int, compute: ComputeConfig) -> None:
+    """Checked where traces are read: another run may have made them, to be converted."""
+    if not (bare_file := traces / WITHOUT_THOUGHT).is_file():
+        return
+    bare = sum(1 for _ in read_traces(bare_file))
+    if bare > compute.max_unusable * (given + bare):
+        raise ValueError(
+            f"{bare} of {given + bare} replies of the teacher hold no thought, more than "
+            f"compute.max_unusable={compute.max_unusable} allows: they lack the marks of "
+            "teacher.prompt. Let a model part them (+ask@teacher.convert=sky_t1_convert); no reply "
+            "is asked for again"
+        )
+
+
+def _graded(traces: Sequence[Trace], how: GradingConfig, compute: ComputeConfig) -> list[Trace]:
+    whole = [trace for trace in traces if trace.finish_reason != "length"]
+    pairs = [(trace.problem, trace.solution) for trace in whole]
+    verdicts = iter(grade.grade_all(pairs, how, compute))
+    cut_off = grade.Verdict(False, None, "the teacher was cut off")
+    marked = []
+    for trace in traces:
+        verdict = cut_off if trace.finish_reason == "length" else next(verdicts)
+        marked.append(replace(trace, correct=verdict.correct, why=verdict.why))
+    return marked
+
+
+def _judged(
+    traces: Sequence[Trace], judge: AskConfig, compute: ComputeConfig, out: Path
+) -> tuple[list[Trace], int]:
+    """The traces as the judge decides them, and how many of them it was refused."""
+    texts = [converse.texts(trace) for trace in traces]
+    replies = converse.ask(judge, texts, keep=out / "replies.jsonl", compute=compute)
+    told = [_as_told(trace, reply) for trace, reply in zip(traces, replies, strict=True)]
+    return told, sum(isinstance(reply, Refusal) for reply in replies)
+
+
+def _as_told(trace: Trace, reply: Completion | Refusal) -> Trace:
+    """The judge's last stated verdict; a reply without one, cut off or refused decides nothing."""
+    if isinstance(reply, Refusal):
+        return replace(trace, why=f"{trace.why}; the judge's server refuses it: {reply}")
+    stated = _VERDICT.findall(reply.text)
+    if reply.finish_reason == "length" or not stated:
+        return replace(trace, why=f"{trace.why}; the judge states no verdict")
+    correct = stated[-1].lower() == "correct"
+    return replace(trace, correct=correct, why=f"the judge: {stated[-1].lower()}")
+
+
+def _rewarded(
+    traces: Sequence[Trace], verification: VerificationConfig, compute: ComputeConfig, out: Path
+) -> list[Trace]:
+    assert verification.reward_model
+    scores = reward_model.score(
+        verification.reward_model,
+        verification.reward_revision,
+        traces,
+        keep=out / "rewards.jsonl",
+        compute=compute,
+    )
+    least = verification.reward_threshold
+    return [
+        replace(trace, correct=score >= least, why=f"reward {score:.4g}, at least {least:g} passes")
+        for trace, score in zip(traces, scores, strict=True)
+    ]

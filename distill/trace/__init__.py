@@ -1,0 +1,4 @@
+"""What a trace is: records, steps, reflection keywords.
+
+Pure text handling, without configs or models.
+"""

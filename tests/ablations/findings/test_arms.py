@@ -1,0 +1,195 @@
+"""From runs to the table of a study."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ablations.findings.arms import NOTE, in_sections, markdown, table
+from ablations.findings.slopes import sentence, structure_minus_content
+from ablations.results.runs import asked_runs, runs, samples
+from ablations.statistics import intervals
+from ablations.statistics.significance import holm, mcnemar
+
+DEMO = {
+    "training=none": 0.4,
+    "corruption=none": 0.95,
+    "corruption=random_digits corruption.fraction=0.67": 0.75,
+    "corruption=remove_keywords corruption.fraction=0.67": 0.9,
+    "corruption=shuffle_steps corruption.fraction=0.67": 0.2,
+    "corruption=delete_steps corruption.fraction=0.67": 0.3,
+}
+
+
+def answers(accuracy, n=60, seed=0):
+    """Right and wrong answers of n problems, about this share right."""
+    return [bool(x) for x in np.random.default_rng(seed).random(n) < accuracy]
+
+
+@pytest.fixture
+def demo(make_run, tmp_path):
+    """(runs, samples) of the demo's six arms, scores invented."""
+    for number, (overrides, accuracy) in enumerate(DEMO.items()):
+        make_run(overrides.split(), answers(accuracy, seed=number), f"{number}")
+    return runs(tmp_path / "runs"), samples(tmp_path / "runs")
+
+
+def test_every_arm_is_a_row_in_the_papers_order(demo):
+    arms = table(*demo)
+    assert arms["arm"].tolist() == [
+        "base",
+        "correct",
+        "random digits 67 %",
+        "keywords removed 67 %",
+        "steps shuffled 67 %",
+        "steps deleted 67 %",
+    ]
+    assert arms["kind"].tolist() == ["base", "correct", *["content"] * 2, *["structure"] * 2]
+    assert (arms["problems"] == 60).all()
+
+
+def test_scores_differences_and_p_are_those_of_the_rows(demo):
+    arms = table(*demo).set_index("arm")
+    shuffled, correct = (pd.Series(answers(list(DEMO.values())[i], seed=i)) for i in (4, 1))
+    arm = arms.loc["steps shuffled 67 %"]
+    assert arm["accuracy"] == shuffled.mean()
+    assert arm["difference"] == pytest.approx(shuffled.mean() - correct.mean())
+    assert arm["p"] == mcnemar(shuffled.astype(float), correct.astype(float))
+    assert pd.isna(arms.loc["correct", "difference"])
+
+
+def test_seeds_of_one_arm_are_one_row_averaged_by_problem(make_run, tmp_path):
+    for seed in range(3):
+        make_run([f"training.seed={seed}"], [seed == 0, True], f"{seed}")
+    (arm,) = table(runs(tmp_path / "runs"), samples(tmp_path / "runs")).to_dict("records")
+    assert (arm["problems"], arm["samples"], arm["runs"]) == (2, 1, 3)
+    assert arm["accuracy"] == pytest.approx((1 / 3 + 1) / 2)
+
+
+def test_what_is_trained_otherwise_is_a_section_of_its_own_with_the_base_in_each(
+    make_run, tmp_path
+):
+    make_run(["training=none"], [True, False], "base")
+    for name, traces in (("a", 100), ("b", 64)):
+        make_run(["corruption=none", f"size.traces={traces}"], [True, True], name)
+    arms = table(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    assert arms[["size", "arm"]].to_numpy().tolist() == [
+        [64, "base"], [64, "correct"], [100, "base"], [100, "correct"],
+    ]  # fmt: skip
+    text = markdown(arms)
+    assert 0 < text.index("size 64") < text.index("size 100")
+
+
+def test_sections_that_differ_in_no_column_are_told_apart_by_their_settings(make_run, tmp_path):
+    make_run(["training.epochs=1"], [True, True], "a")
+    make_run(["training.epochs=2"], [True, False], "b")
+    arms = table(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    assert len(arms) == 2
+    assert markdown(arms).count("training_setting") == 2
+
+
+def test_a_base_alone_is_a_section(make_run, tmp_path):
+    make_run(["training=none"], [True, False])
+    assert table(runs(tmp_path / "runs"), samples(tmp_path / "runs"))["arm"].tolist() == ["base"]
+
+
+def test_arms_that_were_not_run_are_rows_that_say_so(studies, make_run, tmp_path):
+    make_run(["corruption=none"], [True, False])
+    planned = asked_runs(studies.cells("smoke", ["training.seed=0,1"]))
+    arms = table(runs(tmp_path / "runs"), samples(tmp_path / "runs"), planned)
+    states = dict(zip(arms["arm"], arms["state"], strict=True))
+    assert states == {"base": "not run", "correct": "done", "steps shuffled 100 %": "not run"}
+    assert markdown(arms).count("not run") == 2
+
+
+def test_variants_and_doses_are_arms_of_their_own(make_run, tmp_path):
+    for number, overrides in enumerate(
+        (
+            "corruption=random_digits corruption.fraction=1.0",
+            "corruption=random_digits corruption.fraction=0.2",
+            "corruption=random_digits_thought corruption.fraction=0.2",
+            "corruption=delete_steps_prefix corruption.fraction=0.2",
+        )
+    ):
+        make_run(overrides.split(), [True, False], f"{number}")
+    assert table(runs(tmp_path / "runs"), samples(tmp_path / "runs"))["arm"].tolist() == [
+        "random digits 20 %",
+        "random digits 100 %",
+        "random digits 20 %, thought",
+        "steps deleted 20 %, prefix",
+    ]
+
+
+def test_no_number_is_printed_without_its_n_and_interval(demo):
+    text = markdown(table(*demo))
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) == len(DEMO)
+    for row in rows:
+        assert row[2].strip() == "60×1×1"
+        assert "[" in row[3]
+    assert text.endswith(NOTE)
+
+
+def test_p_is_adjusted_for_every_comparison_of_the_section(demo):
+    arms = table(*demo)
+    compared = arms[arms["p"].notna()]
+    assert compared["p_holm"].tolist() == pytest.approx(list(holm(compared["p"])))
+    assert (compared["p_holm"] >= compared["p"]).all() and len(compared) == 5
+
+
+def test_an_interval_over_seeds_is_wider_than_one_that_cannot_see_them(make_run, tmp_path):
+    for seed, accuracy in enumerate((0.3, 0.6, 0.9)):
+        make_run([f"training.seed={seed}"], answers(accuracy, n=200, seed=9), f"{seed}")
+    finished, rows = runs(tmp_path / "runs"), samples(tmp_path / "runs")
+    (arm,) = table(finished, rows).to_dict("records")
+    blind = intervals.accuracy(intervals.by_seed(rows).mean(axis=1))
+    assert arm["high"] - arm["low"] > 2 * (blind.high - blind.low)
+
+
+def test_recorded_runs_keep_their_sections_and_gain_the_arms_that_are_missing(
+    studies, make_run, tmp_path
+):
+    overrides = ["training.epochs=2", "student=micro_clean"]
+    make_run([*overrides, "corruption=none"], [True, False], "a")
+    make_run([*overrides, "training=none"], [True, True], "b")
+    done = runs(tmp_path / "runs")
+    asked = in_sections(asked_runs(studies.cells("smoke")), done)
+    arms = table(done, samples(tmp_path / "runs"), asked)
+    assert arms["arm"].tolist() == ["base", "correct", "steps shuffled 100 %"]
+    assert arms["state"].tolist() == ["done", "done", "not run"]
+    assert set(arms["student"]) == {"micro_clean"}
+
+
+def test_what_is_asked_of_a_training_that_no_recorded_run_has_is_a_section_of_its_own(
+    studies, make_run, tmp_path
+):
+    make_run(["corruption=none"], [True, False], "a")
+    done = runs(tmp_path / "runs")
+    cells = studies.cells("smoke", ["training=micro_lora"])
+    arms = table(done, samples(tmp_path / "runs"), in_sections(asked_runs(cells), done))
+    states = arms.groupby(["training", "arm"])["state"].first().to_dict()
+    assert states[("micro_sft", "correct")] == "done"
+    assert states[("micro_lora", "correct")] == "not run"
+
+
+def test_the_claim_is_the_mean_over_arms_paired_by_problem(demo):
+    difference, doses = structure_minus_content(*demo)
+    structure, content = (
+        np.mean([answers(list(DEMO.values())[i], seed=i) for i in pair])
+        for pair in ((4, 5), (2, 3))
+    )
+    assert doses == [0.67]
+    assert difference.value == pytest.approx(structure - content)
+    assert "At 67 %, damage to the structure costs more" in sentence(difference, doses)
+
+
+def test_a_claim_says_no_more_than_its_interval():
+    estimate = intervals.Estimate(-0.1, -0.3, 0.1, 40)
+    assert "cannot be told apart" in sentence(estimate, [0.67])
+    assert "costs less" in sentence(intervals.Estimate(0.2, 0.1, 0.3, 40), [0.67])
+
+
+def test_doses_that_only_one_kind_has_are_not_compared(make_run, tmp_path):
+    make_run(["corruption=shuffle_steps", "corruption.fraction=0.33"], [True], "a")
+    make_run(["corruption=random_digits", "corruption.fraction=0.2"], [True], "b")
+    with pytest.raises(ValueError, match="no dose has both kinds"):
+        structure_minus_content(runs(tmp_path / "runs"), samples(tmp_path / "runs"))

@@ -1,0 +1,59 @@
+"""LoRA against full fine-tuning."""
+
+import pytest
+
+from ablations.findings.methods import (
+    lora_minus_sft,
+    methods_figure,
+    methods_grid,
+    methods_sentence,
+)
+from ablations.results.runs import runs, samples
+
+SHUFFLED = "corruption=shuffle_steps corruption.fraction=0.67"
+DIGITS = "corruption=random_digits corruption.fraction=0.67"
+ARMS = {
+    "training=none": 5,
+    "training=micro_sft": 36,
+    "training=micro_lora": 32,
+    f"training=micro_sft {SHUFFLED}": 30,
+    f"training=micro_lora {SHUFFLED}": 6,
+    f"training=micro_sft {DIGITS}": 28,
+}
+
+
+@pytest.fixture
+def arms(make_run, tmp_path):
+    """The arms that both methods trained, scores invented."""
+    for number, (overrides, right) in enumerate(ARMS.items()):
+        make_run(overrides.split(), [i < right for i in range(40)], f"{number}")
+    return lora_minus_sft(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+
+
+def test_only_arms_of_both_methods_are_compared_in_the_tables_order(arms):
+    assert arms["arm"].tolist() == ["correct", "steps shuffled 67 %"]
+    assert arms["value"].tolist() == pytest.approx([-0.1, -0.6])
+    assert arms["sft"].tolist() == pytest.approx([0.9, 0.75])
+    assert (arms["p_holm"] >= arms["p"]).all()
+
+
+def test_extra_damage_is_lora_s_change_minus_that_of_full_fine_tuning(arms):
+    shuffled = arms.set_index("arm").loc["steps shuffled 67 %"]
+    assert shuffled["extra"] == pytest.approx((6 - 32) / 40 - (30 - 36) / 40)
+    assert arms["extra"].isna().tolist() == [True, False]
+    assert "Of 1 kinds of damage 1 cost LoRA more" in methods_sentence(arms)
+    assert methods_grid(arms, "micro").rows[1][-2:] == ["-50.0 [-70.0, -27.5]", "40, 1"]
+
+
+def test_the_figure_has_both_methods_on_every_arm(arms):
+    axis = methods_figure(arms).axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == arms["arm"].tolist()[::-1]
+    lines = {line.get_label(): line for line in axis.containers}
+    assert set(lines) == {"full fine-tuning", "LoRA"}
+    assert sorted(lines["LoRA"].lines[0].get_xdata()) == pytest.approx([15, 80])
+
+
+def test_one_arm_trained_twice_by_one_method_is_refused(arms, make_run, tmp_path):
+    make_run(["training=micro_lora", "training.epochs=2"], [True] * 40, "twice")
+    with pytest.raises(ValueError, match="correct was trained by several settings of lora"):
+        lora_minus_sft(runs(tmp_path / "runs"), samples(tmp_path / "runs"))

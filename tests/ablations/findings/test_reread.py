@@ -1,0 +1,61 @@
+"""Others' outputs read again."""
+
+import pandas as pd
+import pytest
+
+from ablations.findings.reread import pairs, reread_sentence, truncation, truncation_grid
+
+
+def rows(student, right, cut=(), n=30, benchmark="amc23"):
+    """One answer to each of n problems: those below `right` are right, those in `cut` truncated."""
+    return pd.DataFrame(
+        {
+            "student": student,
+            "cell": student,
+            "benchmark": benchmark,
+            "problem_id": [f"p{i}" for i in range(n)],
+            "correct": [i < right for i in range(n)],
+            "truncated": [i in cut for i in range(n)],
+        }
+    )
+
+
+ANSWERS = pd.concat([rows("a", 24), rows("b", 23, range(23, 29)), rows("c", 5, [4, 5])])
+
+
+def test_every_pair_on_one_benchmark_is_tested_and_adjusted():
+    found = pairs(pd.concat([ANSWERS, rows("a", 3, benchmark="aime24")]))
+    assert list(zip(found["one"], found["other"], strict=True)) == [
+        ("a", "b"),
+        ("a", "c"),
+        ("b", "c"),
+    ]
+    assert found["value"].tolist() == pytest.approx([1 / 30, 19 / 30, 18 / 30])
+    assert (found["p_holm"] > found["p"]).tolist() == [False, True, True]
+
+
+def test_truncation_says_what_the_cut_responses_could_be_worth():
+    cut = truncation(ANSWERS).set_index("student")
+    assert cut["truncated"].to_dict() == pytest.approx({"a": 0, "b": 0.2, "c": 2 / 30})
+    assert cut.loc["b", "finished"] == pytest.approx(23 / 24)
+    assert cut.loc["b", "wrong_truncated"] == pytest.approx(6 / 7)
+    assert cut.loc["b", "at_most"] == pytest.approx(29 / 30)
+    assert cut.loc["c", "at_most"] == pytest.approx(6 / 30), "a right one is not counted twice"
+
+
+def test_runs_whose_truncation_nobody_recorded_are_left_out():
+    unknown = ANSWERS.assign(truncated=ANSWERS["truncated"].where(ANSWERS["student"] != "a"))
+    assert truncation(unknown)["student"].tolist() == ["b", "c"]
+
+
+def test_a_run_without_wrong_responses_has_no_share_of_them():
+    cut = truncation(rows("a", 30))
+    assert cut["wrong_truncated"].isna().all()
+    assert truncation_grid(cut, "Truncated").rows[0][-2:] == ["", "100.0"]
+
+
+def test_the_sentence_counts_the_pairs_told_apart():
+    told = reread_sentence(pairs(ANSWERS), truncation(ANSWERS))
+    assert told.startswith("Of 3 pairs of arms 2 are told apart (Holm); the widest apart, a and c")
+    assert "In 2 of 3 runs responses were truncated: 4 % to 86 % of their wrong ones" in told
+    assert "worth up to 20.0 points" in told

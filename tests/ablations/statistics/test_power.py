@@ -1,0 +1,161 @@
+"""Power against published figures and simulation."""
+
+from io import StringIO
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from ablations.findings.design import comparisons, power_table
+from ablations.findings.seed_spread import spreads
+from ablations.statistics import intervals
+from ablations.statistics.power import POWER, Assumptions, Design, detectable, measured, power
+
+SIMULATED = {
+    30: (0.07, 0.18, 0.16, 0.87),
+    40: (0.08, 0.23, 0.20, 0.94),
+    198: (0.12, 0.72, 0.61, 1.0),
+    500: (0.22, 0.98, 0.95, 1.0),
+    674: (0.27, 1.0, 0.99, 1.0),
+}
+"""Problems -> power for 3.2 and 10 points with 1 and 16 samples, by simulation of a paired test on
+AIME24, AMC23, GPQA-D, MATH-500 and OlympiadBench, difficulty shared by the arms."""
+
+
+@pytest.mark.parametrize("problems", SIMULATED)
+def test_power_is_that_of_a_simulated_paired_test_of_two_runs(problems):
+    designs = [(gap, Design(problems, k)) for gap in (0.032, 0.1) for k in (1, 16)]
+    found = [power(gap, design, Assumptions(seed_sd=0)) for gap, design in designs]
+    assert found == pytest.approx(SIMULATED[problems], abs=0.06)
+
+
+@pytest.mark.parametrize("seeds", [(1, 1), (3, 3), (5, 5), (1, 5)])
+@pytest.mark.parametrize("problems", [30, 500])
+def test_what_is_detectable_is_found_with_the_stated_power(problems, seeds):
+    design = Design(problems, 4, seeds)
+    assert power(detectable(design, Assumptions()), design, Assumptions()) == pytest.approx(
+        POWER, abs=1e-3
+    )
+
+
+def test_equal_arms_are_found_different_in_5_percent():
+    assert power(0, Design(30, 4, (3, 3)), Assumptions()) == pytest.approx(0.05)
+
+
+def test_the_printed_power_with_five_seeds_is_what_the_printed_test_achieves():
+    rng, found = np.random.default_rng(12), []
+    design, assumed = Design(200, 4, (5, 5)), Assumptions(interaction_sd=0.0)
+    gap = detectable(design, assumed)
+    for _ in range(600):
+        difficulty = rng.beta(1, 1, (200, 1)) * 0.6 + 0.2
+        arms = []
+        for shift in (gap / 2, -gap / 2):
+            skill = rng.normal(0, assumed.seed_sd, (1, 5))
+            arms.append(
+                pd.DataFrame(rng.binomial(4, np.clip(difficulty + shift + skill, 0, 1)) / 4)
+            )
+        found.append(intervals.difference(*arms).p < 0.05)
+    assert np.mean(found) == pytest.approx(POWER, abs=0.06)
+
+
+def test_more_problems_samples_or_seeds_never_detect_less():
+    sizes = [detectable(Design(n, 1), Assumptions()) for n in (30, 100, 500)]
+    samples = [detectable(Design(30, k), Assumptions()) for k in (1, 4, 16)]
+    seeds = [detectable(Design(500, 1, (s, s)), Assumptions()) for s in (2, 3, 5, 10)]
+    assert all(sorted(values, reverse=True) == values for values in (sizes, samples, seeds))
+
+
+@pytest.mark.parametrize("seeds", [(1, 1), (3, 3)])
+def test_one_problem_shows_nothing(seeds):
+    one = pd.DataFrame([[1.0] * seeds[0]])
+    assert detectable(Design(1, 4, seeds), Assumptions()) == float("inf")
+    assert measured(one, one, 4) == Assumptions()
+
+
+@pytest.mark.parametrize(("samples", "seeds"), [(16, 5), (1, 5), (16, 1)])
+def test_variances_are_measured_back_from_arms_that_have_them(samples, seeds):
+    rng = np.random.default_rng(13)
+    difficulty, arms = rng.uniform(0.2, 0.8, (4000, 1)), []
+    for _ in range(2):
+        chance = difficulty + rng.normal(0, 0.05, (4000, 1)) + rng.normal(0, 0.03, (1, seeds))
+        arms.append(pd.DataFrame(rng.binomial(samples, np.clip(chance, 0, 1)) / samples))
+    found = measured(*arms, samples)
+    assert found.accuracy == pytest.approx(0.5, abs=0.05)
+    assert found.answer_variance == pytest.approx(0.25 - 0.6**2 / 12 - 0.05**2, abs=0.01)
+    assert found.interaction_sd == pytest.approx(0.05 * np.sqrt(2), abs=0.02)
+    usual = Assumptions().seed_sd
+    assert found.seed_sd == (usual if seeds == 1 else pytest.approx(0.03, abs=0.02))
+
+
+@pytest.fixture
+def planned(studies):
+    """(overrides) -> the cells of `smoke` as a plan has them; nothing is looked up on disk."""
+
+    def make(*overrides):
+        cells = studies.cells("smoke", [*overrides])
+        return [_planned(cell, number) for number, cell in enumerate(cells)]
+
+    return make
+
+
+def _planned(cell, number):
+    from dataclasses import asdict
+
+    record = {
+        "cell": f"{number}",
+        "label": cell.label,
+        "study": asdict(cell.config.study),
+        "config": asdict(cell.config),
+        "stages": {},
+        "scores": dict.fromkeys(cell.config.evaluation.benchmarks),
+        "commit": None,
+    }
+    return SimpleNamespace(key=f"{number}", cell=cell, folder=None, record=lambda: record)
+
+
+def printed(planned):
+    console = Console(width=160, record=True, file=StringIO())
+    console.print(power_table(planned))
+    return console.export_text()
+
+
+def test_seeds_of_an_arm_are_counted_and_the_base_has_one(planned):
+    rows = comparisons(planned("training.seed=0,1,2"))
+    assert {(row.trained, row.design.seeds) for row in rows} == {(True, (3, 3)), (False, (1, 3))}
+
+
+def test_the_plan_says_what_it_could_show_and_that_greedy_samples_repeat(planned):
+    text = printed(planned())
+    design = Design(32, 1)
+    assert f"{100 * detectable(design, Assumptions(seed_sd=0)):.1f}" in text
+    assert "more samples buy nothing" in text
+    drawn = printed(planned("evaluation.sampling.temperature=0.6"))
+    assert "more samples buy nothing" not in drawn
+
+
+def test_the_scatter_of_seeds_is_measured_where_it_is_recorded_and_stands_in_the_plan(
+    make_run, planned, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert "as measured" not in printed(planned())
+    rng, seed_sd = np.random.default_rng(14), 0.06
+    chance = rng.uniform(0.3, 0.7, 1500)
+    arms = ["corruption=none", *(f"corruption=delete_steps corruption.fraction={f}" for f in "1")]
+    shifts = rng.normal(0, seed_sd, (len(arms), 8))
+    for at, arm in enumerate(arms):
+        for seed, shift in enumerate(shifts[at]):
+            right = (rng.random(1500) < chance + shift).tolist()
+            make_run([*arm.split(), f"training.seed={seed}"], right, f"{at}{seed}")
+    (spread,) = spreads(tmp_path / "runs" / "smoke")
+    assert (spread.arms, spread.seeds) == (2, (8, 8))
+    true = float(np.sqrt(shifts.var(axis=1, ddof=1).mean()))
+    assert spread.sd == pytest.approx(true, abs=0.02)
+    assert f"as measured: {100 * spread.sd:.1f} in sign_puzzle, micro" in printed(planned())
+
+
+def test_without_a_correct_arm_nothing_is_promised(planned):
+    rows = comparisons([one for one in planned() if "corruption=none" not in one.cell.label])
+    assert {row.design for row in rows} == {None}
+    assert "?" in printed([one for one in planned() if "corruption=none" not in one.cell.label])

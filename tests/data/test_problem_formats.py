@@ -1,0 +1,239 @@
+"""Rows in published schemas become problems."""
+
+import base64
+import json
+import pickle
+import zlib
+
+import pytest
+
+from distill.data.code_formats import pickled_text
+from distill.data.columns import UnusableRowError
+from distill.data.config import DatasetConfig
+from distill.data.countdown_search import expression
+from distill.data.problem_formats import FORMATS, read
+from distill.data.problems import select_problems
+from distill.grading.countdown import check
+from distill.grading.grade import grade
+from distill.trace.records import Problem, read_problems, read_rows
+
+
+def packed(cases):
+    return base64.b64encode(zlib.compress(pickle.dumps(json.dumps(cases)))).decode()
+
+
+STDIN = {"input": "1 2\n", "output": "3\n", "testtype": "stdin"}
+CALL = {"input": '[1, 2]\n"a"', "output": "3", "testtype": "functional"}
+STARTER = "class Solution:\n    def f(self, x, y):\n"
+LCB = {
+    "question_content": "Sum.",
+    "starter_code": "",
+    "public_test_cases": json.dumps([STDIN]),
+    "private_test_cases": packed([STDIN | {"input": "5 5"}]),
+    "metadata": "{}",
+}
+CASES = {
+    "json_lines": (
+        {"question": "2+2?", "answer": 4, "difficulty": "3.5"},
+        {"answer": "4", "kind": "math", "difficulty": 3.5},
+    ),
+    "numina_math": (
+        {"problem": "p", "solution": r"So \boxed{\frac{1}{2}}.", "source": "olympiads"},
+        {"question": "p", "answer": r"\frac{1}{2}", "part": "olympiads"},
+    ),
+    "math": (
+        {"problem": "p", "solution": r"\boxed{7}", "level": "Level 5", "type": "Algebra"},
+        {"answer": "7", "difficulty": 5.0},
+    ),
+    "gsm8k": (
+        {"question": "q", "answer": "a <<1+1=2>>2 eggs\n#### -1,234,567"},
+        {"answer": "-1234567"},
+    ),
+    "still_2": (
+        {
+            "question": "q",
+            "combined_text": "<|begin_of_thought|>\\boxed{8}<|end_of_thought|>"
+            "<|begin_of_solution|>It is \\boxed{9}.<|end_of_solution|>",
+            "domain": "puzzle",
+        },
+        {"answer": "9", "part": "puzzle"},
+    ),
+    "olympiadbench": (
+        {"question": "q", "context": "c", "final_answer": ["$1$", "$2$"], "unit": "cm"},
+        {"question": "c\n\nq\n\nGive the answer in $cm$, without the unit.", "answer": "$1$, $2$"},
+    ),
+    "mmlu": (
+        {"question": "q", "choices": ["w", "x", "y", "z"], "answer": 2, "subject": "s"},
+        {"question": "q\n\nA) w\nB) x\nC) y\nD) z", "answer": "C", "kind": "choice"},
+    ),
+    "countdown": (
+        {"nums": [2, 3, 4], "target": 10, "answer": "2*3+4"},
+        {"answer": "2*3+4", "kind": "countdown"},
+    ),
+    "apps": (
+        {
+            "question": "q",
+            "input_output": '{"inputs": ["1\\n"], "outputs": [["1", "2"]]}',
+            "starter_code": "",
+            "difficulty": "interview",
+        },
+        {"tests": ('{"type": "stdin", "input": "1\\n", "output": "1\\n2"}',), "kind": "code"},
+    ),
+    "taco": (
+        {
+            "question": "q",
+            "input_output": '{"fn_name": "f", "inputs": [[1, 2]], "outputs": [[3]]}',
+            "starter_code": "def f(a, b):",
+        },
+        {"tests": ('{"type": "call", "function": "f", "arguments": [1, 2], "expected": 3}',)},
+    ),
+    "humaneval": (
+        {"prompt": "def f(x):\n", "test": "def check(candidate): pass", "entry_point": "f"},
+        {"kind": "code", "answer": ""},
+    ),
+    "mbpp": (
+        {"text": "Do.", "test_list": ["assert f() == 1"], "test_setup_code": ""},
+        {"question": "Do.\n\nIt should pass these tests:\n\nassert f() == 1", "kind": "code"},
+    ),
+    "livecodebench": (
+        LCB,
+        {
+            "tests": (
+                '{"type": "stdin", "input": "1 2\\n", "output": "3\\n"}',
+                '{"type": "stdin", "input": "5 5", "output": "3\\n"}',
+            )
+        },
+    ),
+    "gpqa": (
+        {"Question": "q", "Correct Answer": " r \n"}
+        | {f"Incorrect Answer {i}": f"w{i}" for i in (1, 2, 3)},
+        {"kind": "choice"},
+    ),
+}
+
+
+def test_every_format_has_a_case():
+    assert set(CASES) == set(FORMATS)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_row_in_the_published_schema_becomes_its_problem(name):
+    row, expected = CASES[name]
+    made = read(name, row, {})
+    assert {field: getattr(made, field) for field in expected} == expected
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_row_without_its_columns_is_unusable_in_words(name):
+    with pytest.raises(UnusableRowError):
+        read(name, {"other": 1}, {})
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_column_of_another_name_is_found_and_the_fields_own_name_too(name):
+    row, _ = CASES[name]
+    columns = {field: f"the {field}" for field in row}
+    renamed = {columns[field]: value for field, value in row.items()}
+    assert read(name, renamed, columns) == read(name, row, columns) == read(name, row, {})
+
+
+def test_the_order_of_options_is_frozen_by_the_question_and_differs_between_questions():
+    row = CASES["gpqa"][0]
+    swapped = row | {"Incorrect Answer 1": "w3", "Incorrect Answer 3": "w1"}
+    assert read("gpqa", row, {}) == read("gpqa", row, {}) == read("gpqa", swapped, {})
+    letters = {read("gpqa", row | {"Question": str(i)}, {}).answer for i in range(40)}
+    assert letters == set("ABCD")
+    made = read("gpqa", row, {})
+    assert f"{made.answer}) r" in made.question.splitlines()
+
+
+def test_an_error_that_olympiadbench_allows_is_a_tolerance_or_an_unusable_row():
+    row = {"question": "q", "final_answer": ["4.2"], "error": "1e-1"}
+    assert read("olympiadbench", row, {}).tolerance == 0.1
+    assert read("olympiadbench", row | {"error": None}, {}).tolerance == 0.0
+    assert read("olympiadbench", row | {"error": "1e-1,1e-2"}, {}).tolerance == 0.01
+    assert read("olympiadbench", row | {"error": "1e-1,"}, {}).tolerance == 0.0
+    for error in ("small", "nan", "inf", "-1"):
+        with pytest.raises(UnusableRowError, match=f"'{error}'"):
+            read("olympiadbench", row | {"error": error}, {})
+
+
+def test_functions_of_livecodebench_are_called_with_a_value_a_line():
+    row = LCB | {
+        "starter_code": STARTER,
+        "public_test_cases": json.dumps([CALL]),
+        "private_test_cases": "",
+        "metadata": '{"func_name": "f"}',
+    }
+    made = read("livecodebench", row, {})
+    test = {"type": "call", "function": "f", "arguments": [[1, 2], "a"], "expected": 3}
+    assert [json.loads(text) for text in made.tests] == [test | {"imports": True}]
+    assert STARTER.rstrip() in made.question
+
+
+class Hostile:
+    def __reduce__(self):
+        return (print, ("ran",))
+
+
+@pytest.mark.parametrize(
+    "value", [Hostile(), ["text"], b"bytes", {"a": 1}, 7, None, ("a", "b"), print, Problem]
+)
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_no_pickle_is_loaded_and_only_a_text_is_read(value, protocol, capsys):
+    with pytest.raises(ValueError, match="only one plain text"):
+        pickled_text(pickle.dumps(value, protocol))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("text", ["", "ä\n\u2028", "x" * 300, "x" * 70_000])
+def test_a_pickled_text_is_read_as_pickle_would(text, protocol):
+    assert pickled_text(pickle.dumps(text, protocol)) == text
+
+
+@pytest.mark.parametrize("data", ["!!", "AAAA", packed([STDIN])[:-8], "eJw="])
+def test_damaged_private_tests_are_an_unusable_row(data):
+    with pytest.raises(UnusableRowError, match="no tests"):
+        read("livecodebench", LCB | {"private_test_cases": data}, {})
+
+
+def test_an_expression_found_makes_the_target_by_the_graders_own_rule():
+    for numbers, target in [([95, 89, 47, 24], 17), ([3, 3, 8, 8], 24), ([1, 2], 2), ([7], 7)]:
+        found = expression(numbers, target)
+        assert check(found, found)[0] and eval(found) == pytest.approx(target)
+    assert expression([1, 1], 5) is None
+
+
+def test_problems_are_kept_once_chosen_by_seed_and_nested(tmp_path):
+    rows = [{"question": f"q{i % 20}", "answer": "1"} for i in range(25)] + [{"question": "q"}]
+    path = tmp_path / "p.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+
+    def made(count, seed=0):
+        config = DatasetConfig(
+            name="json_lines", path=str(path), problems=count, seed=seed, max_rejected=0.1
+        )
+        select_problems(config, out=tmp_path)
+        return [p.question for p in read_problems(tmp_path / "problems.jsonl")]
+
+    assert made(0) == [f"q{i}" for i in range(20)]
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary == {"problems": 20, "rows": 26, "rejected": 1, "repeated": 5}
+    assert "no column answer" in next(read_rows(tmp_path / "rejected.jsonl"))["why"]
+    assert made(12)[:5] == made(5) != made(5, seed=1)
+    with pytest.raises(ValueError, match=r"dataset\.problems=21, but json_lines gives 20"):
+        made(21)
+
+
+def test_an_unknown_format_names_the_choices():
+    with pytest.raises(ValueError, match=r"gsm8k.*got 'gsm9k'"):
+        read("gsm9k", {}, {})
+
+
+def test_a_choice_problem_is_graded_by_its_letter():
+    made = read("gpqa", CASES["gpqa"][0], {})
+    problem = Problem.of(made.question, made.answer, made.kind, "t")
+    wrong = next(letter for letter in "ABCD" if letter != made.answer)
+    verdicts = [grade(problem, rf"\boxed{{{letter}}}").correct for letter in (made.answer, wrong)]
+    assert verdicts == [True, False]

@@ -1,0 +1,341 @@
+"""Right answers count, however they are written, and nothing else does; nothing hangs.
+
+Pairs of answers: tests/fixtures/answer_pairs.csv.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from distill.compute import ComputeConfig
+from distill.grading import answers, countdown, workers
+from distill.grading import grade as grading
+from distill.grading.answer_parts import assigned, parts, without_unit
+from distill.grading.config import GradingConfig
+from distill.grading.equivalence import MAX_DEPTH
+from distill.grading.grade import Verdict, grade, grade_all
+from distill.grading.numbers import number
+from distill.sandbox import bubblewrap
+from distill.store.identity import CHECKOUT
+from distill.trace.records import Problem
+
+VERDICTS = {"true": True, "false": False, "": None}
+with (Path(__file__).parents[1] / "fixtures" / "answer_pairs.csv").open(encoding="utf-8") as file:
+    PAIRS = list(csv.DictReader(file))
+COUNTDOWN = CHECKOUT.parent / "shared" / "data" / "benchmarks" / "countdown.jsonl"
+TWO = ComputeConfig(workers=2, progress=False)
+HOPELESS = (
+    "9^9^9^9",
+    "10^10^10",
+    "10^{10^{10}}",
+    "(10^{100})!",
+    r"\sum_{k=1}^{1000000000} \frac{1}{k^2}",
+    r"\binom{1000000000}{500000000}",
+    r"\prod_{k=1}^{99999} (x+k)",
+    "{" * 3000 + "1" + "}" * 3000,
+    "(" * (MAX_DEPTH + 1) + "1" + ")" * (MAX_DEPTH + 1),
+)
+
+
+def problem(answer, kind="math", **more):
+    return Problem.of("q", answer, kind, "test", **more)
+
+
+def boxed(answer):
+    return rf"So it is $\boxed{{{answer}}}$."
+
+
+@pytest.mark.parametrize("swapped", (False, True), ids=("gold, answer", "answer, gold"))
+def test_answers_are_equal_when_they_are_equal_in_mathematics_in_both_orders(swapped):
+    wrong = []
+    for row in PAIRS:
+        gold, answer = row["gold"], row["answer"]
+        pair = (answer, gold) if swapped else (gold, answer)
+        correct, why = workers.compare(*pair, percent=False)
+        if correct is not VERDICTS[row["equal"]]:
+            wrong.append(f"{pair}: {correct} ({why}); {row['note']}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_decimal_comma_is_read_where_a_number_is_asked_and_not_where_a_list_is():
+    assert workers.compare("1000.99", "1000,99", percent=False)[0] is True
+    assert workers.compare("2,3", "2.3", percent=False)[0] is False
+
+
+def test_percent_against_its_bare_number_is_an_option():
+    for gold, answer in ((r"10\%", "10"), ("10", "10%")):
+        assert grade(problem(gold), boxed(answer)).correct is False
+        assert grade(problem(gold), boxed(answer), GradingConfig(percent=True)).correct is True
+    assert grade(problem("0.1"), boxed(r"10\%"), GradingConfig(percent=True)).correct is True
+    assert grade(problem("11"), boxed(r"10\%"), GradingConfig(percent=True)).correct is False
+
+
+def test_a_tolerance_accepts_what_is_no_farther_than_it():
+    pair = r"7 \times 10^{35}", r"7.1 \cdot 10^{35}"
+    assert workers.compare(*pair, percent=False, tolerance=1e34)[0] is True
+    assert workers.compare(*pair, percent=False, tolerance=1e33)[0] is False
+
+
+@pytest.mark.parametrize("written", ["4.3", r"\frac{86}{20}"])
+def test_a_problem_carries_its_tolerance(written):
+    assert grade(problem("4.2", tolerance=0.1), boxed(written)).correct is True
+    assert grade(problem("4.2", tolerance=0.01), boxed(written)).correct is False
+    assert grade(problem("4.2"), boxed(written)).correct is False
+
+
+@pytest.mark.parametrize(
+    ("solution", "answer"),
+    (
+        (r"First \boxed{1}. Then $\boxed{\frac{1}{\sqrt{2}}}$.", r"\frac{1}{\sqrt{2}}"),
+        (r"\boxed{1} and \boxed{2}", "1, 2"),
+        (r"\boxed{5}. Checked, so \[\boxed{5}\]", "5"),
+        (r"\boxed{\boxed{3}}", r"\boxed{3}"),
+        (r"The set is \boxed{\{1, 2\}}", r"\{1, 2\}"),
+        (r"\boxed{7} but then \boxed{8", "7"),
+        (r"\boxed 9.", "9"),
+        ("<answer> (1 + 2) * 3 </answer>", "(1 + 2) * 3"),
+        ("**Final Answer:** The volume is 120. I hope it is correct.", "120"),
+        (r"Hence the final answer is $x^2$.", "x^2"),
+        ("The answer is: **(B)**", "(B)"),
+        ("We get y = 87 and then z", None),
+        ("", None),
+    ),
+)
+def test_the_last_box_or_announcement_is_the_answer_and_a_stray_formula_is_none(solution, answer):
+    assert answers.extract(solution) == answer
+
+
+def test_two_answers_for_one_are_wrong():
+    assert grade(problem("1"), r"It is $\boxed{1}$ or $\boxed{2}$.").correct is False
+
+
+def test_extraction_takes_time_in_proportion_to_the_text():
+    begun = time.process_time()
+    for text in (r"\boxed{" * 20_000, r"\boxed{1} " * 20_000, "answer is " * 20_000, "{" * 200_000):
+        answers.extract(text)
+    assert time.process_time() - begun < 5  # a quadratic scan takes minutes
+
+
+def test_an_unclosed_or_missing_answer_is_wrong_and_says_so():
+    verdict = grade(problem("87"), "Now y = 87, so")
+    assert verdict == Verdict(False, None, "no answer is boxed or announced")
+
+
+def test_an_empty_gold_answer_leaves_the_row_undecided():
+    assert grade(problem(""), boxed("1")).correct is None
+
+
+@pytest.fixture(scope="module")
+def hopeless():
+    """Verdicts on hopeless answers among good ones."""
+    rows = [(problem("5"), boxed(text)) for text in HOPELESS]
+    good = [(problem(rf"\frac{{\sqrt{{{k}}}}}{{2}}"), boxed(rf"\sqrt{{{k}/4}}")) for k in (2, 3, 5)]
+    mixed = [*good, *rows, *good, (problem("7"), boxed("8"))]
+    return grade_all(mixed, GradingConfig(), TWO)
+
+
+def test_hopeless_answers_are_undecided_and_harm_no_other_row(hopeless):
+    verdicts = hopeless
+    expected = [True] * 3 + [None] * len(HOPELESS) + [True] * 3 + [False]
+    assert [verdict.correct for verdict in verdicts] == expected
+    assert all(verdict.why for verdict in verdicts)
+
+
+@pytest.mark.parametrize("text", HOPELESS, ids=lambda text: text[:24])
+def test_a_hopeless_answer_is_undecided_within_five_seconds(text):
+    workers.compare(r"\sqrt{8}", r"2\sqrt{2}", percent=False)  # the processes are warm
+    begun = time.monotonic()
+    assert grade(problem(r"\sqrt{5}"), boxed(text)).correct is None
+    assert time.monotonic() - begun < 5
+
+
+@pytest.fixture
+def worker():
+    worker = workers.Worker()
+    assert worker.compare(["1", "1", False, 0.0])[0] is True
+    yield worker
+    worker.end()
+
+
+def test_a_process_that_is_killed_or_out_of_memory_costs_one_row_only(worker):
+    worker.process.kill()
+    assert worker.compare(["1", "x", False, 0.0])[0] is None
+    assert not worker.alive
+    assert workers.compare(r"\sqrt{8}", r"2\sqrt{2}", percent=False)[0] is True
+
+
+def test_a_process_cannot_take_more_memory_than_its_limit(worker):
+    limits = Path(f"/proc/{worker.process.pid}/limits").read_text()
+    line = next(line for line in limits.splitlines() if line.startswith("Max address space"))
+    assert line.split()[3] == str(workers.MEMORY)
+
+
+def test_processes_end_with_the_one_that_started_them():
+    program = (
+        "from distill.grading import workers as killable\n"
+        "killable.compare('x', 'y+z', False)\n"
+        "print([w.process.pid for w in killable._idle])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=CHECKOUT, check=True
+    )
+    (pid,) = json.loads(done.stdout)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_grading_works_from_any_thread():
+    found = []
+    item = problem(r"\sqrt{12}"), boxed(r"2\sqrt{3}")
+    thread = threading.Thread(target=lambda: found.append(grade(*item).correct))
+    thread.start()
+    thread.join()
+    assert found == [True]
+
+
+def test_cheap_verdicts_start_no_process(monkeypatch):
+    def refuse(*args):
+        raise AssertionError("a process was asked")
+
+    monkeypatch.setattr(workers, "compare", refuse)
+    rows = (("204", "204"), ("3/4", r"\frac34"), ("(1,2)", "(1, 2)"), ("1,2", "2 and 1"))
+    items = [(problem(gold), boxed(answer)) for gold, answer in rows]
+    assert [verdict.correct for verdict in grade_all(items, GradingConfig(), TWO)] == [True] * 4
+
+
+def test_the_same_answer_is_compared_once(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        workers, "compare", lambda *pair, **more: (asked.append(pair), (True, ""))[1]
+    )
+    items = [(problem(r"\sqrt{12}"), boxed(r"2\sqrt{3}"))] * 5
+    assert [v.correct for v in grade_all(items, GradingConfig(), TWO)] == [True] * 5
+    assert len(asked) == 1
+
+
+def test_all_at_once_gives_the_verdicts_of_one_by_one_in_order():
+    items = [(problem(row["gold"]), boxed(row["answer"])) for row in PAIRS[::3]]
+    assert grade_all(items, GradingConfig(), TWO) == [grade(*item) for item in items]
+
+
+@pytest.mark.parametrize(
+    ("solution", "correct"),
+    (
+        (r"\boxed{B}", True),
+        (r"\boxed{\text{(B)}}", True),
+        ("The answer is (B) Paris.", True),
+        ("Because of that:\n**B**", True),
+        ("Answer: C", False),
+        ("B is a vitamin, and the rest is history", False),
+        (r"\boxed{A, B}", False),
+    ),
+)
+def test_a_choice_is_right_by_its_letter(solution, correct):
+    assert grade(problem("B", "choice"), solution).correct is correct
+
+
+def test_a_choice_without_a_gold_letter_is_undecided():
+    assert grade(problem("Paris", "choice"), r"\boxed{B}").correct is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "correct"),
+    (
+        ("(47 - 24) - (95 - 89)", True),
+        (r"47 - 24 - 95 + 89 = 17", True),
+        ("17", False),
+        ("47 - 24 - 6", False),
+        ("95 + 89 + 47 + 24", False),
+        ("95 * 89 / (47 - 47)", False),
+        ("__import__('os').getpid()", False),
+        ("(" * 1000, False),
+    ),
+)
+def test_countdown_wants_every_number_once_and_the_target(answer, correct):
+    gold = problem("((47 - 24) - (95 - 89))", "countdown")
+    assert grade(gold, f"<answer>{answer}</answer>").correct is correct
+
+
+def test_countdown_divides_exactly_and_reads_latex():
+    assert countdown.check("3 / 49 * 49", r"\frac{3}{49} \times 49")[0] is True
+    assert countdown.check("8 / (3 - 8 / 3)", r"8 \div (3 - \frac{8}{3})")[0] is True
+
+
+@pytest.mark.skipif(not COUNTDOWN.exists(), reason="shared/data is not there")
+def test_every_countdown_reference_is_right_and_its_target_alone_is_wrong():
+    rows = [json.loads(line) for line in COUNTDOWN.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        gold = problem(row["answer"], "countdown")
+        assert grade(gold, boxed(row["answer"])).correct is True
+        assert grade(gold, boxed(str(row["target"]))).correct is False
+
+
+def test_the_last_block_of_python_is_the_program():
+    text = "First:\n```python\na = 1\n```\nBetter:\n```python\na = 2\n```\nOutput:\n```text\n2\n```"
+    assert answers.code(text) == "a = 2\n"
+    assert answers.code("no block") is None
+    assert grade(problem("", "code"), "no block").correct is False
+
+
+def test_a_program_goes_to_the_sandbox_unless_it_is_said_plainly_that_there_is_none(monkeypatch):
+    asked = []
+
+    def record(problem, code, *, unsafe_without_sandbox):
+        asked.append((code, unsafe_without_sandbox))
+        return None, "recorded"
+
+    monkeypatch.setattr("distill.grading.code_tests.grade_code", record)
+    item = problem("", "code"), "```python\nprint(1)\n```"
+    assert grade(*item) == Verdict(None, "print(1)\n", "recorded")
+    grade_all([item], GradingConfig(), ComputeConfig(unsandboxed_code=True, progress=False))
+    assert asked == [("print(1)\n", False), ("print(1)\n", True)]
+
+
+def test_an_unknown_kind_names_the_choices():
+    with pytest.raises(ValueError, match=r"no grader for kind 'poem'; known: choice, code"):
+        grade_all([(problem("x", "poem"), "")], GradingConfig(), TWO)
+
+
+def test_what_decides_verdicts_from_outside_is_pinned():
+    pins = grading.pins()
+    assert pins["version"] == grading.VERSION
+    assert pins["math-verify"] and pins["sympy"] and pins["latex2sympy2_extended"]
+
+
+def test_the_python_that_runs_programs_is_pinned():
+    said = bubblewrap.run("import sys; print(sys.version)", unsafe_without_sandbox=True).stdout
+    assert grading.pins()["python"] == said.split()[0]
+
+
+def test_numbers_of_any_size_cost_nothing():
+    assert number("9^{99999999999}") is None
+    assert number("1e99999") is None
+    assert number("9" * 100_000) is None
+
+
+def test_an_answer_is_taken_apart_where_a_reader_would():
+    assert parts("1,234") is None
+    assert parts("(1,2),(3,4)").items == ["(1,2)", "(3,4)"]
+    assert parts(r"0 < x \le 1").brackets == "(]"
+    assert parts(r"1 \pm \sqrt{2}").items == [r"1 + \sqrt{2}", r"1 - \sqrt{2}"]
+    assert assigned("x = 2 + 3 = 5") == ("x", "5")
+    assert assigned(r"\cos(x) = 1") == ("", r"\cos(x) = 1")
+    assert without_unit(r"15 \mbox{ cm}^2") == ("15", "cm^2")
+    assert without_unit("3x") == ("3x", "")
+
+
+def test_a_process_that_holds_much_itself_can_have_answers_compared():
+    code = (
+        "from distill.grading import workers as killable; held = b'x' * 700_000_000; "
+        "print(killable.compare(r'\\sqrt{8}', r'\\sqrt{7}', False)[0])"
+    )
+    asked = [sys.executable, "-c", code]
+    told = subprocess.run(asked, cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"

@@ -1,0 +1,71 @@
+"""Cells: how they are named, recorded, and taken up again."""
+
+import json
+
+import pytest
+
+from distill.run.record import (
+    FAILED,
+    RUN,
+    failed_at,
+    percent,
+    read_record,
+    reason,
+    short_labels,
+    write_failure,
+)
+from distill.store.artifacts import Store
+
+VERSION = 1
+"""Of the stages here."""
+
+
+def test_labels_leave_out_what_all_cells_share_and_the_groups_of_fields():
+    shared, short = short_labels(
+        ["study=x corruption=none a.b=1", "study=x corruption=shuffle_steps corruption.fraction=.5"]
+    )
+    assert shared == "study=x"
+    assert short == ["corruption=none b=1", "corruption=shuffle_steps fraction=.5"]
+
+
+def test_the_label_of_one_cell_is_whole_and_that_of_none_says_so():
+    assert short_labels(["corruption=none"]) == ("", ["corruption=none"])
+    assert short_labels([""]) == ("", ["(defaults)"])
+
+
+def test_a_score_is_never_without_interval_and_n():
+    score = {"accuracy": 0.5, "low": 0.25, "high": 0.75, "problems": 4, "samples": 2}
+    assert percent(score) == "50.0 % [25.0, 75.0] n=4×2"
+
+
+def test_a_failure_is_kept_with_its_reason_in_one_line(tmp_path):
+    try:
+        raise OSError("no\n  space")
+    except OSError as error:
+        write_failure(tmp_path / "cell", "label", error)
+    kept = json.loads((tmp_path / "cell" / FAILED).read_text())
+    assert kept["why"] == "OSError: no space"
+    assert "test_record.py" in kept["traceback"]
+    assert reason(ValueError()) == "ValueError"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [('{"cell": ', r"run\.json is not JSON"), ("[]", r"run\.json holds a list")]
+)
+def test_a_record_that_is_none_is_named_and_never_taken_for_no_record(tmp_path, text, told):
+    (tmp_path / RUN).write_text(text)
+    with pytest.raises(ValueError, match=told):
+        read_record(tmp_path, [])
+
+
+def test_an_error_failed_where_our_own_note_says_whatever_else_was_noted(tmp_path):
+    def broken(*, out):
+        raised = OSError("disk full")
+        raised.add_note("In process 1 of 2")
+        raise raised
+
+    with pytest.raises(OSError) as caught:
+        Store(tmp_path).produce(broken)
+    caught.value.add_note("In cell 7 of 9")
+    assert failed_at(caught.value) == f"broken/{Store(tmp_path).artifact(broken).key[:12]}"
+    assert failed_at(OSError("of nobody's making")) == ""

@@ -1,0 +1,263 @@
+"""The store: identity, lock, atomic completion, continuation."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+import pytest
+
+from distill.run.record import failed_at
+from distill.store.artifacts import Store, verify
+from distill.store.identity import (
+    CHECKOUT,
+    Artifact,
+    canonical,
+    canonical_json,
+    content_hash,
+    identify,
+    local_path,
+)
+
+VERSION = 1
+
+
+@dataclass
+class Recipe:
+    """A config as stages take them."""
+
+    words: list[str] = field(default_factory=lambda: ["a"])
+    times: int = 2
+    source: str = field(default="", metadata={"content": True})
+    shown_as: str = field(default="", metadata={"label": True})
+
+
+def write_words(recipe: Recipe, *, out: Path, threads: int = 1) -> None:
+    with (out / "calls").open("a") as file:
+        file.write("called\n")
+    (out / "words.txt").write_text(" ".join(recipe.words * recipe.times))
+
+
+def count_words(recipe: Recipe, words: Path, *, out: Path) -> None:
+    (out / "count.txt").write_text(str(len((words / "words.txt").read_text().split())))
+
+
+def test_an_artifact_is_made_once_and_then_served(tmp_path):
+    store = Store(tmp_path)
+    first = store.produce(write_words, Recipe())
+    second = store.produce(write_words, Recipe())
+    assert first == second
+    assert (first.path / "calls").read_text() == "called\n"
+
+
+def test_naming_an_artifact_makes_nothing(tmp_path):
+    artifact = Store(tmp_path / "artifacts").artifact(write_words, Recipe())
+    assert not artifact.exists
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_keyword_arguments_and_labels_enter_no_key_and_are_recorded(tmp_path):
+    store = Store(tmp_path)
+    made = store.produce(write_words, Recipe(shown_as="x"), threads=7)
+    assert made.key == store.artifact(write_words, Recipe(shown_as="y")).key
+    assert made.record()["how"] == {"threads": 7}
+    assert made.record()["labels"] == {"recipe.shown_as": "x"}
+
+
+@pytest.mark.parametrize("other", [Recipe(words=["b"]), Recipe(times=3), Recipe(words=["a", "a"])])
+def test_every_field_enters_the_key(tmp_path, other):
+    store = Store(tmp_path)
+    assert store.artifact(write_words, Recipe()).key != store.artifact(write_words, other).key
+
+
+def test_a_default_written_out_is_the_same_identity():
+    assert identify(write_words, Recipe()) == identify(write_words, Recipe(["a"], 2))
+
+
+def test_version_and_pins_enter_the_key(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    before = store.artifact(write_words, Recipe()).key
+    monkeypatch.setattr(sys.modules[__name__], "VERSION", 2)
+    after_version = store.artifact(write_words, Recipe()).key
+    monkeypatch.setattr(sys.modules[__name__], "pins", lambda recipe: {"grader": 1}, raising=False)
+    after_pins = store.artifact(write_words, Recipe()).key
+    assert len({before, after_version, after_pins}) == 3
+
+
+def test_an_input_artifact_counts_by_its_key_and_reaches_the_stage_as_its_folder(tmp_path):
+    store = Store(tmp_path)
+    words = store.produce(write_words, Recipe())
+    counted = store.produce(count_words, Recipe(), words)
+    assert (counted.path / "count.txt").read_text() == "2"
+    others = store.artifact(write_words, Recipe(times=3))
+    assert counted.key != store.artifact(count_words, Recipe(), others).key
+
+
+def test_keys_do_not_depend_on_process_or_order_of_keys():
+    code = (
+        "from distill.store.identity import *; print(canonical_json({'b': [1.5, None], 'a': 'é'}))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONHASHSEED": "7"},
+    ).stdout.strip()
+    assert shown == canonical_json({"a": "é", "b": [1.5, None]}) == r'{"a":"\u00e9","b":[1.5,null]}'
+
+
+class Colour(Enum):
+    red = 1
+
+
+@pytest.mark.parametrize("value", [{1, 2}, Path("x"), object(), print, float("nan"), {1: 2}, b"x"])
+def test_a_value_without_stable_json_is_refused_by_name(value):
+    with pytest.raises(TypeError, match=r"recipe\.words"):
+        canonical({"words": value}, "recipe")
+
+
+def test_enums_count_by_value():
+    assert canonical(Colour.red) == 1
+
+
+def test_a_local_folder_counts_by_content_and_not_by_path(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "weights").write_text("w")
+    one, two = (canonical(Recipe(source=str(tmp_path / name))) for name in ("one", "two"))
+    assert one == two
+    (tmp_path / "two" / "weights").write_text("v")
+    assert canonical(Recipe(source=str(tmp_path / "two"))) != one
+    assert content_hash(tmp_path / "one") != content_hash(tmp_path / "two")
+
+
+def test_no_name_is_no_folder_and_never_the_working_directory():
+    assert local_path("") is None
+    assert canonical(Recipe(source=""))["source"] == ""
+
+
+def test_a_renamed_file_changes_a_folders_hash(tmp_path):
+    (tmp_path / "a").write_text("x")
+    before = content_hash(tmp_path)
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert content_hash(tmp_path) != before
+
+
+def test_a_failed_stage_leaves_no_artifact_and_is_continued(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    monkeypatch.setattr(Path, "write_text", _fail, raising=True)
+    with pytest.raises(OSError, match="disk full") as failure:
+        store.produce(write_words, Recipe())
+    artifact = store.artifact(write_words, Recipe())
+    assert failed_at(failure.value) == f"write_words/{artifact.key[:12]}"
+    assert not artifact.exists
+    assert artifact.partial.exists()
+    monkeypatch.undo()
+    store.produce(write_words, Recipe())
+    assert (artifact.path / "calls").read_text() == "called\ncalled\n"
+    assert not artifact.partial.exists()
+
+
+def test_killed_between_its_recipe_and_its_last_move_an_artifact_is_made_whole(tmp_path):
+    store = Store(tmp_path)
+    artifact = store.artifact(write_words, Recipe())
+    artifact.partial.mkdir(parents=True)
+    (artifact.partial / "recipe.json").write_text("{}")
+    made = store.produce(write_words, Recipe())
+    assert store.produce(write_words, Recipe()) == made
+    assert "recipe.json" not in made.record()["files"]
+
+
+def _fail(*args, **kwargs):
+    raise OSError("disk full")
+
+
+@pytest.mark.parametrize("harm", ["changed", "removed", "added"])
+def test_an_artifact_that_was_tampered_with_is_never_served(tmp_path, harm):
+    made = Store(tmp_path).produce(write_words, Recipe())
+    target = made.path / ("more.txt" if harm == "added" else "words.txt")
+    target.unlink() if harm == "removed" else target.write_text("a x")  # same number of bytes
+    with pytest.raises(RuntimeError, match=target.name):
+        Store(tmp_path).produce(write_words, Recipe())
+
+
+def test_the_recipe_names_files_seconds_versions_and_the_whole_identity(tmp_path):
+    made = Store(tmp_path).produce(write_words, Recipe())
+    record = json.loads((made.path / "recipe.json").read_text())
+    assert record["identity"] == made.recipe
+    assert record["identity"]["arguments"]["recipe"]["times"] == 2
+    assert set(record["files"]) == {"calls", "words.txt"}
+    assert record["seconds"] >= 0
+    assert "torch" in record["versions"]
+
+
+SLOW = textwrap.dedent(
+    """
+    import sys, time
+    from pathlib import Path
+    from distill.store.artifacts import Store
+    VERSION = 1
+
+    def slow_stage(rows: int, *, out):
+        path = out / "rows"
+        done = path.read_text().splitlines(True) if path.exists() else []
+        done = [line for line in done if line.endswith("\\n")]
+        path.write_text("".join(done))
+        with path.open("a") as file:
+            for i in range(len(done), rows):
+                file.write(f"row {i}\\n"); file.flush(); time.sleep(0.01)
+        with (Path(sys.argv[1]) / "ends").open("a") as file:
+            file.write("end\\n")
+
+    print("started", flush=True)
+    store = Store(Path(sys.argv[1]) / "artifacts", say=lambda s: print(s, flush=True))
+    made = store.produce(slow_stage, 60)
+    print("done", made.path, flush=True)
+    """
+)
+
+
+def _start(tmp_path: Path) -> subprocess.Popen:
+    script = tmp_path / "slow.py"
+    script.write_text(SLOW)
+    return subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+    )
+
+
+def test_two_processes_make_an_artifact_once_and_the_second_says_what_it_waits_for(tmp_path):
+    one, two = _start(tmp_path), _start(tmp_path)
+    said = [process.communicate(timeout=60)[0] for process in (one, two)]
+    assert one.returncode == two.returncode == 0
+    assert sum("waiting for another process that makes slow_stage" in text for text in said) == 1
+    assert (tmp_path / "ends").read_text() == "end\n"
+
+
+def test_kill_9_at_any_moment_leaves_nothing_torn_and_the_next_run_gives_the_same_bytes(tmp_path):
+    for moment in (0.0, 0.1, 0.25, 0.4):
+        process = _start(tmp_path)
+        process.stdout.readline()
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        complete = [p for p in tmp_path.glob("artifacts/slow_stage/*/recipe.json")]
+        assert all(verify(p.parent) is None for p in complete if ".partial" not in str(p))
+    out = _start(tmp_path).communicate(timeout=60)[0]
+    folder = Path(out.split("done ")[1].strip())
+    assert (folder / "rows").read_text() == "".join(f"row {i}\n" for i in range(60))
+    assert list(folder.parent.glob("*.partial")) == []
+
+
+def test_an_artifact_knows_its_partial_folder(tmp_path):
+    artifact = Artifact("s", "ab", tmp_path / "s" / "ab", {})
+    assert artifact.partial == tmp_path / "s" / "ab.partial"

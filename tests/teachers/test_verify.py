@@ -1,0 +1,144 @@
+"""Verdicts: the grader first, then a judge or a reward model."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from distill.compute import ComputeConfig
+from distill.grading import grade
+from distill.grading.config import GradingConfig
+from distill.grading.grade import Verdict
+from distill.models.config import AskConfig
+from distill.models.engines import Refusal
+from distill.teachers.config import VerificationConfig
+from distill.teachers.verify import pins, verify_traces
+from distill.trace.records import Problem, Trace, read_traces, write_records
+from tests.server import CHAT
+
+COMPUTE = ComputeConfig(progress=False, threads=1, workers=1)
+JUDGE = VerificationConfig(
+    name="judge",
+    judge=AskConfig(name="j", model="m", user="{question} {answer} {solution}", engine=CHAT),
+)
+STRICT = GradingConfig(name="strict")
+
+
+@pytest.fixture
+def unsure(monkeypatch):
+    """A grader that decides only what is `right` or `wrong`."""
+    known = {"right": Verdict(True, "1", "equal"), "wrong": Verdict(False, "2", "not equal")}
+
+    def grade_all(items, how, compute):
+        return [known.get(text, Verdict(None, text, "too deep to decide")) for _, text in items]
+
+    monkeypatch.setattr(grade, "grade_all", grade_all)
+
+
+def verify(folder, verification, *solutions, **more):
+    for name in ("in", "out"):
+        (folder / name).mkdir()
+    problem = Problem.of("q", "1", "math", "test")
+    given = [Trace.of(problem, "t", i, "hm", text, **more) for i, text in enumerate(solutions)]
+    write_records(folder / "in" / "traces.jsonl", given)
+    verify_traces(STRICT, verification, folder / "in", compute=COMPUTE, out=folder / "out")
+    made = list(read_traces(folder / "out" / "traces.jsonl"))
+    assert [t.id for t in made] == [t.id for t in given]
+    assert {p.name for p in (folder / "out").iterdir()} == {"traces.jsonl", "summary.json"}
+    return made, json.loads((folder / "out" / "summary.json").read_text())
+
+
+def test_without_a_second_opinion_the_undecided_stays_so(unsure, tmp_path):
+    plain = VerificationConfig(name="grader")
+    made, counts = verify(tmp_path, plain, "right", "hard", "wrong")
+    assert [t.correct for t in made] == [True, None, False]
+    assert counts == {"traces": 3, "correct": 1, "wrong": 1, "undecided": 1}
+
+
+def test_a_judge_is_asked_only_about_what_the_grader_leaves_undecided(unsure, says, tmp_path):
+    says("Equal.\nVerdict: correct", "**Verdict:** wrong")
+    made, counts = verify(tmp_path, JUDGE, "right", "hard", "wrong", "harder")
+    assert [t.correct for t in made] == [True, True, False, False]
+    assert [t.why for t in made] == ["equal", "the judge: correct", "not equal", "the judge: wrong"]
+    assert (counts["judged"], counts["undecided"]) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["", "It is correct.", ("Verdict: correct", "length"), "Verdict: unclear"],
+)
+def test_a_judge_without_a_clear_verdict_decides_nothing(unsure, says, tmp_path, reply):
+    says(reply)
+    (made,), counts = verify(tmp_path, JUDGE, "hard")
+    assert made.correct is None and counts["judged"] == 0
+    assert made.why == "too deep to decide; the judge states no verdict"
+
+
+def test_what_a_judges_server_refuses_stays_undecided_and_is_counted(
+    unsure, says, monkeypatch, tmp_path
+):
+    says(Refusal("400: no"), "Verdict: correct")
+    monkeypatch.setattr(COMPUTE, "max_unusable", 0.5)
+    made, counts = verify(tmp_path, JUDGE, "a", "b")
+    assert [t.correct for t in made] == [None, True]
+    assert made[0].why == "too deep to decide; the judge's server refuses it: 400: no"
+    assert (counts["refused"], counts["judged"], counts["undecided"]) == (1, 1, 1)
+
+
+def test_the_judges_last_word_counts(unsure, says, tmp_path):
+    says("Verdict: wrong? No, 0.5 is 1/2.\nVerdict: correct")
+    (made,), _ = verify(tmp_path, JUDGE, "hard")
+    assert made.correct is True
+
+
+def test_a_trace_that_was_cut_off_is_wrong_and_nobody_is_asked(unsure, says, tmp_path):
+    says()
+    (made,), counts = verify(tmp_path, JUDGE, "hard", finish_reason="length")
+    assert (made.correct, made.why) == (False, "the teacher was cut off")
+    assert counts["wrong"] == 1
+
+
+@pytest.fixture(scope="module")
+def reward_folder(tmp_path_factory) -> Path:
+    """An untrained classifier with one output."""
+    from transformers import LlamaConfig, LlamaForSequenceClassification
+
+    from distill.micro import tokenizer as micro_tokenizer
+
+    folder = tmp_path_factory.mktemp("reward")
+    tokenizer = micro_tokenizer.build()
+    tokenizer.save_pretrained(folder)
+    size = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2, "num_labels": 1}
+    config = LlamaConfig(vocab_size=len(tokenizer), **size, **heads, pad_token_id=0)
+    LlamaForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+def test_a_reward_model_decides_by_its_threshold(unsure, reward_folder, tmp_path):
+    def verdicts(folder, threshold):
+        folder.mkdir()
+        how = VerificationConfig(
+            name="r", reward_model=str(reward_folder), reward_threshold=threshold
+        )
+        return verify(folder, how, "right", "1+2", "3+4-4")
+
+    (first, low, high), counts = verdicts(tmp_path / "a", -1e9)
+    assert first.why == "equal" and low.correct is high.correct is True
+    assert counts["rewarded"] == 2
+    scores = [float(t.why.split()[1].rstrip(",")) for t in (low, high)]
+    assert scores[0] != scores[1]
+    made, _ = verdicts(tmp_path / "b", sum(scores) / 2)
+    assert [t.correct for t in made[1:]] == [score >= sum(scores) / 2 for score in scores]
+
+
+def test_pins_name_the_grader_the_judge_and_the_reward_models_weights(reward_folder):
+    assert set(pins(STRICT, VerificationConfig(name="g"))) == {"grading"}
+    assert set(pins(STRICT, JUDGE)) == {"grading", "judge"}
+    reward = pins(STRICT, VerificationConfig(name="r", reward_model=str(reward_folder)))["reward"]
+    assert len(reward["model"]) == 64 and reward["transformers"]
+
+
+def test_a_judge_and_a_reward_model_at_once_are_refused():
+    with pytest.raises(ValueError, match=r"a judge .* and a reward model .*name one"):
+        VerificationConfig(name="x", judge=JUDGE.judge, reward_model="r")

@@ -1,0 +1,80 @@
+"""Reflection keywords: whole words in any case, wherever they stand."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distill.trace import keywords as module
+from distill.trace.keywords import (
+    KEYWORDS,
+    count_keywords,
+    find_keywords,
+    keyword_bounds,
+    keyword_sentences,
+    keywords,
+)
+
+PIECES = ["Wait", "wait", "BUT", "butter", "let me", " think again", " ", ",", ".\n", "é", "_", "x"]
+TEXTS = st.one_of(st.text(), st.lists(st.sampled_from(PIECES), max_size=30).map("".join))
+
+
+@given(text=TEXTS)
+def test_a_plain_search_finds_the_same_keywords(text):
+    any_case = (
+        "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in keyword)
+        for keyword in keywords()
+    )
+    pattern = re.compile(rf"\b(?:{'|'.join(any_case)})\b")
+    assert find_keywords(text) == [match.span() for match in pattern.finditer(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("But wait, hmm.", 3),
+        ("It is 5, but no.", 1),
+        ("butter await rebut waiting", 0),
+        ("éwait waité wait", 1),
+        ("Let me think again. Let me check again.", 2),
+        ("LET ME VERIFY", 1),
+        ("", 0),
+    ],
+)
+def test_keywords_are_whole_words_in_any_case(text, count):
+    assert count_keywords(text) == count
+
+
+@given(text=TEXTS)
+def test_every_keyword_lies_in_exactly_one_sentence_and_sentences_do_not_overlap(text):
+    sentences = keyword_sentences(text)
+    assert [hit for sentence in sentences for hit in sentence.hits] == find_keywords(text)
+    done = 0
+    for start, end, hits in sentences:
+        assert done <= start <= hits[0][0] < hits[-1][1] <= end
+        assert text[start:end] == text[start:end].strip()
+        assert "\n" not in text[start:end]
+        done = end
+
+
+@given(texts=st.lists(TEXTS, min_size=1, max_size=5))
+def test_texts_at_once_have_the_bounds_that_each_has_alone(texts):
+    assert keyword_bounds(texts) == [keyword_bounds([text])[0] for text in texts]
+
+
+def test_a_longer_list_finds_its_own_words_and_no_mixture_of_them(monkeypatch):
+    # Nine that begin differently, so that the first and the last share a mark.
+    words = ("but", "hmm", "hold on", "oops", "perhaps", "recall", "scrap", "wait", "yo")
+    monkeypatch.setattr(module, "keywords", lambda: tuple(sorted(words, key=len, reverse=True)))
+    module._matchers.cache_clear()
+    try:
+        found = [count_keywords(text) for text in ("buy bot yut yup bo", "but yo, hold on", "wait")]
+    finally:
+        module._matchers.cache_clear()
+    assert found == [0, 3, 1]
+
+
+def test_the_list_names_the_papers_keywords_and_its_sources():
+    assert {"wait", "let me think again", "but"} <= set(keywords())
+    assert "arXiv:2502.07374" in KEYWORDS.read_text(encoding="utf-8")

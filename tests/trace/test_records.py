@@ -1,0 +1,48 @@
+"""Records: ids by content, JSON lines in and out."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distill.trace.records import (
+    Problem,
+    Trace,
+    read_problems,
+    read_rows,
+    read_traces,
+    write_records,
+)
+
+ANY_TEXT = st.text(st.characters())
+
+
+def trace(thought="t", solution="s") -> Trace:
+    problem = Problem.of("q", "a", "math", "here", difficulty=3.0, tests=("assert f()",))
+    return Trace.of(problem, "teacher", 0, thought, solution, correct=True, tokens=3)
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_any_text_comes_back_byte_for_byte(tmp_path_factory, thought, solution):
+    path = tmp_path_factory.mktemp("rows") / "traces.jsonl"
+    written = [trace(thought, solution), trace("\u2028\r\n", "\x85")]
+    assert write_records(path, written) == 2
+    assert list(read_traces(path)) == written
+
+
+def test_problems_come_back(tmp_path):
+    problem = trace().problem
+    write_records(tmp_path / "p.jsonl", [problem])
+    assert list(read_problems(tmp_path / "p.jsonl")) == [problem]
+
+
+def test_the_same_problem_has_the_same_id_wherever_it_comes_from():
+    here, there = (Problem.of("q", "a", "math", source) for source in ("here", "there"))
+    assert here.id == there.id
+    assert here.id != Problem.of("q", "b", "math", "here").id
+    assert Problem.of("qa", "", "math", "").id != Problem.of("q", "a", "math", "").id
+
+
+def test_a_line_that_is_not_json_is_named_by_file_and_number(tmp_path):
+    (tmp_path / "bad.jsonl").write_text('{"a": 1}\n{"a": ')
+    with pytest.raises(ValueError, match=r"bad\.jsonl:2 is not JSON"):
+        list(read_rows(tmp_path / "bad.jsonl"))

@@ -1,0 +1,350 @@
+"""Training is TRL's, to the same bytes every time, killed or not.
+
+Run: pytest tests/training/test_train.py
+"""
+
+import gc
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from distill.compute import ComputeConfig
+from distill.micro import pretrain
+from distill.micro import tokenizer as micro_tokenizer
+from distill.models.config import Dtype, StudentConfig
+from distill.store.identity import CHECKOUT, content_hash
+from distill.trace.records import read_rows, write_records
+from distill.training import checkpoint
+from distill.training import train as stage
+from distill.training.config import Batching, Method, TrainingConfig
+from tests.micro_corpus import PROMPT, traces
+
+COMPUTE = ComputeConfig(threads=1, progress=False, checkpoint_every=2)
+SFT = TrainingConfig(
+    name="x",
+    epochs=1.5,
+    batch=4,
+    learning_rate=1e-2,
+    max_tokens=1024,
+    dtype=Dtype.float32,
+    max_grad_norm=0.5,
+    weight_decay=0.1,
+)
+LORA = replace(SFT, method=Method.lora, lora_rank=4, lora_alpha=8, lora_dropout=0.2)
+STEPS = 8
+"""18 traces: 5 steps a pass, the last of 2 traces."""
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("base")
+    recipe = pretrain.Recipe(width=32, layers=2, heads=2, feed_forward=64)
+    pretrain.save(pretrain.build_model(recipe), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    write_records(folder / "traces.jsonl", traces(18))
+    return folder
+
+
+def train(base, corpus, training, out, *, compute=COMPUTE, log=None, prompt=PROMPT):
+    out.mkdir(exist_ok=True)
+    student = StudentConfig(name="tiny", model=str(base))
+    stage.train_student(
+        student, training, prompt, corpus, corpus, [], compute=compute, log=log, out=out
+    )
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained(base, corpus, tmp_path_factory):
+    return train(base, corpus, SFT, tmp_path_factory.mktemp("sft"))
+
+
+@pytest.fixture(scope="module")
+def adapted(base, corpus, tmp_path_factory):
+    return train(base, corpus, LORA, tmp_path_factory.mktemp("lora"))
+
+
+def curve(out):
+    return list(read_rows(out / "curve.jsonl"))
+
+
+def test_the_same_config_gives_the_same_bytes_and_another_seed_does_not(
+    base, corpus, trained, tmp_path
+):
+    assert content_hash(train(base, corpus, SFT, tmp_path / "again")) == content_hash(trained)
+    other = train(base, corpus, replace(SFT, seed=1), tmp_path / "other")
+    assert curve(other)[0]["loss"] != curve(trained)[0]["loss"]
+
+
+def test_a_curve_has_a_row_a_step_and_counts_every_token(trained):
+    rows = curve(trained)
+    summary = json.loads((trained / "summary.json").read_text())
+    assert [row["step"] for row in rows] == list(range(1, STEPS + 1))
+    assert set(rows[0]) == {"step", "loss", "learning_rate", "grad_norm", "tokens"}
+    assert rows[-1]["loss"] < rows[0]["loss"]
+    assert rows[0]["learning_rate"] == 0 and rows[1]["learning_rate"] == pytest.approx(1e-2)
+    assert summary["steps"] == STEPS and summary["rows"] == 18
+    assert summary["tokens"] == rows[-1]["tokens"]
+    one_pass = rows[4]["tokens"]
+    assert summary["response_tokens"] < one_pass < summary["tokens"] < 2 * one_pass
+    assert summary["trainable_parameters"] == summary["parameters"]
+
+
+def test_a_trained_folder_loads_anywhere_with_the_bases_format_and_token_ids(base, trained):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = AutoModelForCausalLM.from_pretrained(trained / "model", dtype="auto")
+    assert model.dtype == torch.bfloat16
+    text = "Problem: Use + or - between 6 1 1 3 to make 9.\nThought:\n\nWait, Łódź"
+    before, after = (AutoTokenizer.from_pretrained(folder) for folder in (base, trained / "model"))
+    assert after(text)["input_ids"] == before(text)["input_ids"]
+    assert before(text)["input_ids"] == micro_tokenizer.build()(text)["input_ids"]
+    for name in (
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "config.json",
+        "generation_config.json",
+    ):
+        assert (trained / "model" / name).read_bytes() == (base / name).read_bytes()
+    assert {path.name for path in trained.iterdir()} == {"model", "curve.jsonl", "summary.json"}
+
+
+def test_an_adapter_trains_few_weights_and_names_its_base_as_the_config_does(base, adapted):
+    config = json.loads((adapted / "adapter" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(base)
+    assert config["target_modules"] == sorted(config["target_modules"])
+    assert not any("lm_head" in name or "embed" in name for name in config["target_modules"])
+    summary = json.loads((adapted / "summary.json").read_text())
+    assert 0 < summary["trainable_parameters"] < summary["parameters"] / 5
+    assert curve(adapted)[-1]["loss"] < curve(adapted)[0]["loss"]
+    names = {path.name for path in (adapted / "adapter").iterdir()}
+    assert names == {"adapter_config.json", "adapter_model.safetensors"}
+
+
+def test_a_training_killed_by_the_system_continues_to_the_same_bytes(
+    base, corpus, adapted, tmp_path
+):
+    # Killed in step 6; dropout makes the random state matter, hash randomisation the process.
+    script = f"""
+import os, signal, sys
+sys.path.insert(0, {str(CHECKOUT)!r})
+from pathlib import Path
+from distill.training import checkpoint
+from distill.training import train as stage
+from distill.training.config import *
+from distill.models.config import *
+from distill.compute import *
+def log(row):
+    if row["step"] == 6:
+        os.kill(os.getpid(), signal.SIGKILL)
+stage.train_student(
+    StudentConfig(name="tiny", model={str(base)!r}), {LORA!r}, {PROMPT!r},
+    Path({str(corpus)!r}), Path({str(corpus)!r}), [],
+    compute={COMPUTE!r}, log=log, out=Path({str(tmp_path)!r}),
+)
+"""
+    for value in (*Method, *Dtype, *Batching, LORA.schedule):
+        script = script.replace(repr(value), f"{type(value).__name__}.{value.name}")
+    killed = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | {"PYTHONHASHSEED": "7"}
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert (tmp_path / "checkpoints" / "checkpoint-4" / checkpoint.COMPLETE).exists()
+    rows = []
+    train(base, corpus, LORA, tmp_path, log=rows.append)
+    assert [row["step"] for row in rows] == [5, 6, 7, 8]
+    assert content_hash(tmp_path) == content_hash(adapted)
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_at(step):
+    def log(row):
+        if row["step"] == step:
+            raise Killed
+
+    return log
+
+
+@pytest.mark.parametrize("step", [1, 3, 7])
+def test_a_training_killed_in_any_pass_continues_to_the_same_bytes(
+    base, corpus, trained, tmp_path, step
+):
+    with pytest.raises(Killed):
+        train(base, corpus, SFT, tmp_path, log=killed_at(step))
+    rows = []
+    train(base, corpus, SFT, tmp_path, log=rows.append)
+    assert rows[0]["step"] == (step - 1) // 2 * 2 + 1
+    assert content_hash(tmp_path) == content_hash(trained)
+
+
+def test_accumulated_passes_continue_to_the_same_bytes_too(base, corpus, tmp_path):
+    by_two = replace(COMPUTE, batch_per_device=2)
+    whole = train(base, corpus, SFT, tmp_path / "whole", compute=by_two)
+    with pytest.raises(Killed):
+        train(base, corpus, SFT, tmp_path / "torn", compute=by_two, log=killed_at(8))
+    torn = train(base, corpus, SFT, tmp_path / "torn", compute=by_two)
+    assert content_hash(torn) == content_hash(whole)
+
+
+def test_a_checkpoint_torn_while_it_was_written_is_not_continued_from(
+    base, corpus, trained, tmp_path
+):
+    with pytest.raises(Killed):
+        train(base, corpus, SFT, tmp_path, log=killed_at(5))
+    (tmp_path / "checkpoints" / "checkpoint-4" / checkpoint.COMPLETE).unlink()
+    (tmp_path / "checkpoints" / "checkpoint-4" / "optimizer.pt").write_bytes(b"torn")
+    rows = []
+    train(base, corpus, SFT, tmp_path, log=rows.append)
+    assert rows[0]["step"] == 1
+    assert content_hash(tmp_path) == content_hash(trained)
+
+
+@pytest.mark.parametrize("last", ["save_model", "discard", "write_json"])
+def test_a_student_killed_while_it_is_saved_is_saved_whole_the_next_time(
+    base, corpus, trained, tmp_path, monkeypatch, last
+):
+    module = stage if last == "write_json" else checkpoint
+    original = getattr(module, last)
+
+    def torn(*args):
+        if last == "discard" and "checkpoint-" in Path(args[0]).name:
+            return original(*args)
+        if last == "save_model":
+            (args[-1] / "model.safetensors").write_bytes(b"torn")
+        raise Killed
+
+    monkeypatch.setattr(module, last, torn)
+    with pytest.raises(Killed):
+        train(base, corpus, SFT, tmp_path)
+    monkeypatch.undo()
+    rows = []
+    train(base, corpus, SFT, tmp_path, log=rows.append)
+    assert rows[0]["step"] > 4
+    assert content_hash(tmp_path) == content_hash(trained)
+
+
+def test_accumulating_passes_make_the_same_step_as_one(base, corpus, trained, tmp_path):
+    made = train(base, corpus, SFT, tmp_path, compute=replace(COMPUTE, batch_per_device=1))
+    for one, many in zip(curve(trained), curve(made), strict=True):
+        assert one["tokens"] == many["tokens"]
+        assert one["loss"] == pytest.approx(many["loss"], rel=0.01)
+
+
+def test_packing_cuts_nothing_and_lets_no_trace_see_another(base, corpus, tmp_path):
+    everything = replace(SFT, batch=18, epochs=1, autocast=False)
+    alone = train(base, corpus, everything, tmp_path / "alone")
+    packed = replace(everything, batching=Batching.packed)
+    together = train(base, corpus, packed, tmp_path / "packed")
+    assert curve(together)[0]["tokens"] == curve(alone)[0]["tokens"]
+    assert curve(together)[0]["loss"] == pytest.approx(curve(alone)[0]["loss"], rel=1e-5)
+    assert curve(together)[0]["grad_norm"] == pytest.approx(curve(alone)[0]["grad_norm"], rel=1e-4)
+
+
+def test_a_batch_that_passes_cannot_make_up_is_refused(base, corpus, tmp_path):
+    with pytest.raises(ValueError, match=r"batch_per_device=3 must divide .* 4"):
+        train(base, corpus, SFT, tmp_path, compute=replace(COMPUTE, batch_per_device=3))
+
+
+def test_several_processes_that_would_each_train_a_whole_batch_are_refused(
+    base, corpus, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    with pytest.raises(ValueError, match=r"WORLD_SIZE=8 .* compute\.processes=8"):
+        train(base, corpus, SFT, tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_the_training_in_words(base, corpus, tmp_path):
+    wild = replace(SFT, learning_rate=1e30, max_grad_norm=1e30)
+    with pytest.raises(FloatingPointError, match=r"at step \d.*training\.learning_rate"):
+        train(base, corpus, wild, tmp_path)
+
+
+def test_a_training_says_nothing_that_nobody_asked_for(base, corpus, tmp_path, capfd, recwarn):
+    train(base, corpus, replace(SFT, epochs=0.2), tmp_path)
+    said = capfd.readouterr()
+    assert (said.out, said.err) == ("", "")
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_pins_name_the_libraries_and_the_content_of_the_model(base):
+    student = StudentConfig(name="tiny", model=str(base))
+    assert set(stage.pins(student, SFT, PROMPT)) == {"model", "torch", "transformers", "trl"}
+    assert "peft" in stage.pins(student, LORA, PROMPT)
+    assert stage.pins(student, SFT, PROMPT)["model"] == content_hash(base)
+
+
+def test_trls_defaults_would_lose_the_thought_and_the_end_token(base, tmp_path):
+    """Why rows are tokenised here and `max_length` is None; measured on TRL 1.16."""
+    from datasets import Dataset
+    from transformers import AutoModelForCausalLM
+    from trl import SFTConfig, SFTTrainer
+
+    tokenizer = micro_tokenizer.build()
+    tokenizer.chat_template = (  # as DeepSeek-R1's, which cuts off what precedes </think>
+        "{% for m in messages %}{{ m['content'].split('</think>')[-1] }}"
+        "{% if m['role'] == 'assistant' %}{{ eos_token }}{% else %}\n{% endif %}{% endfor %}"
+    )
+    answers = ["Wait, 1+1=2.</think>So 2", "</think>" + "7" * 1100]
+    chats = [
+        [{"role": "user", "content": "1+1"}, {"role": "assistant", "content": answer}]
+        for answer in answers
+    ]
+    trainer = SFTTrainer(
+        AutoModelForCausalLM.from_pretrained(base),
+        SFTConfig(str(tmp_path), report_to="none", use_cpu=True, disable_tqdm=True),
+        train_dataset=Dataset.from_dict({"messages": chats}),
+        processing_class=tokenizer,
+    )
+    short, long = trainer.train_dataset["input_ids"]
+    assert "Wait" not in tokenizer.decode(short)
+    assert len(long) == 1024 and tokenizer.eos_token_id not in long
+
+
+def test_a_training_leaves_no_trainer_and_no_model_behind(base, corpus, tmp_path):
+    from transformers import PreTrainedModel, Trainer
+
+    def alive():
+        return [o for o in gc.get_objects() if isinstance(o, PreTrainedModel | Trainer)]
+
+    before = {id(o) for o in alive()}
+    gc.disable()  # not left to the luck of when it next runs
+    try:
+        train(base, corpus, SFT, tmp_path / "out")
+        left = [type(o).__name__ for o in alive() if id(o) not in before]
+    finally:
+        gc.enable()
+    assert left == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and needs glibc's malloc_trim")
+def test_free_memory_between_blocks_that_live_on_goes_back_to_the_system():
+    import torch
+
+    def resident():
+        status = Path("/proc/self/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
+
+    before = resident()
+    blocks = [torch.ones(size) for _ in range(3000) for size in (20_000, 200)]
+    full = resident()
+    kept = blocks[1::2]
+    blocks.clear()
+    stage.release_memory()
+    assert full - before > 200 and len(kept) == 3000
+    assert resident() - before < 0.2 * (full - before)
