@@ -76,8 +76,8 @@ print(
 #
 # Detectable: the smallest true difference that is found in most studies of this design, between
 # these runs as their seeds fell, and between the recipes, whose other seeds scatter as
-# `ablations.power.Assumptions` says. Least p: of the exact paired test, had the answers fallen as
-# favourably to the difference as the two scores allow; raw outputs can only raise it.
+# `ablations.statistics.power.Assumptions` says. Least p: of the exact paired test, had the answers
+# fallen as favourably to the difference as the two scores allow; raw outputs can only raise it.
 
 # %%
 tables = changes.groupby("benchmark", sort=False)

@@ -39,7 +39,7 @@ def table(
     Sections are in the order of `SECTION`, sizes that of numbers.
 
     Args:
-        runs: one row per (run, benchmark), see `ablations.runs.runs`.
+        runs: one row per (run, benchmark), see `ablations.results.runs.runs`.
         samples: one row per (run, benchmark, problem, sample) of the same runs.
         planned: in the columns of `runs`, the cells that the study asks for; arms without a run
             are rows with `state` "not run".
@@ -78,8 +78,8 @@ def in_sections(asked: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     of a training and size that no run has stays as it is.
 
     Args:
-        asked: see `ablations.runs.asked_runs`.
-        runs: see `ablations.runs.runs`.
+        asked: see `ablations.results.runs.asked_runs`.
+        runs: see `ablations.results.runs.runs`.
 
     Returns:
         In the columns of `runs`, for `table`.
@@ -188,7 +188,7 @@ def grids(table: pd.DataFrame) -> list[Grid]:
     """The same as texts, for any of `formats.FORMATS`; `NOTE` belongs below.
 
     Args:
-        table: see `ablations.tables.table`.
+        table: see `ablations.findings.arms.table`.
     """
     made = []
     for _, part in table.groupby(list(SECTION), sort=False, dropna=False):

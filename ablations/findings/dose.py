@@ -15,7 +15,7 @@ def slope(correct: Shares, curve: Curve, *, pair_seeds: bool = False) -> Estimat
     Args:
         correct: the arm without damage, the point at dose 0.
         curve: at least one dose; with one, the line goes through both points.
-        pair_seeds: see `ablations.stats.contrast`.
+        pair_seeds: see `ablations.statistics.intervals.contrast`.
 
     Returns:
         In shares of 1 per full dose, with interval and p; -0.5 loses 50 points from 0 to 100 %.
@@ -43,7 +43,7 @@ def slope_contrast(
         correct: the arm without damage.
         structure: a curve an operator, at least one.
         content: a curve an operator, at least one.
-        pair_seeds: see `ablations.stats.contrast`.
+        pair_seeds: see `ablations.statistics.intervals.contrast`.
 
     Returns:
         As `slope`; negative if damage to the structure costs more.
@@ -73,7 +73,7 @@ def structure_minus_content(
     Args:
         structure: a curve an operator, at least one.
         content: a curve an operator, at least one.
-        pair_seeds: see `ablations.stats.contrast`.
+        pair_seeds: see `ablations.statistics.intervals.contrast`.
 
     Returns:
         difference: in [-1, 1], paired by problem; negative if damage to the structure costs more.

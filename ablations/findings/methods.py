@@ -37,7 +37,7 @@ def lora_minus_sft(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """One row per arm that was trained by both methods, in the order of the tables.
 
     Args:
-        runs: see `ablations.runs.runs`.
+        runs: see `ablations.results.runs.runs`.
         samples: of these runs.
 
     Returns:

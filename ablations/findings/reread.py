@@ -15,7 +15,7 @@ def pairs(samples: pd.DataFrame) -> pd.DataFrame:
     """One row per benchmark and pair of runs that were scored on it.
 
     Args:
-        samples: see `ablations.runs.samples`; a `student` is a run.
+        samples: see `ablations.results.runs.samples`; a `student` is a run.
 
     Returns:
         benchmark, one, other: names of the runs.
@@ -40,7 +40,7 @@ def truncation(samples: pd.DataFrame) -> pd.DataFrame:
     """One row per run and benchmark whose truncated responses are known.
 
     Args:
-        samples: see `ablations.runs.samples`.
+        samples: see `ablations.results.runs.samples`.
 
     Returns:
         student, benchmark, responses; and shares of 1:

@@ -22,14 +22,15 @@ class Finding:
     grid: Grid
 
     rows: pd.DataFrame
-    """What the grid shows, see `ablations.scaling.gains` and `ablations.methods.lora_minus_sft`."""
+    """What the grid shows, see `ablations.findings.sizes.gains` and
+    `ablations.findings.methods.lora_minus_sft`."""
 
 
 def sizes(runs: pd.DataFrame, samples: pd.DataFrame) -> list[Finding]:
     """What more correct traces buy, wherever students differ in nothing but their number.
 
     Args:
-        runs: see `ablations.runs.runs`.
+        runs: see `ablations.results.runs.runs`.
         samples: of these runs.
 
     Raises:

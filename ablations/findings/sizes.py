@@ -28,7 +28,7 @@ def gains(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """One row per series and step from one size of the training set to the next.
 
     Args:
-        runs: see `ablations.runs.runs`; students of damaged traces are left out.
+        runs: see `ablations.results.runs.runs`; students of damaged traces are left out.
         samples: of these runs.
 
     Returns:

@@ -25,7 +25,7 @@ def slopes(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """One row per section and damaging operator, and `CONTRAST` where both kinds were run.
 
     Args:
-        runs: see `ablations.runs.runs`.
+        runs: see `ablations.results.runs.runs`.
         samples: of these runs.
 
     Returns:
@@ -120,7 +120,8 @@ def structure_minus_content(
     text.
 
     Args:
-        runs: of one section, see `ablations.runs.runs`; arms of other doses and without damage are
+        runs: of one section, see `ablations.results.runs.runs`; arms of other doses and without
+        damage are
             left out.
         samples: of these runs.
 
@@ -142,7 +143,7 @@ def structure_minus_content(
 
 
 def curves(runs: pd.DataFrame, samples: pd.DataFrame) -> list[dict[float, Shares]]:
-    """Scores by dose, a curve an operator and variant: what `ablations.dose` takes.
+    """Scores by dose, a curve an operator and variant: what `ablations.findings.dose` takes.
 
     Args:
         runs: damaged arms of one section.

@@ -35,10 +35,10 @@ class Section:
 
     title: str
     arms: pd.DataFrame
-    """Rows of `ablations.tables.table`."""
+    """Rows of `ablations.findings.arms.table`."""
 
     runs: pd.DataFrame
-    """Finished ones, see `ablations.runs.runs`; those of the base too."""
+    """Finished ones, see `ablations.results.runs.runs`; those of the base too."""
 
     samples: pd.DataFrame
     """Of these runs at least."""
@@ -53,7 +53,7 @@ class Section:
 
     @cached_property
     def slopes(self) -> pd.DataFrame:
-        """Of its operators, see `ablations.slopes.slopes`."""
+        """Of its operators, see `ablations.findings.slopes.slopes`."""
         return slopes(self.runs, self.samples)
 
     @property
@@ -64,7 +64,7 @@ class Section:
         return rows.assign(student=self.arms["student"].iloc[0])
 
     def shares(self, arm: pd.Series) -> pd.DataFrame:
-        """Scores of one of the arms that were run, see `ablations.stats.by_seed`."""
+        """Scores of one of the arms that were run, see `ablations.statistics.intervals.by_seed`."""
         return arm_shares(self.runs[self.runs["arm"] == arm["arm"]], self.samples)
 
 
@@ -76,16 +76,16 @@ class Study:
     cells: Sequence[Cell]
     folder: Path
     found: Sequence[tuple[Path, dict[str, Any]]]
-    """Its records, see `ablations.records.records`."""
+    """Its records, see `ablations.results.records.records`."""
 
     runs: pd.DataFrame
-    """See `ablations.runs.runs`."""
+    """See `ablations.results.runs.runs`."""
 
     samples: pd.DataFrame
     """Of these runs, without texts."""
 
     arms: pd.DataFrame
-    """See `ablations.tables.table`; with the arms that have not run."""
+    """See `ablations.findings.arms.table`; with the arms that have not run."""
 
     @property
     def records(self) -> list[dict[str, Any]]:

@@ -218,7 +218,7 @@ def _write(
 
 
 def _summary(rows: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
-    """As `distill.scores.scores`; what the file does not tell is None."""
+    """As `distill.evaluation.scores.scores`; what the file does not tell is None."""
     counts = pd.Series([row["problem_id"] for row in rows]).value_counts()
     if counts.nunique() > 1:
         uneven = counts.idxmax()

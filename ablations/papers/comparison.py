@@ -52,7 +52,7 @@ def beside(
 
     Args:
         table: a name of `ablations.reference.published`.
-        arms: see `ablations.tables.table`.
+        arms: see `ablations.findings.arms.table`.
         row: names the row of an arm and of a published number alike; by it they are matched.
         shared: columns of `arms` that part them into sections; each stands beside all that is
             published.

@@ -27,7 +27,7 @@ def data_size(arms: pd.DataFrame) -> "Figure":
     """Accuracy by traces trained on (Figure 2), a curve a student, training and benchmark.
 
     Args:
-        arms: see `ablations.tables.table`; damaged arms and those not run are left out.
+        arms: see `ablations.findings.arms.table`; damaged arms and those not run are left out.
 
     Returns:
         One axis, size on a logarithmic scale; the untrained student is a dashed line in the colour
@@ -110,7 +110,8 @@ def best_of_n(samples: pd.DataFrame) -> "Figure":
     """Oracle best of N samples of the base against one sample of the trained student (Figure 5).
 
     Args:
-        samples: see `ablations.runs.samples`, of one benchmark and student: the base, with k > 1
+        samples: see `ablations.results.runs.samples`, of one benchmark and student: the base, with
+        k > 1
             samples of each problem, and arms trained on correct traces.
 
     Returns:

@@ -43,7 +43,7 @@ def paper_grids(comparison: pd.DataFrame, name: str) -> tuple[list[Grid], str]:
     """Texts for any of `formats.FORMATS`: the grids, and the note below.
 
     Args:
-        comparison: see `ablations.comparison.COMPARISON`.
+        comparison: see `ablations.papers.comparison.COMPARISON`.
         name: of the table, before every title.
     """
     made = []

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 CHANGE = ("difference", "difference_low", "difference_high")
-"""Columns of `ablations.tables.table`: a change and its interval."""
+"""Columns of `ablations.findings.arms.table`: a change and its interval."""
 
 
 def forest(arms: pd.DataFrame) -> "Figure":
     """Change of accuracy to correct traces by arm, with 95 % intervals, and the published change.
 
     Args:
-        arms: rows of one section of `ablations.tables.table`; those not run say so.
+        arms: rows of one section of `ablations.findings.arms.table`; those not run say so.
 
     Returns:
         One axis, an arm a row in the order of the table; crosses are published: on the same
@@ -69,7 +69,8 @@ def dose_response(arms: pd.DataFrame) -> "Figure":
     """Accuracy against the share damaged, a curve an operator; ours left, published right.
 
     Args:
-        arms: rows of one section of `ablations.tables.table`; variants of an operator are left
+        arms: rows of one section of `ablations.findings.arms.table`; variants of an operator are
+        left
             out, so that ours and the published mean the same.
 
     Returns:

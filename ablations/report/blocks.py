@@ -119,4 +119,4 @@ class Part:
     """Its title in a list of parts; empty: it is not in it."""
 
     runs: pd.DataFrame | None = None
-    """Those that it tells of, see `ablations.runs.runs`; None: all of the study."""
+    """Those that it tells of, see `ablations.results.runs.runs`; None: all of the study."""

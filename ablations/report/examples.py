@@ -50,7 +50,7 @@ def examples(cells: Sequence[Cell], found: Sequence[tuple[Path, dict[str, Any]]]
 
     Args:
         cells: of the study.
-        found: records of its runs, see `ablations.records.records`.
+        found: records of its runs, see `ablations.results.records.records`.
     """
     chosen = _choose(cells)
     if not chosen:

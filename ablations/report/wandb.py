@@ -39,7 +39,7 @@ def report(
 
     Raises:
         FileNotFoundError: the folder that was named is not there.
-        ValueError: no such study, or a record is broken; see `ablations.runs`.
+        ValueError: no such study, or a record is broken; see `ablations.results.runs`.
     """
     from wandb_workspaces.reports import v2 as wr
 

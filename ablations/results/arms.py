@@ -68,7 +68,7 @@ def asked_model(corruption: Mapping[str, Any]) -> str | None:
 
 
 def arm(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What names and places the arm of a config, see `ablations.tables.arm_name`."""
+    """What names and places the arm of a config, see `ablations.findings.arms.arm_name`."""
     corruption = config["corruption"]
     return corruption | {
         "corruption": corruption["name"],

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 KEPT = ("problem_id", "sample", "correct")
-"""Columns of every row of `ablations.runs.samples`."""
+"""Columns of every row of `ablations.results.runs.samples`."""
 
 GRADED = (*KEPT, "tokens", "truncated", "keywords")
 """Columns of `samples` without any text."""
@@ -25,7 +25,7 @@ def responses(
         path: of the run's `run.json`.
         record: what is in it.
         benchmark: one of its scores.
-        columns: see `ablations.runs.samples`.
+        columns: see `ablations.results.runs.samples`.
 
     Raises:
         ValueError: the rows are gone, cannot be read, or are not those that the record's score was

@@ -56,9 +56,9 @@ SCORES = (
     *("problems", "samples", "accuracy", "low", "high", "standard_error"),
     *("truncated", "unclosed", "undecided", "tokens", "keywords"),
 )
-"""Columns of a benchmark's summary, see `distill.scores.scores`. What else is there follows: its
-diagnostics, and `refused`, the share that a server refused, empty where it refused none.
-`seconds_evaluate` is the last."""
+"""Columns of a benchmark's summary, see `distill.evaluation.scores.scores`. What else is there
+follows: its diagnostics, and `refused`, the share that a server refused, empty where it refused
+none. `seconds_evaluate` is the last."""
 
 
 def runs(folder: Path) -> pd.DataFrame:
@@ -102,7 +102,8 @@ def samples(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
 
     Args:
         folder: as for `runs`.
-        columns: of `distill.scores.COLUMNS` or a diagnostic; `ablations.responses.KEPT` come in any
+        columns: of `distill.evaluation.scores.COLUMNS` or a diagnostic;
+        `ablations.results.responses.KEPT` come in any
             case. None: all that there are.
 
     Returns:

@@ -12,14 +12,15 @@ from distill.stages import Stage
 
 
 def wandb_runs(path: str, study: str | None = None) -> pd.DataFrame:
-    """The finished cells of a W&B project in the columns of `ablations.runs.runs`.
+    """The finished cells of a W&B project in the columns of `ablations.results.runs.runs`.
 
     Args:
         path: `entity/project`.
         study: only this group's; None: all.
 
     Raises:
-        ValueError: W&B has no such project, or a run lacks what `distill.tracking` writes; names
+        ValueError: W&B has no such project, or a run lacks what `distill.run.tracking` writes;
+        names
             it.
     """
     return frame(_records(path, study))

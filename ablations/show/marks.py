@@ -37,7 +37,7 @@ def mark(before: str, after: str, rule: str) -> tuple[list[Piece], list[Piece]]:
     Args:
         before: a thought.
         after: the same, damaged.
-        rule: how they fall into steps, see `distill.steps`.
+        rule: how they fall into steps, see `distill.trace.steps`.
     """
     old, new = split(before, rule), split(after, rule)
     if old.steps != new.steps and sorted(old.steps) == sorted(new.steps):

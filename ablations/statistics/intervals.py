@@ -3,7 +3,7 @@
 Problems are a sample of their kind and seeds a sample of training runs; samples of one problem
 share its difficulty and are averaged first. An arm is a frame of problems by seeds. With one seed
 nothing can be said of others: such an interval covers problems only, and `Estimate.seeds` says so.
-With several the interval covers both, see `ablations.variance`.
+With several the interval covers both, see `ablations.statistics.variance`.
 """
 
 import math

@@ -2,9 +2,9 @@
 
 Var(difference) = (interaction_sd^2 + sampling) / problems + seeds, where `sampling` is what single
 answers scatter around a problem's chance and `seeds` what training seeds scatter around the
-recipe; test and degrees of freedom are those of `ablations.stats.contrast`. At accuracy 0.5 and
-uniform difficulty this gives AIME24 (30 problems, one sample) a power of 0.06 for the 3.2 points
-by which arXiv:2502.07374 tells its arms apart, and with 16 samples 0.17.
+recipe; test and degrees of freedom are those of `ablations.statistics.intervals.contrast`. At
+accuracy 0.5 and uniform difficulty this gives AIME24 (30 problems, one sample) a power of 0.06 for
+the 3.2 points by which arXiv:2502.07374 tells its arms apart, and with 16 samples 0.17.
 """
 
 import math
@@ -88,7 +88,7 @@ def measured(arm: Shares, reference: Shares, samples: int) -> Assumptions:
     """The assumptions as two arms bear them out; what these cannot show is left as assumed.
 
     Args:
-        arm: N problems (by S seeds), see `ablations.stats.by_seed`; one shows nothing.
+        arm: N problems (by S seeds), see `intervals.by_seed`; one shows nothing.
         reference: the same problems in the same order.
         samples: answers behind each share; with one and a single seed, answers cannot be told from
             the interaction of problem and arm.

@@ -27,7 +27,7 @@ CORRUPTION_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
     "shuffle_steps": {"steps": (*STEP_RULES, "model")},
 }
 """Operator -> the fields that it reads -> their choices, the default first. A new operator is a
-line here, a file in `distill/corruptions/` and a YAML in `conf/corruption/`."""
+line here, a file in `distill/corruptions/operators/` and a YAML in `conf/corruption/`."""
 
 
 @dataclass
@@ -35,7 +35,8 @@ class CorruptionConfig:
     """What damage is done to the teacher's traces, and how much. See `conf/corruption/`."""
 
     name: str = "none"
-    """A function in `distill/corruptions/`; also the YAML's file name, or its beginning."""
+    """A function in `distill/corruptions/operators/`; also the YAML's file name, or its
+    beginning."""
 
     fraction: float = 0.0
     """Share of units damaged, in [0, 1]; the operator says what its unit is. 0 is the same as

@@ -1,4 +1,4 @@
-"""Published tests of programs -> tests in the schema of `distill/code_tests.py`.
+"""Published tests of programs -> tests in the schema of `distill/grading/code_tests.py`.
 
 LiveCodeBench packs its private tests as base64 of zlib of a pickle of a JSON text. A pickle from
 outside can run anything, so none is ever loaded: its opcodes are read as data, those that make one

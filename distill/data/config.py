@@ -29,8 +29,8 @@ class SourceConfig:
     """Part of the source."""
 
     format: str = ""
-    """Schema of the rows: a function in `distill/problem_formats.py` or `distill/trace_formats.py`;
-    empty: the one called `name`."""
+    """Schema of the rows: a function in `distill/data/problem_formats.py` or
+    `distill/data/trace_formats.py`; empty: the one called `name`."""
 
     columns: dict[str, str] = field(default_factory=dict)
     """Field of the format -> name of its column, where it has another name in this source."""

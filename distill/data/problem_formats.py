@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 @dataclass(frozen=True)
 class Read:
-    """What a row says of its problem; the fields of `distill.trace.Problem`."""
+    """What a row says of its problem; the fields of `distill.trace.records.Problem`."""
 
     question: str
     answer: str
@@ -67,11 +67,12 @@ def read(name: str, row: Row, columns: Columns) -> Read:
 def json_lines(row: Row, columns: Columns) -> Read:
     """Plain rows: `question`, `answer`, and where there are any `kind`, `difficulty`, `tests`.
 
-    `tests` is a list in the schema of `distill/code_tests.py`, its items objects or JSON texts.
+    `tests` is a list in the schema of `distill/grading/code_tests.py`, its items objects or JSON
+    texts.
     """
     tests = _value(row, columns, "tests") or []
     if not isinstance(tests, list | tuple):
-        raise UnusableRowError("tests is no list in the schema of distill/code_tests.py")
+        raise UnusableRowError("tests is no list in the schema of distill/grading/code_tests.py")
     kind = str(_value(row, columns, "kind") or "math")
     return Read(
         _text(row, columns, "question"),
@@ -219,7 +220,8 @@ def livecodebench(row: Row, columns: Columns) -> Read:
     """LiveCodeBench (arXiv:2403.07974) as Parquet (`lighteval/code_generation_lite`).
 
     `question_content`, `starter_code`, `public_test_cases`, `private_test_cases`, and `metadata`
-    with the function's name; see `distill/code_formats.py` for how the private tests are packed.
+    with the function's name; see `distill/data/code_formats.py` for how the private tests are
+    packed.
     """
     starter = _text(row, columns, "starter_code")
     texts = [_text(row, columns, f"{part}_test_cases") for part in ("public", "private")]

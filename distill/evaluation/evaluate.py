@@ -130,7 +130,7 @@ def graded(
         compute: workers of the grader.
 
     Returns:
-        The rows in the columns of `distill.scores.COLUMNS`, and what else they had.
+        The rows in the columns of `distill.evaluation.scores.COLUMNS`, and what else they had.
     """
     read = [(p, part.solution) for p, part in zip(problems, parsed, strict=True) if part.closed]
     verdicts = iter(grade.grade_all(read, how, compute))

@@ -1,9 +1,9 @@
 """Are two expressions equal: parsed by math-verify, decided with care for its known errors.
 
-Runs in a killable process only (`distill.killable`): an expression can take any time or memory.
-Decimals are read as exact fractions. Numbers are compared to a thousand digits, because math-verify
-compares to fifteen (2^-98 = 2^-99). What it calls equal with variables must be equal at a fixed
-point too. What is too large to compute is undecided at once.
+Runs in a killable process only (`distill.grading.workers`): an expression can take any time or
+memory. Decimals are read as exact fractions. Numbers are compared to a thousand digits, because
+math-verify compares to fifteen (2^-98 = 2^-99). What it calls equal with variables must be equal at
+a fixed point too. What is too large to compute is undecided at once.
 """
 
 import logging

@@ -135,7 +135,7 @@ def _ask_algebra(gold: str, answer: str) -> equivalence.Outcome:
 def _math(
     problem: Problem, solution: str, how: GradingConfig, compute: ComputeConfig
 ) -> Verdict | _Algebra:
-    """Equal to the gold answer, by the rules of `distill.equivalence`."""
+    """Equal to the gold answer, by the rules of `distill.grading.equivalence`."""
     answer = answers.extract(solution)
     if answer is None:
         return Verdict(False, None, "no answer is boxed or announced")

@@ -16,7 +16,7 @@ _MIXED = re.compile(r"(?P<whole>\d+)\s+(?P<over>\d+)\s*/\s*(?P<under>\d+)")
 
 
 def number(text: str) -> Fraction | None:
-    r"""Value of a tidy text (`distill.answers.tidy`) that is one number; None if it is none.
+    r"""Value of a tidy text (see `answers.tidy`) that is one number; None if it is none.
 
     Read are integers and decimals with or without thousands separators (`10,080`, `10 080`),
     fractions and mixed numbers (`a/b`, `\frac{a}{b}`, `2\frac{5}{8}`), powers, scientific notation

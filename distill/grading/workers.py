@@ -39,7 +39,7 @@ START = 120.0
 
 
 def compare(gold: str, answer: str, percent: bool, tolerance: float = 0.0) -> Outcome:
-    """Whether two answers are equal, by all rules of `distill.equivalence`; safe in any thread.
+    """Whether two answers are equal, by all rules of `equivalence`; safe in any thread.
 
     Undecided, with the reason, when the process that compares them ran out of time or memory.
 

@@ -52,7 +52,7 @@ class EngineConfig:
     """What runs a model to generate. See `conf/engine/`."""
 
     name: str = "transformers"
-    """A module of `distill/engines/`; also the YAML's file name."""
+    """A module of `distill/models/engines/`; also the YAML's file name."""
 
     dtype: Dtype = Dtype.bfloat16
     """Number format of weights and activations while generating. `openai`: what the server is said
@@ -121,7 +121,7 @@ class PromptConfig:
 
 @dataclass
 class AskConfig:
-    """A model that is asked about texts; see `distill/ask.py` and `conf/ask/`."""
+    """A model that is asked about texts; see `distill/models/converse.py` and `conf/ask/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)
     """The YAML's file name."""

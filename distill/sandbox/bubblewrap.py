@@ -1,10 +1,10 @@
 """Run code written by a model: Bubblewrap, limits, no network, killed with its children.
 
 A sandbox has the system and Python read-only, a temporary folder of its own, no home, no network,
-an empty environment, a process namespace and fewer system calls (`distill.seccomp`). Inside,
-`distill.sandbox_inside` is process 1 and runs each case by `distill.sandbox_roles`. Where bwrap
-runs as root, process 1 gives up root for a user id that nobody has; otherwise it lives in a user
-namespace.
+an empty environment, a process namespace and fewer system calls (`distill.sandbox.seccomp`).
+Inside, `distill.sandbox.inside` is process 1 and runs each case by `distill.sandbox.roles`. Where
+bwrap runs as root, process 1 gives up root for a user id that nobody has; otherwise it lives in a
+user namespace.
 """
 
 import marshal
@@ -76,7 +76,7 @@ class Result:
     """Which limit ended it: `time`, `memory` or `sandbox` (it brought that down); else empty."""
 
     value: str = ""
-    """What the role, `call` or `check`, has to tell; see `distill.sandbox_roles`."""
+    """What the role, `call` or `check`, has to tell; see `distill.sandbox.roles`."""
 
 
 def run(
@@ -107,7 +107,7 @@ def started(
     """A sandbox that works on a job; dead when the block is left.
 
     Args:
-        job: role, program and cases as in `distill.sandbox_roles`; the rest is added.
+        job: role, program and cases as in `distill.sandbox.roles`; the rest is added.
         limits: of each case.
         sockets: file descriptors that the sandbox inherits under the same numbers.
         unsafe_without_sandbox: run the program as an ordinary process of this user instead.

@@ -1,12 +1,13 @@
 """Process 1 of a sandbox: it runs each case in a child and reports what the child did.
 
-Never used by the program itself: `distill.sandbox` compiles this file and `distill.sandbox_roles`
-and sends them, with a job, to the Python in the sandbox. As process 1 it cannot be signalled by
-what it started; it kills all of that after each case. Whether what it reports is right is decided
-elsewhere. It imports little, since its start is most of what a sandbox costs.
+Never used by the program itself: `distill.sandbox.bubblewrap` compiles this file and
+`distill.sandbox.roles` and sends them, with a job, to the Python in the sandbox. As process 1 it
+cannot be signalled by what it started; it kills all of that after each case. Whether what it
+reports is right is decided elsewhere. It imports little, since its start is most of what a sandbox
+costs.
 
 Job: {"role", "program", "cases", "limits", "sandboxed", "packages"}; roles and their cases are
-those of `distill.sandbox_roles`. Report: `READY`, then for each case a line of its exit status, the
+those of `distill.sandbox.roles`. Report: `READY`, then for each case a line of its exit status, the
 limit that ended it (or `-`) and the lengths of standard output, standard error and value, then
 these.
 """
@@ -40,7 +41,7 @@ def main(job: Json, roles: bytes) -> None:
 
     Args:
         job: see above.
-        roles: compiled `distill.sandbox_roles`, as `marshal` writes it.
+        roles: compiled `distill.sandbox.roles`, as `marshal` writes it.
     """
     report = os.dup(1)
     if job["sandboxed"]:

@@ -12,7 +12,7 @@ imports are supplied.
 
 import _json  # `json` itself, which imports `re`, would take as long as all else
 import builtins
-import posix as os  # as in `distill.sandbox_inside`
+import posix as os  # as in `distill.sandbox.inside`
 import sys
 
 TYPE_CHECKING = False  # importing `typing` would cost more than all else here

@@ -15,7 +15,7 @@ class TeacherConfig(SourceConfig):
     """Who writes the traces, or where written ones lie. See `conf/teacher/`."""
 
     name: str = MISSING
-    """A teacher in `distill/teacher.py`: `scripted`, `recorded`, or `model`."""
+    """A teacher in `distill/teachers/sample.py`: `scripted`, `recorded`, or `model`."""
 
     model: str | None = field(default=None, metadata={"content": True})
     """Teacher `model` only: hub id, local folder, or a server's name for it."""

@@ -19,7 +19,7 @@ class Problem:
     question: str
     answer: str
     kind: str
-    """Which grader checks it: a key of `distill.grading.GRADERS`."""
+    """Which grader checks it: a key of `distill.grading.grade.GRADERS`."""
 
     source: str
     """Data set and split it was taken from."""

@@ -1,9 +1,9 @@
 """A thought as steps: an unchanged thought is put together again byte for byte.
 
 The paper (arXiv:2502.07374, section 4.2) has Llama-3.3-70B part a thought where it backtracks,
-validates itself or reflects: steps `model`, see `distill/segment.py`. Two rules stand for it:
-`blank_line`, for traces that part their steps so, and `reflection`, which begins a step at each
-sentence that opens with a reflection keyword.
+validates itself or reflects: steps `model`, see `distill/corruptions/segment.py`. Two rules stand
+for it: `blank_line`, for traces that part their steps so, and `reflection`, which begins a step at
+each sentence that opens with a reflection keyword.
 """
 
 import re

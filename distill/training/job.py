@@ -11,7 +11,7 @@ from distill.training.config import TrainingConfig
 
 @dataclass
 class Job:
-    """The arguments of one training; see `distill.student.train_student`."""
+    """The arguments of one training; see `distill.training.train.train_student`."""
 
     student: StudentConfig
     training: TrainingConfig

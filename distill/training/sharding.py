@@ -1,4 +1,4 @@
-"""What a training in several processes takes beside `distill.launch`: FSDP on GPUs, DDP on CPUs."""
+"""What training in several processes takes besides `launch`: FSDP on GPUs, DDP on CPUs."""
 
 import os
 from typing import Any
@@ -8,7 +8,7 @@ from distill.training.tokenize import IGNORED
 
 
 def with_blank_row(dataset: Any) -> Any:
-    """With a last row of two tokens and no label; see `distill.plan.Order`."""
+    """With a last row of two tokens and no label; see `distill.training.order.Order`."""
     ids = dataset[0]["input_ids"][:2]
     blank = {"input_ids": ids, "labels": [IGNORED] * len(ids), "seq_lengths": [len(ids)]}
     return dataset.add_item({name: blank[name] for name in dataset.column_names})

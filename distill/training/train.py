@@ -56,9 +56,9 @@ def train_student(
     """Fine-tune the student on the responses of an arm's traces.
 
     Reads `traces.jsonl` of `corrupted`; `selected` gives undamaged lengths and `union` further arms
-    (see `distill.rows.build_rows`). Writes `model/` with its tokenizer, in the base's number
-    format, or a PEFT `adapter/`; `curve.jsonl`, a row an optimiser step; and `summary.json`. A
-    killed training continues from its last complete checkpoint, to the same bytes; with another
+    (see `distill.training.tokenize.build_rows`). Writes `model/` with its tokenizer, in the base's
+    number format, or a PEFT `adapter/`; `curve.jsonl`, a row an optimiser step; and `summary.json`.
+    A killed training continues from its last complete checkpoint, to the same bytes; with another
     number of processes it begins anew.
 
     Several processes (`compute.processes`) make the same steps of the same rows, up to rounding:
@@ -84,7 +84,8 @@ def train_student(
             are fewer GPUs than processes, or a launcher started several processes, of which each
             would train on a whole batch.
         FloatingPointError: the loss is no number any more.
-        RuntimeError: one of several processes failed otherwise; see `distill.launch.start`.
+        RuntimeError: one of several processes failed otherwise; see
+        `distill.training.launch.start`.
     """
     if (launched := int(os.environ.get("WORLD_SIZE", "1"))) > 1:
         raise ValueError(

@@ -42,7 +42,7 @@ class Server:
         self.command = [
             *(sys.executable, "-c", SERVE, "serve", micro.name),
             *("--host", "127.0.0.1", "--port", str(self.port), "--dtype", "float32"),
-            "--no-enable-chunked-prefill",  # see distill/engines/vllm.py: seeds on a CPU
+            "--no-enable-chunked-prefill",  # see distill/models/engines/vllm.py: seeds on a CPU
             *("--enable-lora", "--max-loras", "2", "--max-lora-rank", "8"),
             *("--lora-modules", *modules),
         ]

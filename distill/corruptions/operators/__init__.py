@@ -39,7 +39,8 @@ class Damaged:
 Operator = Callable[..., Iterator[Damaged]]
 """(corpus, config, pool) -> one `Damaged` for each trace of the corpus, in order. `pool` is every
 verified trace, right and wrong; only operators that borrow from other traces read it. Where a model
-was asked, `pool` holds the traces that it rewrote, or a fourth argument its `distill.steps.Starts`.
+was asked, `pool` holds the traces that it rewrote, or a fourth argument its
+`distill.trace.steps.Starts`.
 """
 
 

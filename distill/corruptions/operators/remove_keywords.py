@@ -45,7 +45,8 @@ def remove_keywords(
 
     The released code does not strike sentences: it has GPT-4o-mini rewrite the trace without its
     reflections. That is unit `reflection`: the pool holds the corpus as a model rewrote it (see
-    `distill/rewrite.py`), in the same order. The paper has the model find the sentences, too.
+    `distill/corruptions/rewrite.py`), in the same order. The paper has the model find the
+    sentences, too.
     """
     if config.unit == "reflection":
         pairs = zip(corpus, pool, strict=True)

@@ -23,7 +23,7 @@ SHARED = CHECKOUT.parent / "shared" / "data" / "published.csv"
 
 
 def arms_of(*cells):
-    """Arms of `ablations.findings.arms.table` without any run, from configs."""
+    """Arms of `ablations.report.sentences.arms.table` without any run, from configs."""
     return table(asked_runs(cells), pd.DataFrame())
 
 
