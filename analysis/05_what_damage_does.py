@@ -69,7 +69,7 @@ if traces.is_file():
         *("dataset=recorded", "dataset.problems=0", f"size.traces={sum(1 for _ in traces.open())}"),
     ]
     configs = [cell.config for cell in Studies().cells("table2", overrides)]
-    configs = [config for config in configs if config.corruption.name != "wrong_answers"]
+    configs = [config for config in configs if config.corruption.kind != "wrong_answers"]
     real = damage(configs, store(checkout))
     display(Markdown(grid.markdown([damage_grid(real, "Table 2, DeepSeek-R1 on AIME")], "")))
 else:

@@ -101,9 +101,9 @@ class Config:
     """Folder of the runs' records: `<runs>/<study>/<cell>/run.json`."""
 
     def __post_init__(self) -> None:
-        if self.teacher.name == "model" and self.teacher.engine is None:
+        if self.teacher.kind == "model" and self.teacher.engine is None:
             self.teacher = replace(self.teacher, engine=replace(self.engine))
-        if self.teacher.name == "recorded":
+        if self.teacher.kind == "recorded":
             self.dataset = recorded_problems(self.teacher, self.dataset)
         if self.filter.contamination and not self.filter.benchmarks:
             raise ValueError(

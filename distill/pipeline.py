@@ -12,15 +12,15 @@ from distill.corruptions.rewrite import rewrite_traces
 from distill.corruptions.segment import segment_traces
 from distill.data.config import BenchmarkConfig, FilterConfig
 from distill.data.filter import filter_problems
-from distill.data.problems import select_problems
+from distill.data.problems import load_problems
 from distill.data.rate import rate_problems
 from distill.evaluation.evaluate import evaluate_student
 from distill.evaluation.harness import evaluate_with_harness
 from distill.stages import Stage
 from distill.store.identity import Artifact
 from distill.teachers.convert import convert_traces
-from distill.teachers.sample import sample_traces
 from distill.teachers.select import select_traces
+from distill.teachers.traces import sample_traces
 from distill.teachers.verify import verify_traces
 from distill.training.config import Method
 from distill.training.train import train_student
@@ -69,14 +69,14 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
     how = config.compute
     student = None
     if config.training.method is not Method.none:
-        problems = make(select_problems, config.dataset)
+        problems = make(load_problems, config.dataset)
         yield Made(Stage.problems, problems)
         if config.filter.rating:
             problems = make(rate_problems, config.filter.rating, problems, compute=how)
             yield Made(Stage.rate, problems)
         if config.filter.active:
             rules = replace(config.filter, rating=None, benchmarks={})
-            looked_in = [make(select_problems, b.dataset) for b in _looked_in(config.filter)]
+            looked_in = [make(load_problems, b.dataset) for b in _looked_in(config.filter)]
             problems = make(filter_problems, rules, problems, looked_in)
             yield Made(Stage.filter, problems)
         teacher, convert = replace(config.teacher, convert=None), config.teacher.convert
@@ -108,7 +108,7 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
                 Stage.evaluate, make(evaluate_with_harness, *asked, student, compute=how), name
             )
             continue
-        problems = make(select_problems, benchmark.dataset)
+        problems = make(load_problems, benchmark.dataset)
         drawn = (sampling, benchmark.samples, config.engine, config.grading)
         prompt = replace(config.prompt, user=benchmark.user or config.prompt.user)
         scored = (prompt, config.student, student, problems)

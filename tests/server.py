@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from distill.models.config import Api, EngineConfig
 
-CHAT = EngineConfig(name="openai", base_url="http://localhost:1/v1", api=Api.chat)
+CHAT = EngineConfig(kind="openai", base_url="http://localhost:1/v1", api=Api.chat)
 """A server of chats that nobody reaches: its engine is replaced, see `says` in `conftest.py`."""
 
 CARDS = [{"id": "org/model", "object": "model", "max_model_len": 100}]

@@ -22,6 +22,8 @@ OPTIONS = sorted((path.parent.name, path.stem) for path in CONF.glob("*/*.yaml")
 CORRUPTIONS = sorted(option for group, option in OPTIONS if group == "corruption")
 STUDIES = sorted(option for group, option in OPTIONS if group == "study")
 NAMED_BY_FILE = (
+    "teacher",
+    "corruption",
     "dataset",
     "prompt",
     "student",
@@ -68,7 +70,7 @@ def test_every_folder_of_conf_is_a_field_of_config_and_every_field_a_folder():
 
 def test_an_operator_has_one_name_in_config_conf_and_code():
     files = {path.stem for path in Path(operators.__path__[0]).glob("[!_]*.py")}
-    own = {option for option in CORRUPTIONS if read("corruption", option)["name"] == option}
+    own = {option for option in CORRUPTIONS if read("corruption", option)["kind"] == option}
     assert set(CORRUPTION_CHOICES) == files == own
     for name in files:
         assert callable(getattr(importlib.import_module(f"{operators.__name__}.{name}"), name))
@@ -82,7 +84,7 @@ def test_problems_are_compared_with_every_benchmark_there_is(hydra_compose):
 
 @pytest.mark.parametrize("option", CORRUPTIONS)
 def test_a_variant_of_a_corruption_begins_with_its_operators_name(option):
-    operator = read("corruption", option)["name"]
+    operator = read("corruption", option)["kind"]
     assert option == operator or option.startswith(f"{operator}_")
 
 
@@ -118,7 +120,7 @@ def test_every_config_class_has_a_docstring():
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        (["corruption.name=shufle_steps"], ["shufle_steps", "shuffle_steps", "corruption.name"]),
+        (["corruption.kind=shufle_steps"], ["shufle_steps", "shuffle_steps", "corruption.kind"]),
         (
             ["corruption=shuffle_steps", "corruption.fraction=1.5"],
             ["corruption.fraction", "[0, 1]", "1.5"],
@@ -176,3 +178,22 @@ def test_a_key_in_place_of_its_variables_name_is_refused_and_not_repeated(hydra_
 def test_a_run_ends_at_no_stage_that_it_has_not(hydra_compose, stage):
     with pytest.raises((ValueError, OmegaConfBaseException), match=f"until={stage}"):
         build(hydra_compose(f"until={stage}"))
+
+
+@pytest.mark.parametrize(
+    ("group", "kind"),
+    [
+        ("corruption", "shuffle_steps"),
+        ("teacher", "recorded"),
+        ("dataset", "recorded"),
+        ("engine", "vllm"),
+    ],
+)
+def test_a_kind_that_is_given_as_a_label_is_refused(hydra_compose, group, kind):
+    with pytest.raises((ValueError, OmegaConfBaseException), match=f"{group}.kind={kind}"):
+        build(hydra_compose(f"{group}.name={kind}"))
+
+
+def test_a_kind_without_its_option_takes_the_label_of_no_other(hydra_compose):
+    made = build(hydra_compose("corruption.kind=shuffle_steps", "corruption.fraction=0.5"))
+    assert (made.corruption.kind, made.corruption.name) == ("shuffle_steps", "shuffle_steps")

@@ -40,12 +40,15 @@ FIRST_STAGE = {
 
 NO_IDENTITY = {"compute", "tracking", "study", "until", "artifacts", "runs"}
 OTHER = {
-    "corruption.name": "insert_steps",
+    "corruption.kind": "insert_steps",
+    "teacher.kind": "recorded",
+    "dataset.kind": "recorded",
+    "engine.kind": "vllm",
     "corruption.mode": "prefix",
     "corruption.steps": "reflection",
     "student.attention": "eager",
     "training.method": Method.sft,
-    "training.union": [CorruptionConfig(name="insert_steps", fraction=0.5)],
+    "training.union": [CorruptionConfig(kind="insert_steps", fraction=0.5)],
     "training.lora_targets": "q_proj",
     "evaluation.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
     "filter.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
@@ -64,10 +67,11 @@ def model_of(folder: str) -> AskConfig:
 def full(folder: str) -> Config:
     """A run in which every field means something: all stages, models in `folder`, LoRA."""
     config = Config()
-    config.dataset.name, config.dataset.problems = "json_lines", 4000
+    config.dataset.kind, config.dataset.problems = "rows", 4000
+    config.dataset.format = "json_lines"
     config.dataset.path = f"{folder}/config.json"
     config.filter.rating, config.filter.contamination = model_of(folder), 8
-    config.teacher.name, config.teacher.model = "model", folder
+    config.teacher.kind, config.teacher.model = "model", folder
     config.teacher.prompt = PromptConfig(name="p", thought_open="<", thought_close=">")
     config.teacher.engine = EngineConfig()
     config.teacher.convert = model_of(folder)
@@ -75,11 +79,11 @@ def full(folder: str) -> Config:
     config.verification.reward_model = folder
     config.prompt.thought_open, config.prompt.thought_close = "<", ">"
     config.corruption = CorruptionConfig(
-        name="delete_steps", fraction=0.5, steps="model", ask=model_of(folder)
+        kind="delete_steps", fraction=0.5, steps="model", ask=model_of(folder)
     )
     config.student.model = folder
     config.training = TrainingConfig(name="t", method=Method.lora)
-    benchmark = BenchmarkConfig(DatasetConfig(name="sign_puzzle", split="test", problems=8))
+    benchmark = BenchmarkConfig(DatasetConfig(kind="sign_puzzle", split="test", problems=8))
     config.evaluation = EvaluationConfig(name="e", benchmarks={"a": benchmark})
     return config
 
@@ -192,13 +196,13 @@ def test_of_a_benchmark_that_is_looked_for_only_its_problems_are_identity(base, 
 def test_the_address_of_a_server_is_no_identity(base, tmp_path):
     def at(port):
         config = deepcopy(base)
-        server = EngineConfig(name="openai", base_url=f"http://localhost:{port}/v1")
+        server = EngineConfig(kind="openai", base_url=f"http://localhost:{port}/v1")
         config.engine = config.teacher.engine = config.teacher.convert.engine = server
         config.verification.judge.engine = config.filter.rating.engine = server
         return keys(config, tmp_path)
 
     assert at(8000) == at(8001)
-    base.teacher.engine = EngineConfig(name="openai", dtype="float32")
+    base.teacher.engine = EngineConfig(kind="openai", dtype="float32")
     assert keys(base, tmp_path)[Stage.traces] != at(8000)[Stage.traces]
 
 
@@ -230,7 +234,7 @@ def test_a_rewriting_is_shared_by_all_shares_and_seeds_and_decides_the_damage(ba
     def at(fraction=0.2, seed=0, user="{thought}"):
         ask = AskConfig(name="a", model=base.student.model, user=user)
         base.corruption = CorruptionConfig(
-            name="remove_keywords", fraction=fraction, seed=seed, mode="traces",
+            kind="remove_keywords", fraction=fraction, seed=seed, mode="traces",
             unit="reflection", ask=ask,
         )  # fmt: skip
         made = keys(base, tmp_path)
@@ -245,7 +249,7 @@ def test_a_rewriting_is_shared_by_all_shares_and_seeds_and_decides_the_damage(ba
 
 def test_all_arms_in_steps_of_a_model_share_what_it_said(base, tmp_path):
     arms = [
-        CorruptionConfig(name=name, fraction=0.5, steps="model", ask=base.corruption.ask)
+        CorruptionConfig(kind=name, fraction=0.5, steps="model", ask=base.corruption.ask)
         for name in ("delete_steps", "insert_steps", "shuffle_steps")
     ]
     base.training.union, made = arms[1:], []
@@ -256,7 +260,7 @@ def test_all_arms_in_steps_of_a_model_share_what_it_said(base, tmp_path):
 
 
 def test_what_no_model_is_asked_for_has_no_word_of_one_in_its_identity(base, tmp_path):
-    base.corruption = CorruptionConfig(name="delete_steps", fraction=0.5)
+    base.corruption = CorruptionConfig(kind="delete_steps", fraction=0.5)
     made = {step.stage: step for step in pipeline.run(base, Store(tmp_path).artifact)}
     assert Stage.segment not in made and Stage.rewrite not in made
     arguments = made[Stage.corrupt].artifact.recipe["arguments"]
@@ -266,9 +270,9 @@ def test_what_no_model_is_asked_for_has_no_word_of_one_in_its_identity(base, tmp
 
 @pytest.mark.parametrize("fraction", [0.0, 0.33, 1.0])
 def test_none_at_any_fraction_and_anything_at_fraction_0_are_one_identity(fraction):
-    none = CorruptionConfig(name="none")
-    assert CorruptionConfig(name="none", fraction=fraction, seed=3) == none
-    assert CorruptionConfig(name="shuffle_steps", fraction=0.0) == none
+    none = CorruptionConfig(kind="none")
+    assert CorruptionConfig(kind="none", fraction=fraction, seed=3) == none
+    assert CorruptionConfig(kind="shuffle_steps", fraction=0.0) == none
 
 
 def test_fields_that_mean_nothing_for_a_method_do_not_divide_identities():

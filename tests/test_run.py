@@ -57,7 +57,7 @@ for folder, kills in job["kill_in"].items():
 
 
 STAGES = {
-    "select_problems": 0.002,
+    "load_problems": 0.002,
     "sample_traces": 0.005,
     "verify_traces": 0.005,
     "select_traces": 0.002,

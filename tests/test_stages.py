@@ -7,12 +7,12 @@ import pytest
 
 from distill.compute import ComputeConfig
 from distill.data.config import DatasetConfig
-from distill.data.problems import select_problems
+from distill.data.problems import load_problems
 from distill.grading.config import GradingConfig
 from distill.grading.grade import grade
 from distill.teachers.config import SelectionConfig, SizeConfig, TeacherConfig, VerificationConfig
-from distill.teachers.sample import sample_traces
 from distill.teachers.select import select_traces
+from distill.teachers.traces import sample_traces
 from distill.teachers.verify import verify_traces
 from distill.trace.records import Problem, read_problems, read_traces, write_records
 
@@ -27,8 +27,8 @@ def made(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     for name in ("problems", "traces", "verified"):
         (folder / name).mkdir()
-    select_problems(DatasetConfig(name="sign_puzzle", problems=60), out=folder / "problems")
-    teacher = TeacherConfig(name="scripted", samples=2, slip_rate=0.5)
+    load_problems(DatasetConfig(kind="sign_puzzle", problems=60), out=folder / "problems")
+    teacher = TeacherConfig(kind="scripted", samples=2, slip_rate=0.5)
     sample_traces(teacher, folder / "problems", compute=COMPUTE, out=folder / "traces")
     verify_traces(*GRADER, folder / "traces", compute=COMPUTE, out=folder / "verified")
     return folder
@@ -50,13 +50,13 @@ def test_problems_are_distinct_and_as_many_as_asked_for(made):
 
 
 def test_an_unknown_source_without_a_file_or_hub_id_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="has no rows: set path"):
-        select_problems(DatasetConfig(name="numina"), out=tmp_path)
+    with pytest.raises(ValueError, match="no rows to read: set path"):
+        load_problems(DatasetConfig(format="numina"), out=tmp_path)
 
 
 def test_an_unknown_teacher_names_the_choices(made, tmp_path):
-    with pytest.raises(ValueError, match=r"unknown teacher 'r1'; known: .*scripted"):
-        sample_traces(TeacherConfig(name="r1"), made / "problems", compute=COMPUTE, out=tmp_path)
+    with pytest.raises(ValueError, match=r"teacher.kind must be one of scripted.*got 'r1'"):
+        sample_traces(TeacherConfig(kind="r1"), made / "problems", compute=COMPUTE, out=tmp_path)
 
 
 def test_a_traces_text_does_not_depend_on_the_other_problems(made, tmp_path):
@@ -64,7 +64,7 @@ def test_a_traces_text_does_not_depend_on_the_other_problems(made, tmp_path):
     (tmp_path / "some").mkdir()
     (tmp_path / "out").mkdir()
     write_records(tmp_path / "some" / "problems.jsonl", reversed(some))
-    teacher = TeacherConfig(name="scripted", samples=2, slip_rate=0.5)
+    teacher = TeacherConfig(kind="scripted", samples=2, slip_rate=0.5)
     sample_traces(teacher, tmp_path / "some", compute=COMPUTE, out=tmp_path / "out")
     everything = {t.id: t for t in read_traces(made / "traces" / "traces.jsonl")}
     few = list(read_traces(tmp_path / "out" / "traces.jsonl"))

@@ -78,8 +78,8 @@ def _arm(config: Config, store: Store) -> dict[str, Any]:
     return {
         "told": told,
         "arm": arm_name(told),
-        "kind": KINDS.get(config.corruption.name, "correct"),
-        "corruption": config.corruption.name,
+        "kind": KINDS.get(config.corruption.kind, "correct"),
+        "corruption": config.corruption.kind,
         "fraction": config.corruption.fraction,
         "traces": len(counts),
         "damaged_share": made[Stage.corrupt].summary()["share"],

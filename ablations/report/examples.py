@@ -64,7 +64,7 @@ def examples(cells: Sequence[Cell], found: Sequence[tuple[Path, dict[str, Any]]]
         planned = plan(placed)
         if all(artifact.exists for one in planned for artifact in one.artifacts):
             return _examples(chosen, placed, planned, found, "They are read from its artifacts.")
-    if chosen[0].config.teacher.name != "scripted":
+    if chosen[0].config.teacher.kind != "scripted":
         return Examples(
             note="The traces are not in the folder of the runs, and only its teacher "
             "could make them again."
@@ -112,7 +112,7 @@ def _choose(cells: Sequence[Cell]) -> list[Cell]:
     for cell in cells:
         corruption = cell.config.corruption
         if cell.config.training.method is not Method.none and corruption.fraction > 0:
-            by_operator.setdefault(corruption.name, []).append(cell)
+            by_operator.setdefault(corruption.kind, []).append(cell)
     known = [name for name in NAMES if name in by_operator]
     operators = known + [name for name in by_operator if name not in NAMES]
     most = min(MOST, len(operators))

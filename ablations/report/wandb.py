@@ -79,7 +79,7 @@ def _panels(title: str, runs: pd.DataFrame) -> list[Any]:
     from wandb_workspaces.reports import v2 as wr
 
     names = sorted(runs["benchmark"].dropna().unique())
-    damage = wr.Config("corruption.name")
+    damage = wr.Config("corruption.kind")
 
     def scored(what: str = "accuracy") -> list[tuple[str, Any]]:
         return [(f"{name}: {what}", wr.SummaryMetric(f"{name}/{what}")) for name in names]

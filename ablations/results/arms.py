@@ -71,7 +71,7 @@ def arm(config: Mapping[str, Any]) -> dict[str, Any]:
     """What names and places the arm of a config, see `ablations.findings.arms.arm_name`."""
     corruption = config["corruption"]
     return corruption | {
-        "corruption": corruption["name"],
+        "corruption": corruption["kind"],
         "asked": asked_model(corruption),
         "student": config["student"]["name"],
         "method": config["training"]["method"],

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from distill.run.record import RUN, read
+from distill.run.record import FORMAT, RUN, read, upgraded
 
 
 def records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -17,7 +17,13 @@ def records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}; python -m distill study=NAME makes runs/NAME")
     for path in sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + RUN)):
-        yield path, read(path)
+        record = read(path)
+        if record.get("format", 1) > FORMAT:
+            raise ValueError(
+                f"{path} has format {record['format']}, written by a later version of distill; "
+                f"this one reads up to {FORMAT}"
+            )
+        yield path, record | {"config": upgraded(record.get("config"))}
 
 
 def launched_in(path: Path, record: dict[str, Any]) -> Path:

@@ -29,7 +29,7 @@ IDENTITY = {
     "student": ("config", "student", "name"),
     "training": ("config", "training", "name"),
     "method": ("config", "training", "method"),
-    "corruption": ("config", "corruption", "name"),
+    "corruption": ("config", "corruption", "kind"),
     "fraction": ("config", "corruption", "fraction"),
     "mode": ("config", "corruption", "mode"),
     "unit": ("config", "corruption", "unit"),

@@ -71,7 +71,7 @@ def every(config: Config, store: Store) -> Iterator[Shown]:
     for before, after, kept in zip(corpus, damaged, stored, strict=True):
         if after.trace != kept:
             raise RuntimeError(
-                f"{config.corruption.name} makes something else of trace {before.id} than is in "
+                f"{config.corruption.kind} makes something else of trace {before.id} than is in "
                 f"{made[Stage.corrupt].path}: its code was changed, but not the stage's VERSION"
             )
         yield Shown(config.corruption, before, after, summary)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from distill.checks import LABEL, one_of, share
+from distill.checks import LABEL, label, one_of, share
 from distill.models.config import AskConfig
 from distill.stages import Stage
 
@@ -34,9 +34,8 @@ line here, a file in `distill/corruptions/operators/` and a YAML in `conf/corrup
 class CorruptionConfig:
     """What damage is done to the teacher's traces, and how much. See `conf/corruption/`."""
 
-    name: str = "none"
-    """A function in `distill/corruptions/operators/`; also the YAML's file name, or its
-    beginning."""
+    kind: str = "none"
+    """A function in `distill/corruptions/operators/`."""
 
     fraction: float = 0.0
     """Share of units damaged, in [0, 1]; the operator says what its unit is. 0 is the same as
@@ -59,25 +58,30 @@ class CorruptionConfig:
     """How a thought falls into steps: at blank lines, where a reflection keyword opens a sentence,
     or where `ask` says (`model`)."""
 
+    name: str = field(default="", metadata=LABEL)
+    """The YAML's file name."""
+
     ask: AskConfig | None = field(default=None, metadata=LABEL)
     """The model that removes reflections (unit `reflection`) or finds steps (steps `model`). What
     it says is an artifact of its own, which the damage takes its identity from."""
 
     def __post_init__(self) -> None:
-        one_of("corruption.name", self.name, tuple(CORRUPTION_CHOICES))
+        kinds = tuple(CORRUPTION_CHOICES)
+        one_of("corruption.kind", self.kind, kinds)
+        self.name = label("corruption", self.name, self.kind, kinds, "none")
         share("corruption.fraction", self.fraction)
-        if self.name == "none" or self.fraction == 0:
-            self.name, self.fraction, self.seed = "none", 0.0, 0
+        if self.kind == "none" or self.fraction == 0:
+            self.kind, self.name, self.fraction, self.seed = "none", "none", 0.0, 0
             self.mode = self.unit = self.scope = self.steps = self.ask = None
-        choices = CORRUPTION_CHOICES[self.name]
+        choices = CORRUPTION_CHOICES[self.kind]
         for name in ("mode", "unit", "scope", "steps"):
             value = getattr(self, name)
             if name in choices:
                 setattr(self, name, choices[name][0] if value is None else value)
-                one_of(f"corruption.{name} of {self.name}", getattr(self, name), choices[name])
+                one_of(f"corruption.{name} of {self.kind}", getattr(self, name), choices[name])
             elif value is not None:
                 raise ValueError(
-                    f"corruption.{name} is {value!r}, but {self.name} reads only "
+                    f"corruption.{name} is {value!r}, but {self.kind} reads only "
                     f"{sorted(choices) or 'no choice at all'}"
                 )
         if self.unit == "reflection" and self.mode != "traces":

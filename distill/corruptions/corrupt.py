@@ -37,7 +37,7 @@ def corrupt_traces(
     target = out / "traces.jsonl"
     tally = Tally()
     damaged = damage(corruption, selected, verified, said)
-    if corruption.name == "none":
+    if corruption.kind == "none":
         tally.traces = tally.untouched_traces = sum(1 for _ in damaged)
         shutil.copyfile(selected / "traces.jsonl", target)
     else:
@@ -51,7 +51,7 @@ def damage(
 ) -> Iterator[Damaged]:
     """What becomes of each selected trace; arguments as for `corrupt_traces`."""
     corpus = TraceFile(selected / "traces.jsonl")
-    run = operator(corruption.name)
+    run = operator(corruption.kind)
     if said and corruption.asks is Stage.segment:
         return run(corpus, corruption, corpus, read_starts(said))
     return run(corpus, corruption, TraceFile((said or verified) / "traces.jsonl"))
@@ -59,7 +59,7 @@ def damage(
 
 def pins(corruption: CorruptionConfig, *artifacts: Any) -> dict[str, str]:
     """The keyword list, where the operator reads it."""
-    reads = corruption.name == "remove_keywords" or corruption.steps == "reflection"
+    reads = corruption.kind == "remove_keywords" or corruption.steps == "reflection"
     return {KEYWORDS.name: content_hash(KEYWORDS)} if reads else {}
 
 

@@ -4,8 +4,11 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, at_least, one_of, share
+from distill.checks import LABEL, at_least, label, one_of, share
 from distill.models.config import AskConfig, SamplingConfig
+
+KINDS = ("sign_puzzle", "recorded", "rows")
+"""Kinds of data sets: made here, the questions of recorded traces, or read from rows."""
 
 
 @dataclass
@@ -30,7 +33,7 @@ class SourceConfig:
 
     format: str = ""
     """Schema of the rows: a function in `distill/data/problem_formats.py` or
-    `distill/data/trace_formats.py`; empty: the one called `name`."""
+    `distill/data/trace_formats.py`."""
 
     columns: dict[str, str] = field(default_factory=dict)
     """Field of the format -> name of its column, where it has another name in this source."""
@@ -53,8 +56,12 @@ class SourceConfig:
 class DatasetConfig(SourceConfig):
     """Which problems. See `conf/dataset/`."""
 
-    name: str = MISSING
-    """The YAML's file name; goes with every problem as its source."""
+    kind: str = "rows"
+    """`sign_puzzle` (the embedded world's task), `recorded` (the questions of a recorded teacher)
+    or `rows` (a file or a data set on the hub, in the schema that `format` names)."""
+
+    name: str = field(default="", metadata=LABEL)
+    """The YAML's file name."""
 
     problems: int = 0
     """How many distinct problems; 0 takes all there are."""
@@ -64,7 +71,9 @@ class DatasetConfig(SourceConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.name == "sign_puzzle":
+        one_of("dataset.kind", self.kind, KINDS)
+        self.name = label("dataset", self.name, self.kind, KINDS, "sign_puzzle")
+        if self.kind == "sign_puzzle":
             one_of("dataset.split", self.split, ("train", "validation", "test"))
         at_least("dataset.problems", self.problems, 0)
 

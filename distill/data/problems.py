@@ -15,10 +15,10 @@ VERSION = 2
 
 def pins(dataset: DatasetConfig) -> dict[str, Any]:
     """What decides the problems from outside: the commit of a data set on the hub."""
-    return {} if dataset.name in MADE else source.pins(dataset)
+    return {} if dataset.kind in MADE else source.pins(dataset)
 
 
-def select_problems(dataset: DatasetConfig, *, out: Path) -> None:
+def load_problems(dataset: DatasetConfig, *, out: Path) -> None:
     """Write the data set's problems to `out/problems.jsonl`, each once.
 
     Unusable rows are named in `out/rejected.jsonl`. `dataset.problems` of N takes N by
@@ -29,8 +29,8 @@ def select_problems(dataset: DatasetConfig, *, out: Path) -> None:
             problems asked for than there are.
     """
     counts: dict[str, int] = {}
-    if dataset.name in MADE:
-        problems = MADE[dataset.name](dataset)
+    if dataset.kind in MADE:
+        problems = MADE[dataset.kind](dataset)
     else:
         problems, counts = _read(dataset, out)
     write_records(out / "problems.jsonl", problems)
@@ -57,17 +57,17 @@ def _read(dataset: DatasetConfig, out: Path) -> tuple[list[Problem], dict[str, i
 
 
 def _problem(row: source.Row, dataset: DatasetConfig) -> Problem | str:
-    if dataset.name == "recorded":
+    if dataset.kind == "recorded":
         return trace_formats.problem_of(row, dataset)
     try:
-        read = problem_formats.read(dataset.format or dataset.name, row, dataset.columns)
+        read = problem_formats.read(dataset.format, row, dataset.columns)
     except trace_formats.UnusableRowError as error:
         return str(error)
     return Problem.of(
         read.question.strip(),
         read.answer.strip(),
         read.kind,
-        f"{dataset.name}/{read.part or dataset.split}",
+        f"{dataset.hub or dataset.format}/{read.part or dataset.split}",
         difficulty=read.difficulty,
         tests=read.tests,
         tolerance=read.tolerance,
@@ -77,7 +77,7 @@ def _problem(row: source.Row, dataset: DatasetConfig) -> Problem | str:
 def _chosen(problems: list[Problem], dataset: DatasetConfig) -> list[Problem]:
     if dataset.problems > len(problems):
         raise ValueError(
-            f"dataset.problems={dataset.problems}, but {dataset.name} gives {len(problems)}"
+            f"dataset.problems={dataset.problems}, but the source gives {len(problems)}"
         )
     if not dataset.problems:
         return problems

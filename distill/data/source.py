@@ -52,7 +52,7 @@ def rows(source: SourceConfig) -> Iterator[Placed]:
     """
     if not (source.path or source.hub):
         raise ValueError(
-            f"{getattr(source, 'name', 'the source')!r} has no rows: set path (a local file) or hub"
+            "there are no rows to read: set path (a local file) or hub (a data set's id)"
         )
     found = _file_rows(source.path) if source.path else _hub_rows(source)
     patterns = {column: re.compile(text) for column, text in source.where.items()}

@@ -83,9 +83,9 @@ def evaluate_with_harness(
         ValueError: lm-evaluation-harness is not installed, cannot use this engine, or its task has
             no metric that says which responses are right.
     """
-    if engine.name not in BACKENDS:
+    if engine.kind not in BACKENDS:
         raise ValueError(
-            f"a harness task needs engine {' or '.join(BACKENDS)}, got {engine.name!r}"
+            f"a harness task needs engine {' or '.join(BACKENDS)}, got {engine.kind!r}"
         )
     if not version("lm_eval"):
         raise ValueError(f"harness task {task!r} needs lm-evaluation-harness: pip install lm-eval")
@@ -97,11 +97,11 @@ def evaluate_with_harness(
     local = local_path(task)
     engines.free()
     results = simple_evaluate(
-        model=BACKENDS[engine.name],
+        model=BACKENDS[engine.kind],
         model_args=_model_arguments(model, sampling, engine, prompt, compute),
         tasks=[local.stem if local else task],
         task_manager=TaskManager(include_path=str(local.parent) if local else None),
-        batch_size=engine.batch if engine.name == "transformers" else "auto",
+        batch_size=engine.batch if engine.kind == "transformers" else "auto",
         device=hub.set_up(compute),
         use_cache=str(out / "replies"),
         apply_chat_template=tokenizer.chat_template is not None,
@@ -143,7 +143,7 @@ def _model_arguments(
         "dtype": str(engine.dtype),
         "think_end_token": _tag(prompt.thought_close),
     }
-    if engine.name == "transformers":
+    if engine.kind == "transformers":
         more = {"peft": str(model.adapter)} if model.adapter else {}
         return shared | more | {"attn_implementation": model.attention}
     more = {"lora_local_path": str(model.adapter)} if model.adapter else {}

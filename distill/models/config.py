@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, at_least, one_of
+from distill.checks import LABEL, at_least, label, one_of
 
 
 class Dtype(StrEnum):
@@ -21,6 +22,10 @@ class Api(StrEnum):
 
     completions = "completions"
     chat = "chat"
+
+
+ENGINES = tuple(sorted(path.stem for path in Path(__file__).with_name("engines").glob("[a-z]*.py")))
+"""Kinds of engines: the modules of `distill/models/engines/`."""
 
 
 @dataclass
@@ -51,8 +56,11 @@ class SamplingConfig:
 class EngineConfig:
     """What runs a model to generate. See `conf/engine/`."""
 
-    name: str = "transformers"
-    """A module of `distill/models/engines/`; also the YAML's file name."""
+    kind: str = "transformers"
+    """A module of `distill/models/engines/`."""
+
+    name: str = field(default="", metadata=LABEL)
+    """The YAML's file name."""
 
     dtype: Dtype = Dtype.bfloat16
     """Number format of weights and activations while generating. `openai`: what the server is said
@@ -73,17 +81,18 @@ class EngineConfig:
     """`openai` only: `completions` sends token ids (vLLM), `chat` sends messages (vendors)."""
 
     def __post_init__(self) -> None:
+        self.name = label("engine", self.name, self.kind, ENGINES, "transformers")
         at_least("engine.batch", self.batch, 1)
         at_least("engine.context", self.context, 0)
-        if self.name != "transformers":
+        if self.kind != "transformers":
             self.batch = 256
-        if self.name != "vllm":
+        if self.kind != "vllm":
             self.context = 0
         if "@" in self.base_url or "?" in self.base_url:
             raise ValueError(
                 "engine.base_url may hold no user, key or query: it is written to every record"
             )
-        if self.name != "openai":
+        if self.kind != "openai":
             self.base_url, self.api = "", Api.completions
 
     @property

@@ -19,6 +19,10 @@ from distill.store.identity import CHECKOUT, Artifact, canonical_json
 RUN = "run.json"
 FAILED = "failed.json"
 
+FORMAT = 2
+"""Of `run.json`. Records without one are of format 1, in which `name` was the kind of a teacher,
+data set, engine or corruption."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -106,6 +110,30 @@ def read(path: Path) -> dict[str, Any]:
     return value
 
 
+def upgraded(config: Any, place: str = "") -> Any:
+    """A config recorded by any older version, in the fields of this one.
+
+    Args:
+        config: JSON values of `Config` or of a part of it.
+        place: name of the field that holds this part.
+    """
+    if isinstance(config, list):
+        return [upgraded(item, place) for item in config]
+    if not isinstance(config, dict):
+        return config
+    made = {name: upgraded(value, name) for name, value in config.items()}
+    if "kind" in made or "name" not in made:
+        return made
+    if place in ("teacher", "engine", "corruption", "union"):
+        return {"kind": made["name"]} | made
+    if place == "dataset":
+        name = made["name"]
+        kind = name if name in ("sign_puzzle", "recorded") else "rows"
+        form = (made.get("format") or name) if kind == "rows" else made.get("format", "")
+        return {"kind": kind} | made | {"format": form}
+    return made
+
+
 def write_record(folder: Path, config: Config, label: str, made: Sequence[Made]) -> dict[str, Any]:
     """Write `run.json`, the only file of a run that questions are asked of, and return it."""
     stages: dict[str, Any] = {}
@@ -114,6 +142,7 @@ def write_record(folder: Path, config: Config, label: str, made: Sequence[Made])
             stages[step.stage.value] = _stage_record(step.artifact)
     scored = {step.benchmark: step.artifact for step in made if step.stage is Stage.evaluate}
     record = {
+        "format": FORMAT,
         "cell": cell_key(made),
         "label": label,
         "study": asdict(config.study),

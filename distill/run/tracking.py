@@ -125,7 +125,7 @@ def track(config: Config, key: str, label: str, folder: Path) -> Iterator[Tracke
 
 def _tags(config: Config) -> list[str]:
     """What people filter by; W&B takes 64 characters a tag."""
-    names = (config.student.name, config.training.name, config.corruption.name)
+    names = (config.student.name, config.training.name, config.corruption.kind)
     return [name[:64] for name in dict.fromkeys(names)]
 
 

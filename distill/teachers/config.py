@@ -5,17 +5,23 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, at_least, share
+from distill.checks import LABEL, at_least, label, one_of, share
 from distill.data.config import DatasetConfig, SourceConfig
 from distill.models.config import AskConfig, EngineConfig, PromptConfig, SamplingConfig
+
+TEACHERS = ("scripted", "recorded", "model")
+"""Kinds of teachers, a module of `distill/teachers/` each."""
 
 
 @dataclass
 class TeacherConfig(SourceConfig):
     """Who writes the traces, or where written ones lie. See `conf/teacher/`."""
 
-    name: str = MISSING
-    """A teacher in `distill/teachers/sample.py`: `scripted`, `recorded`, or `model`."""
+    kind: str = MISSING
+    """`scripted` (the embedded world's program), `recorded` (traces that exist) or `model`."""
+
+    name: str = field(default="", metadata=LABEL)
+    """The YAML's file name."""
 
     model: str | None = field(default=None, metadata={"content": True})
     """Teacher `model` only: hub id, local folder, or a server's name for it."""
@@ -47,6 +53,9 @@ class TeacherConfig(SourceConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.kind != MISSING:
+            one_of("teacher.kind", self.kind, TEACHERS)
+            self.name = label("teacher", self.name, self.kind, TEACHERS, "scripted")
         at_least("teacher.samples", self.samples, 1)
         share("teacher.slip_rate", self.slip_rate)
 
@@ -113,6 +122,6 @@ def recorded_problems(teacher: TeacherConfig, dataset: DatasetConfig) -> Dataset
     """The problems of a recorded teacher: the questions in its own rows."""
     source = {f.name: getattr(teacher, f.name) for f in fields(SourceConfig)}
     seeded: dict[str, Any] = {}
-    if dataset.name == "recorded":
+    if dataset.kind == "recorded":
         seeded = {"problems": dataset.problems, "seed": dataset.seed}
-    return DatasetConfig(name="recorded", **source, **seeded)
+    return DatasetConfig(kind="recorded", **source, **seeded)

@@ -86,6 +86,6 @@ def _asked(teacher: TeacherConfig) -> tuple[str, PromptConfig, EngineConfig]:
     """What teacher `model` cannot do without."""
     for field in ("model", "prompt", "engine"):
         if not getattr(teacher, field):
-            raise ValueError(f"teacher.name=model needs teacher.{field}, and it is not set")
+            raise ValueError(f"teacher.kind=model needs teacher.{field}, and it is not set")
     assert teacher.model and teacher.prompt and teacher.engine
     return teacher.model, teacher.prompt, teacher.engine

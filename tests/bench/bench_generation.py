@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--dtype", choices=[*Dtype], default="float32")
     wanted = parser.parse_args()
     model = hub.Model(wanted.student)
-    engine = EngineConfig(name=wanted.engine, dtype=Dtype(wanted.dtype))
+    engine = EngineConfig(kind=wanted.engine, dtype=Dtype(wanted.dtype))
     compute = ComputeConfig(threads=wanted.threads, progress=False)
     sampling = SamplingConfig(max_new_tokens=wanted.new)
     tokenizer = hub.load_tokenizer(model)

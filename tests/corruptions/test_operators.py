@@ -27,7 +27,7 @@ def variants() -> list[dict[str, str]]:
     found = []
     for name, choices in CORRUPTION_CHOICES.items():
         for values in itertools.product(*choices.values()):
-            found.append({"name": name, **dict(zip(choices, values, strict=True))})
+            found.append({"kind": name, **dict(zip(choices, values, strict=True))})
     return [v for v in found if v.get("unit") != "reflection" or v["mode"] == "traces"]
 
 
@@ -53,8 +53,8 @@ def run(
         pool = [replace(trace, thought=trace.thought[::2]) for trace in corpus]
     if config.steps == "model":
         said = {digest(t.thought): sentences(t.thought) for t in [*corpus, *pool]}
-        return list(operator(config.name)(corpus, config, pool, said))
-    return list(operator(config.name)(corpus, config, pool))
+        return list(operator(config.kind)(corpus, config, pool, said))
+    return list(operator(config.kind)(corpus, config, pool))
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +84,7 @@ def test_what_is_not_damaged_is_the_same_and_counts_are_in_range(variant, corpus
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=name_of)
 def test_fraction_zero_changes_nothing(variant, corpus, pool):
-    items = run({"name": variant["name"]}, corpus, pool, fraction=0.0)
+    items = run({"kind": variant["kind"]}, corpus, pool, fraction=0.0)
     assert [item.trace for item in items] == corpus
 
 
@@ -105,13 +105,13 @@ def test_damage_does_not_depend_on_workers(corpus, pool):
         assert [parts[3 * k + i] for i in range(3)] == [whole[i::3] for i in range(3)]
 
 
-@pytest.mark.parametrize("variant", [v for v in VARIANTS if v["name"] != "none"], ids=name_of)
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v["kind"] != "none"], ids=name_of)
 def test_another_seed_does_other_damage(variant, micro, pool):
     first, second = (run(variant, micro, pool, seed=seed) for seed in (0, 1))
     assert [a.trace for a in first] != [b.trace for b in second]
 
 
-@pytest.mark.parametrize("variant", [v for v in LOCAL if v["name"] in STRUCTURE], ids=name_of)
+@pytest.mark.parametrize("variant", [v for v in LOCAL if v["kind"] in STRUCTURE], ids=name_of)
 def test_structure_operators_change_the_thought_alone(variant, corpus, pool):
     for before, item in zip(corpus, run(variant, corpus, pool), strict=True):
         assert replace(item.trace, thought=before.thought) == before
@@ -121,7 +121,7 @@ def test_structure_operators_change_the_thought_alone(variant, corpus, pool):
 def test_real_traces_go_through(variant, real):
     items = run(variant, real, real, fraction=0.67)
     assert [item.trace.id for item in items] == [trace.id for trace in real]
-    if variant["name"] != "none":
+    if variant["kind"] != "none":
         assert sum(item.damaged for item in items) > 0
 
 
@@ -151,10 +151,11 @@ def test_every_yaml_names_a_function_in_a_file_of_its_name_and_builds_a_config()
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
         asked = values.pop("defaults", None)
         config = CorruptionConfig(**values, ask=ASK if asked else None)
-        assert operator(config.name).__name__ == config.name
-        assert config.name == path.stem or path.stem.startswith(config.name + "_")
-        defaults = CorruptionConfig(name=config.name, fraction=config.fraction)
-        for field in set(values) - {"name", "fraction"}:
+        assert operator(config.kind).__name__ == config.kind
+        assert config.name == path.stem
+        assert config.kind == path.stem or path.stem.startswith(config.kind + "_")
+        defaults = CorruptionConfig(kind=config.kind, fraction=config.fraction)
+        for field in set(values) - {"kind", "name", "fraction"}:
             assert values[field] != getattr(defaults, field), f"{path.name}: {field} is the default"
 
 

@@ -149,7 +149,7 @@ def test_a_real_server_is_asked_about_each_thought_once(monkeypatch, tmp_path):
     traces = [trace(i, f"{THOUGHT}{i}") for i in range(5)]
     write_records(tmp_path / "selected" / "traces.jsonl", traces)
     with serving(answer, cards=[{"id": "m", "object": "model"}]) as server:
-        config = asked(engine=EngineConfig(name="openai", base_url=server.url, api=Api.chat))
+        config = asked(engine=EngineConfig(kind="openai", base_url=server.url, api=Api.chat))
         how = ComputeConfig(progress=False)
         rewrite_traces(config, tmp_path / "selected", compute=how, out=tmp_path / "out")
     made = read_traces(tmp_path / "out" / "traces.jsonl")

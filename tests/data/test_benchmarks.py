@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from distill.data.problems import select_problems
+from distill.data.problems import load_problems
 from distill.grading.grade import GRADERS, grade
 from distill.run.compose import build
 from distill.store.identity import CHECKOUT
@@ -73,7 +73,7 @@ def test_a_local_copy_takes_its_path_and_no_more_than_its_other_names(
     more = [f"++{place}.columns={{{pair}}}" for pair in columns]
     made = composed(hydra_compose, option, f"++{place}.path={path}", f"++{place}.split=test", *more)
     assert made.dataset.hub is None
-    select_problems(made.dataset, out=tmp_path)
+    load_problems(made.dataset, out=tmp_path)
     problems = list(read_problems(tmp_path / "problems.jsonl"))
     assert Counter(p.kind for p in problems) == {kind: count}
     assert kind in GRADERS and not (tmp_path / "rejected.jsonl").exists()
@@ -87,7 +87,7 @@ def test_the_gold_answers_of_a_benchmark_are_right_by_its_grader(hydra_compose, 
     if not path.is_file():
         pytest.skip(f"{path} is not there")
     made = composed(hydra_compose, option, f"++evaluation.benchmarks.{option}.dataset.path={path}")
-    select_problems(made.dataset, out=tmp_path)
+    load_problems(made.dataset, out=tmp_path)
     problems = list(read_problems(tmp_path / "problems.jsonl"))[:30]
     verdicts = [grade(p, rf"So \boxed{{{p.answer}}}.").correct for p in problems]
     assert verdicts == [True] * len(problems)
@@ -99,7 +99,7 @@ def test_answers_read_are_those_of_the_file(hydra_compose, tmp_path):
         pytest.skip(f"{path} is not there")
     made = composed(hydra_compose, "gsm8k", f"++evaluation.benchmarks.gsm8k.dataset.path={path}")
     made.dataset.columns = {"answer": "solution"}  # the hub's column: worked out, then `#### 18`
-    select_problems(made.dataset, out=tmp_path)
+    load_problems(made.dataset, out=tmp_path)
     answers = [p.answer for p in read_problems(tmp_path / "problems.jsonl")]
     assert answers == [row["answer"].replace(",", "") for row in read_rows(path)]
 

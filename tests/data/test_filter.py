@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from distill.data.config import DatasetConfig, FilterConfig
 from distill.data.filter import filter_problems
 from distill.data.overlap import SHINGLE, Benchmark, near_duplicates, pieces
-from distill.data.problems import select_problems
+from distill.data.problems import load_problems
 from distill.store.identity import CHECKOUT
 from distill.trace.records import Problem, read_problems, read_rows, write_records
 
@@ -165,7 +165,7 @@ def shared_file(folder, name):
         pytest.skip(f"{path} is not there")
     out = folder / name
     out.mkdir(exist_ok=True)
-    select_problems(DatasetConfig(name=name, format="json_lines", path=str(path)), out=out)
+    load_problems(DatasetConfig(name=name, format="json_lines", path=str(path)), out=out)
     return out
 
 

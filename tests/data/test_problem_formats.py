@@ -12,7 +12,7 @@ from distill.data.columns import UnusableRowError
 from distill.data.config import DatasetConfig
 from distill.data.countdown_search import expression
 from distill.data.problem_formats import FORMATS, read
-from distill.data.problems import select_problems
+from distill.data.problems import load_problems
 from distill.grading.countdown import check
 from distill.grading.grade import grade
 from distill.trace.records import Problem, read_problems, read_rows
@@ -212,9 +212,9 @@ def test_problems_are_kept_once_chosen_by_seed_and_nested(tmp_path):
 
     def made(count, seed=0):
         config = DatasetConfig(
-            name="json_lines", path=str(path), problems=count, seed=seed, max_rejected=0.1
+            format="json_lines", path=str(path), problems=count, seed=seed, max_rejected=0.1
         )
-        select_problems(config, out=tmp_path)
+        load_problems(config, out=tmp_path)
         return [p.question for p in read_problems(tmp_path / "problems.jsonl")]
 
     assert made(0) == [f"q{i}" for i in range(20)]
@@ -222,7 +222,7 @@ def test_problems_are_kept_once_chosen_by_seed_and_nested(tmp_path):
     assert summary == {"problems": 20, "rows": 26, "rejected": 1, "repeated": 5}
     assert "no column answer" in next(read_rows(tmp_path / "rejected.jsonl"))["why"]
     assert made(12)[:5] == made(5) != made(5, seed=1)
-    with pytest.raises(ValueError, match=r"dataset\.problems=21, but json_lines gives 20"):
+    with pytest.raises(ValueError, match=r"dataset\.problems=21, but the source gives 20"):
         made(21)
 
 

@@ -58,7 +58,7 @@ def test_a_path_wins_over_the_hub_and_is_the_same_identity_without_it():
 
 
 def test_no_path_and_no_hub_and_no_file_are_errors_that_say_so():
-    with pytest.raises(ValueError, match="'mine' has no rows: set path"):
+    with pytest.raises(ValueError, match="no rows to read: set path"):
         list(source.rows(DatasetConfig(name="mine")))
     with pytest.raises(FileNotFoundError, match=r"nowhere\.jsonl"):
         read("nowhere.jsonl")

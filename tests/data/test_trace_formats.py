@@ -85,7 +85,7 @@ ROWS = {
 
 
 def source(format_, **more):
-    return TeacherConfig(name="recorded", format=format_, path="some/rows.jsonl", **more)
+    return TeacherConfig(kind="recorded", format=format_, path="some/rows.jsonl", **more)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -237,7 +237,7 @@ def test_json_lines_reads_every_row_of_the_shared_traces_or_says_why_not(name):
 
 
 def test_a_row_of_another_shape_is_set_aside_and_not_fatal():
-    source = TeacherConfig(name="recorded", format="json_lines")
+    source = TeacherConfig(kind="recorded", format="json_lines")
     row = {"question": "q", "answer": "1", "thought": "t", "solution": "s", "difficulty": "hard"}
     with pytest.raises(UnusableRowError, match="not of its schema"):
         recorded(row, source)

@@ -97,6 +97,6 @@ def test_another_task_file_is_another_identity(tiny_student, tmp_path):
 
 def test_an_engine_that_the_harness_cannot_use_is_refused(tiny_student, tmp_path):
     model = StudentConfig(name="tiny", model=str(tiny_student))
-    how = ("mmlu", SamplingConfig(), EngineConfig(name="openai"), PROMPT, model, None)
+    how = ("mmlu", SamplingConfig(), EngineConfig(kind="openai"), PROMPT, model, None)
     with pytest.raises(ValueError, match="transformers or vllm, got 'openai'"):
         evaluate_with_harness(*how, compute=COMPUTE, out=tmp_path)

@@ -30,7 +30,7 @@ def prompts():
 def test_an_engine_completes_every_prompt_and_repeats_itself(prompts, name):
     if not find_spec(name):
         pytest.skip(f"{name} is not installed")
-    engine = EngineConfig(name=name, dtype="bfloat16")
+    engine = EngineConfig(kind=name, dtype="bfloat16")
 
     def complete():
         seeds = [0] * len(prompts)

@@ -182,7 +182,7 @@ def test_weights_are_loaded_once_and_anew_when_the_folder_changes(llama, tmp_pat
 def test_an_engine_that_does_not_exist_is_refused_with_the_choices(llama):
     with pytest.raises(ValueError, match=r"one of .*transformers.*got 'vlllm'"):
         engines.generate(
-            EngineConfig(name="vlllm"), llama, [], [], SamplingConfig(), compute=COMPUTE
+            EngineConfig(kind="vlllm"), llama, [], [], SamplingConfig(), compute=COMPUTE
         )
 
 

@@ -40,7 +40,7 @@ def test_a_branch_is_looked_up_in_this_machines_cache(tmp_path, monkeypatch):
 
 
 def test_a_tokenizer_that_writes_a_servers_prompts_is_pinned_and_a_name_for_chats_is_not():
-    tokens, chats = (EngineConfig(name="openai", api=api) for api in Api)
+    tokens, chats = (EngineConfig(kind="openai", api=api) for api in Api)
     assert hub.served("org/model", COMMIT, tokens).source["revision"] == COMMIT
     assert hub.resolve_served("org/model", COMMIT, tokens) == COMMIT
     assert hub.served("gpt-x", "main", chats) == hub.Model("gpt-x")

@@ -25,7 +25,7 @@ GREEDY = SamplingConfig(max_new_tokens=20)
 
 
 def ask(url, prompts=PROMPTS, *, done=(), api=Api.completions, sampling=GREEDY, **how):
-    config = EngineConfig(name="openai", base_url=url, api=api)
+    config = EngineConfig(kind="openai", base_url=url, api=api)
     compute = ComputeConfig(progress=False, **how)
     seeds = [2**64 - 1 - i for i in range(len(prompts))]
     return engines.generate(
@@ -285,7 +285,7 @@ from distill.models.config import *
 from distill.compute import *
 from distill.models.hub import Model
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is born deaf to it
-engine = EngineConfig(name="openai", base_url=sys.argv[1])
+engine = EngineConfig(kind="openai", base_url=sys.argv[1])
 rows = engines.generate(engine, Model("org/model"), [[10]], [0], SamplingConfig(),
                         compute=ComputeConfig(progress=False))
 print("asking", flush=True)
@@ -326,6 +326,6 @@ def test_a_student_that_was_trained_here_goes_by_the_key_of_its_artifact(tmp_pat
 
 
 def test_only_a_server_of_chats_wants_messages():
-    assert EngineConfig(name="openai", api=Api.chat).wants_messages
-    assert not EngineConfig(name="openai").wants_messages
-    assert not EngineConfig(name="transformers", api=Api.chat).wants_messages
+    assert EngineConfig(kind="openai", api=Api.chat).wants_messages
+    assert not EngineConfig(kind="openai").wants_messages
+    assert not EngineConfig(kind="transformers", api=Api.chat).wants_messages

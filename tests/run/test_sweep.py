@@ -88,7 +88,7 @@ def test_cells_share_the_sections_in_which_they_are_alike(composer):
 
 def test_a_shared_teacher_is_run_by_each_cells_own_engine(composer):
     model = ["teacher=model", "teacher.model=m"]
-    names = [composer.config([*model, f"engine={name}"]).teacher.engine.name for name in ENGINES]
+    names = [composer.config([*model, f"engine={name}"]).teacher.engine.kind for name in ENGINES]
     assert tuple(names) == ENGINES
 
 

@@ -73,7 +73,7 @@ class Server:
 
     def config(self, api=Api.completions):
         return EngineConfig(
-            name="openai", dtype="float32", base_url=f"http://127.0.0.1:{self.port}/v1", api=api
+            kind="openai", dtype="float32", base_url=f"http://127.0.0.1:{self.port}/v1", api=api
         )
 
 

@@ -18,7 +18,7 @@ from distill.models.engines import vllm
 
 from .conftest import COMPUTE, GREEDY, STUDENTS
 
-VLLM = EngineConfig(name="vllm", dtype="float32")
+VLLM = EngineConfig(kind="vllm", dtype="float32")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -148,7 +148,7 @@ def main(student, prompts, rows):
     done = {int(line) for line in rows.read_text().split()} if rows.exists() else set()
     how = SamplingConfig(temperature=1.0, max_new_tokens=400)
     made = engines.generate(
-        EngineConfig(name="vllm", dtype="float32"), hub.Model(student), prompts,
+        EngineConfig(kind="vllm", dtype="float32"), hub.Model(student), prompts,
         list(range(len(prompts))), how, done=done, compute=ComputeConfig(threads=1, progress=False),
     )
     with rows.open("a") as file:

@@ -5,12 +5,11 @@ import sys
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
 from distill.compute import ComputeConfig
-from distill.models.config import EngineConfig, SamplingConfig
+from distill.models.config import ENGINES, EngineConfig, SamplingConfig
 from distill.models.hub import Model
 from distill.store.identity import version
 
@@ -86,8 +85,8 @@ def generate(
     """
     if len(seeds) != len(prompts):
         raise ValueError(f"{len(prompts)} prompts need as many seeds, got {len(seeds)}")
-    module = _module(engine.name)
-    free(but=engine.name)
+    module = _module(engine.kind)
+    free(but=engine.kind)
     return module.generate(engine, model, prompts, seeds, sampling, done=done, compute=compute)
 
 
@@ -97,7 +96,7 @@ def free(but: str = "") -> None:
     Args:
         but: the engine that keeps its model.
     """
-    for name in _names():
+    for name in ENGINES:
         if name == but:
             continue
         module = sys.modules.get(f"{__name__}.{name}")
@@ -107,17 +106,13 @@ def free(but: str = "") -> None:
 
 def pins(engine: EngineConfig) -> dict[str, str | None]:
     """Versions of the libraries that decide what the engine generates."""
-    return {name: version(name) for name in _module(engine.name).LIBRARIES}
+    return {name: version(name) for name in _module(engine.kind).LIBRARIES}
 
 
 def _module(name: str) -> ModuleType:
-    if name not in _names():
-        raise ValueError(f"engine.name must be one of {', '.join(_names())}; got {name!r}")
+    if name not in ENGINES:
+        raise ValueError(f"engine.kind must be one of {', '.join(ENGINES)}; got {name!r}")
     return importlib.import_module(f"{__name__}.{name}")
-
-
-def _names() -> list[str]:
-    return sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
 
 
 def completed(ids: Sequence[int], ends: Collection[int], tokenizer: Any) -> Completion:

@@ -169,7 +169,7 @@ def test_each_run_has_its_command_and_its_config_whole(ask, tmp_path):
         ((_, _, _, own),) = [row for row in grid.rows if row[2].endswith(record["label"])]
         lines = [*shared, *filter(None, own.split("; "))]
         told = dict(line.split(": ", 1) for line in lines)
-        assert told["corruption.name"] == json.dumps(record["config"]["corruption"]["name"])
+        assert told["corruption.kind"] == json.dumps(record["config"]["corruption"]["kind"])
         assert told["training.method"] == json.dumps(record["config"]["training"]["method"])
         assert told["training.learning_rate"] == str(record["config"]["training"]["learning_rate"])
 

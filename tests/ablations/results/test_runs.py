@@ -86,7 +86,7 @@ def test_what_a_benchmark_measures_besides_and_what_was_refused_are_columns(make
         (lambda path: path.write_text('{"cell": '), "is not JSON"),
         (lambda path: path.write_text("[]"), "holds a list"),
         (lambda path: rewrite(path, lambda r: r.pop("label")), "has no label"),
-        (lambda path: rewrite(path, lambda r: r["config"].pop("corruption")), "corruption.name"),
+        (lambda path: rewrite(path, lambda r: r["config"].pop("corruption")), "corruption.kind"),
         (
             lambda path: rewrite(path, lambda r: r["scores"]["sign_puzzle"]["summary"].pop("low")),
             "has no low in scores.sign_puzzle",

@@ -46,11 +46,11 @@ def test_planning_makes_nothing(cells, tmp_path):
 
 
 def test_benchmark_problems_and_arms_of_the_union_are_counted_though_they_are_no_steps(cells):
-    union = "training.union=[{name: insert_steps, fraction: 1.0}]"
+    union = "training.union=[{kind: insert_steps, fraction: 1.0}]"
     planned = plan(cells(union))
     trained = next(one for one in planned if one.cell.label.endswith("corruption=none"))
     names = [artifact.stage for artifact in trained.artifacts]
-    assert names.count("select_problems") == 2
+    assert names.count("load_problems") == 2
     assert names.count("corrupt_traces") == 2
     optional = {Stage.rate, Stage.filter, Stage.convert, Stage.rewrite, Stage.segment}
     assert [step.stage for step in trained.made] == [s for s in Stage if s not in optional]
@@ -58,11 +58,11 @@ def test_benchmark_problems_and_arms_of_the_union_are_counted_though_they_are_no
 
 def test_the_table_says_what_exists_what_is_shared_and_how_many_are_to_be_made(cells, tmp_path):
     planned = plan(cells())
-    Store(tmp_path / "artifacts").produce(pipeline.select_problems, planned[1].cell.config.dataset)
+    Store(tmp_path / "artifacts").produce(pipeline.load_problems, planned[1].cell.config.dataset)
     rows = {row.split()[1]: row for row in printed(planned).splitlines() if row.startswith("│")}
     assert rows["corruption=none"].split("│")[3].split() == ["✓", *"••••••"]
     assert rows["corruption=shuffle_steps"].split("│")[3].split() == ["✓", *"===•••"]
-    assert rows["select_problems"].split()[3::2] == ["2", "1", "1"]
+    assert rows["load_problems"].split()[3::2] == ["2", "1", "1"]
     assert rows["train_student"].split()[3::2] == ["2", "0", "2"]
 
 

@@ -1,6 +1,6 @@
 """Teachers: a model asked row by row, and traces that are there already.
 
-Run: pytest tests/teachers/test_sample.py
+Run: pytest tests/teachers/test_traces.py
 """
 
 import json
@@ -14,7 +14,7 @@ import yaml
 from distill.compute import ComputeConfig
 from distill.config import Config
 from distill.data.config import DatasetConfig
-from distill.data.problems import select_problems
+from distill.data.problems import load_problems
 from distill.data.trace_formats import FORMATS
 from distill.grading.config import GradingConfig
 from distill.models import converse, hub
@@ -24,7 +24,7 @@ from distill.run.compose import build
 from distill.store.artifacts import Store
 from distill.store.identity import CHECKOUT, content_hash
 from distill.teachers.config import TeacherConfig, VerificationConfig
-from distill.teachers.sample import pins, sample_traces
+from distill.teachers.traces import pins, sample_traces
 from distill.teachers.verify import verify_traces
 from distill.trace.records import Problem, read_problems, read_traces, write_records
 from tests.data.test_trace_formats import FIELDS, ROWS, TRACES
@@ -44,7 +44,7 @@ class Killed(BaseException):
 
 
 def model(**more) -> TeacherConfig:
-    return TeacherConfig(**{"name": "model", "model": "R1", "prompt": THINK, "engine": CHAT} | more)
+    return TeacherConfig(**{"kind": "model", "model": "R1", "prompt": THINK, "engine": CHAT} | more)
 
 
 @pytest.fixture
@@ -141,11 +141,11 @@ def test_a_server_at_another_address_goes_on_with_the_rows_of_the_first(
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     store = Store(tmp_path / "artifacts")
-    puzzles = DatasetConfig(name="sign_puzzle", problems=3)
-    asked = store.produce(select_problems, puzzles)
+    puzzles = DatasetConfig(kind="sign_puzzle", problems=3)
+    asked = store.produce(load_problems, puzzles)
 
     def produce(url):
-        server = EngineConfig(name="openai", base_url=url, api=Api.chat)
+        server = EngineConfig(kind="openai", base_url=url, api=Api.chat)
         compute = ComputeConfig(progress=False, concurrency=1)
         return store.produce(sample_traces, model(engine=server), asked, compute=compute)
 
@@ -223,22 +223,22 @@ def test_a_name_behind_a_server_needs_no_hub():
 
 @pytest.mark.parametrize("field", ["model", "prompt", "engine"])
 def test_what_a_model_teacher_lacks_is_named_before_anything_runs(field):
-    with pytest.raises(ValueError, match=rf"teacher\.name=model needs teacher\.{field}"):
+    with pytest.raises(ValueError, match=rf"teacher\.kind=model needs teacher\.{field}"):
         pins(model(**{field: None}))
 
 
 def test_a_model_teacher_is_run_by_what_runs_the_student_unless_said_otherwise():
-    teacher = TeacherConfig(name="model", model="R1")
+    teacher = TeacherConfig(kind="model", model="R1")
     assert Config(teacher=teacher, engine=CHAT).teacher.engine == CHAT
 
 
 @pytest.mark.parametrize("name", TEACHERS)
 def test_every_teacher_can_be_asked_or_read(hydra_compose, name):
     teacher = build(hydra_compose(f"teacher={name}", "dataset.problems=0")).teacher
-    if teacher.name == "model":
+    if teacher.kind == "model":
         assert teacher.prompt and teacher.sampling.temperature > 0
         assert teacher.model or name == "model"
-    if teacher.name == "recorded":
+    if teacher.kind == "recorded":
         assert teacher.format in FORMATS and (teacher.hub or name == "recorded")
         assert name in (teacher.format, "recorded")
 
@@ -264,12 +264,12 @@ def record(tmp_path, rows, **teacher) -> tuple[TeacherConfig, Path]:
     path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     config = Config(
         teacher=TeacherConfig(
-            **{"name": "recorded", "format": "json_lines", "samples": 9, "path": str(path)}
+            **{"kind": "recorded", "format": "json_lines", "samples": 9, "path": str(path)}
             | teacher
         )
     )
     (tmp_path / "problems").mkdir(exist_ok=True)
-    select_problems(config.dataset, out=tmp_path / "problems")
+    load_problems(config.dataset, out=tmp_path / "problems")
     return config.teacher, tmp_path / "problems"
 
 

@@ -19,9 +19,9 @@ VERSION = 2
 
 def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
     """What decides the traces from outside: weights and engine, or the commit of a data set."""
-    if teacher.name == "recorded":
+    if teacher.kind == "recorded":
         return source.pins(teacher)
-    if teacher.name != "model":
+    if teacher.kind != "model":
         return {}
     model, _, engine = _asked(teacher)
     return {
@@ -54,14 +54,12 @@ def sample_traces(
             teacher hold no trace than `teacher.max_rejected` allows; or more prompts of a model are
             refused than `compute.max_unusable` allows.
     """
-    if teacher.name not in TEACHERS:
-        raise ValueError(f"unknown teacher {teacher.name!r}; known: {', '.join(sorted(TEACHERS))}")
     asked = read_problems(problems / "problems.jsonl")
     counts: Counts = {}
-    traces = TEACHERS[teacher.name](teacher, asked, counts, compute, out)
+    traces = TEACHERS[teacher.kind](teacher, asked, counts, compute, out)
     count = write_records(out / "traces.jsonl", traces)
     told = {"traces": count}
-    if teacher.name != "recorded":  # there it only bounds them
+    if teacher.kind != "recorded":  # there it only bounds them
         told["samples_per_problem"] = teacher.samples
     write_json(out / "summary.json", told | counts)
     (out / "rows.jsonl").unlink(missing_ok=True)
