@@ -46,7 +46,7 @@ def main() -> None:
         rate = size / _seconds(lambda config=config: _run(corpus, config, pool))
         verdict = "" if rate >= TARGET else f"  below {TARGET}"
         choices = " ".join(filter(None, (config.unit, config.scope, config.mode, config.steps)))
-        name = f"{config.name} {choices}"
+        name = f"{config.kind} {choices}"
         print(f"{name:48s}{rate:8.1f} MB/s{rate / plain:7.1f} x{growth:8.1f} MB more{verdict}")
 
 
@@ -60,7 +60,7 @@ def _configs() -> Iterator[CorruptionConfig]:
 
 
 def _run(corpus: list[Trace], config: CorruptionConfig, pool: list[Trace]) -> None:
-    for _ in operator(config.name)(corpus, config, pool):
+    for _ in operator(config.kind)(corpus, config, pool):
         pass
 
 

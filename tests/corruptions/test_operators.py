@@ -1,6 +1,8 @@
 """What holds for every operator in every variant."""
 
+import hashlib
 import itertools
+import json
 import multiprocessing
 import random
 from dataclasses import replace
@@ -12,12 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.corruptions.config import CORRUPTION_CHOICES, CorruptionConfig
+from distill.corruptions.corrupt import VERSION
 from distill.corruptions.operators import Damaged, draw_units, operator
 from distill.corruptions.segment import sentences
 from distill.models.config import AskConfig
 from distill.trace.records import Problem, Trace, digest
 
 CONF = Path(__file__).parents[2] / "conf" / "corruption"
+OUTPUTS = json.loads((CONF.parents[1] / "tests" / "fixtures" / "damage.json").read_text())
+"""`version`, and of each variant the hash of what it makes of `corpus`."""
+
 ASK = AskConfig(name="a", model="m", user="{thought}")
 STRUCTURE = ("delete_steps", "insert_steps", "shuffle_steps")
 
@@ -115,6 +121,19 @@ def test_another_seed_does_other_damage(variant, micro, pool):
 def test_structure_operators_change_the_thought_alone(variant, corpus, pool):
     for before, item in zip(corpus, run(variant, corpus, pool), strict=True):
         assert replace(item.trace, thought=before.thought) == before
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=name_of)
+def test_outputs_are_those_that_were_recorded_for_this_version(variant, corpus, pool):
+    rows = [
+        [item.trace.id, item.trace.thought, item.trace.solution, item.units, item.damaged]
+        for item in run(variant, corpus, pool)
+    ]
+    made = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+    assert OUTPUTS["version"] == VERSION
+    assert OUTPUTS["outputs"].get(name_of(variant)) == made, (
+        "the output changed: raise corrupt.VERSION, unless this is a mistake, and record the hash"
+    )
 
 
 @pytest.mark.parametrize("variant", LOCAL, ids=name_of)
