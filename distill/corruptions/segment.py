@@ -60,7 +60,7 @@ def segment_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
         numbers = _numbers(reply, len(begins))
         if isinstance(numbers, str):
             unusable[trace.id] = numbers
-            (said[trace.id],) = openings([trace.thought])
+            said[trace.id] = openings(trace.thought)
         else:
             said[trace.id] = [begins[number - 1] for number in numbers]
     converse.set_aside(unusable, len(asked), out / "unusable.jsonl", compute)

@@ -11,7 +11,6 @@ from distill.trace.keywords import (
     KEYWORDS,
     count_keywords,
     find_keywords,
-    keyword_bounds,
     keyword_sentences,
     keywords,
 )
@@ -58,20 +57,14 @@ def test_every_keyword_lies_in_exactly_one_sentence_and_sentences_do_not_overlap
         done = end
 
 
-@given(texts=st.lists(TEXTS, min_size=1, max_size=5))
-def test_texts_at_once_have_the_bounds_that_each_has_alone(texts):
-    assert keyword_bounds(texts) == [keyword_bounds([text])[0] for text in texts]
-
-
 def test_a_longer_list_finds_its_own_words_and_no_mixture_of_them(monkeypatch):
-    # Nine that begin differently, so that the first and the last share a mark.
     words = ("but", "hmm", "hold on", "oops", "perhaps", "recall", "scrap", "wait", "yo")
     monkeypatch.setattr(module, "keywords", lambda: tuple(sorted(words, key=len, reverse=True)))
-    module._matchers.cache_clear()
+    module._patterns.cache_clear()
     try:
         found = [count_keywords(text) for text in ("buy bot yut yup bo", "but yo, hold on", "wait")]
     finally:
-        module._matchers.cache_clear()
+        module._patterns.cache_clear()
     assert found == [0, 3, 1]
 
 

@@ -9,17 +9,13 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import islice
 from random import Random
 
 import numpy as np
 
 from distill.corruptions.config import CorruptionConfig
 from distill.trace.records import Trace
-from distill.trace.steps import Starts, Steps, split_all
-
-BATCH = 32
-"""Traces that an operator holds at once, at most, beside what it borrows from."""
+from distill.trace.steps import Starts, Steps, split
 
 
 @dataclass(frozen=True)
@@ -56,20 +52,12 @@ def operator(name: str) -> Operator:
     return getattr(import_module(f"{__name__}.{name}"), name)
 
 
-def batches(corpus: Iterable[Trace]) -> Iterator[list[Trace]]:
-    """The corpus in runs of `BATCH` traces, for what is faster on many thoughts than on each."""
-    traces = iter(corpus)
-    while batch := list(islice(traces, BATCH)):
-        yield batch
-
-
 def with_steps(
     corpus: Iterable[Trace], config: CorruptionConfig, starts: Starts | None
 ) -> Iterator[tuple[Trace, Steps]]:
     """Each trace and its thought taken apart by `config.steps`; `starts` as for `steps.split`."""
-    for batch in batches(corpus):
-        thoughts = [trace.thought for trace in batch]
-        yield from zip(batch, split_all(thoughts, str(config.steps), starts), strict=True)
+    for trace in corpus:
+        yield trace, split(trace.thought, str(config.steps), starts)
 
 
 def stream(config: CorruptionConfig, trace: Trace) -> Random:

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
+from operator import itemgetter
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Damaged, batches, draw_units, stream
-from distill.trace.keywords import Bounds, keyword_bounds
+from distill.corruptions.operators import Damaged, draw_units, stream
+from distill.trace.keywords import Sentence, keyword_sentences
 from distill.trace.records import Trace
 
 _BLANKS = re.compile(r"\s*")
@@ -51,7 +52,7 @@ def remove_keywords(
     if config.unit == "reflection":
         pairs = zip(corpus, pool, strict=True)
         return (_take(trace, rewritten, config) for trace, rewritten in pairs)
-    return (damaged for batch in batches(corpus) for damaged in _remove(batch, config))
+    return (_remove(trace, config) for trace in corpus)
 
 
 def _take(trace: Trace, rewritten: Trace, config: CorruptionConfig) -> Damaged:
@@ -61,26 +62,25 @@ def _take(trace: Trace, rewritten: Trace, config: CorruptionConfig) -> Damaged:
     return Damaged(rewritten if drawn else trace, 1, int(drawn))
 
 
-def _remove(batch: list[Trace], config: CorruptionConfig) -> Iterator[Damaged]:
-    strike = _strike_sentences if config.unit == "sentence" else _strike_keywords
-    thoughts, counts, whole = [], [], []
-    found = keyword_bounds([trace.thought for trace in batch])
-    for index, (trace, bounds) in enumerate(zip(batch, found, strict=True)):
-        total = _count(bounds, config)
-        places, units, damaged = _draw(trace, total, config)
-        thoughts.append(strike(trace.thought, bounds, places) if places else trace.thought)
-        counts.append((units, damaged))
-        if places and len(places) == total:
-            whole.append(index)
-    # What is struck can bring a phrase together, as in "let me wait think again".
-    while whole:
-        found = keyword_bounds([thoughts[index] for index in whole])
-        left = [(index, bounds) for index, bounds in zip(whole, found, strict=True) if bounds.hits]
-        for index, bounds in left:
-            thoughts[index] = strike(thoughts[index], bounds, range(_count(bounds, config)))
-        whole = [index for index, _ in left]
-    for trace, thought, (units, damaged) in zip(batch, thoughts, counts, strict=True):
-        yield Damaged(replace(trace, thought=thought) if damaged else trace, units, damaged)
+def _remove(trace: Trace, config: CorruptionConfig) -> Damaged:
+    units = _units(trace.thought, config)
+    places, total, damaged = _draw(trace, len(units), config)
+    if not places:
+        return Damaged(trace, total, 0)
+    thought = _strike(trace.thought, [units[place] for place in places], config)
+    if len(places) == len(units):
+        # What is struck can bring a phrase together, as in "let me wait think again".
+        while left := _units(thought, config):
+            thought = _strike(thought, left, config)
+    return Damaged(replace(trace, thought=thought), total, damaged)
+
+
+def _units(thought: str, config: CorruptionConfig) -> list[Sentence]:
+    """Each sentence with keywords, or each keyword alone with its sentence."""
+    found = keyword_sentences(thought)
+    if config.unit == "sentence":
+        return found
+    return [Sentence(start, end, [hit]) for start, end, hits in found for hit in hits]
 
 
 def _draw(trace: Trace, total: int, config: CorruptionConfig) -> tuple[Sequence[int], int, int]:
@@ -93,21 +93,13 @@ def _draw(trace: Trace, total: int, config: CorruptionConfig) -> tuple[Sequence[
     return sorted(places), total, len(places)
 
 
-def _count(bounds: Bounds, config: CorruptionConfig) -> int:
-    return len(bounds.starts if config.unit == "sentence" else bounds.hits)
-
-
-def _strike_sentences(thought: str, bounds: Bounds, places: Sequence[int]) -> str:
-    """The thought without the sentences at these places, ascending."""
-    return _put(thought, [(bounds.starts[place], bounds.ends[place], None) for place in places])
-
-
-def _strike_keywords(thought: str, bounds: Bounds, places: Sequence[int]) -> str:
-    """The thought without the keywords at these places; a sentence that was nothing else goes."""
+def _strike(thought: str, units: list[Sentence], config: CorruptionConfig) -> str:
+    """The thought without these units; a sentence that was nothing but keywords goes whole."""
+    if config.unit == "sentence":
+        return _put(thought, [(start, end, None) for start, end, _ in units])
     edits = []
-    for owner, struck in groupby(places, bounds.owners.__getitem__):
-        hits = [bounds.hits[place] for place in struck]
-        edits.append(_edit(thought, bounds.starts[owner], bounds.ends[owner], hits))
+    for (start, end), own in groupby(units, key=itemgetter(0, 1)):
+        edits.append(_edit(thought, start, end, [hit for _, _, hits in own for hit in hits]))
     return _put(thought, edits)
 
 
