@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Damaged, operator
+from distill.corruptions.operators import Borrow, Damaged, operator
 from distill.corruptions.segment import read_starts
 from distill.stages import Stage
 from distill.store.artifacts import write_json
@@ -51,10 +51,12 @@ def damage(
 ) -> Iterator[Damaged]:
     """What becomes of each selected trace; arguments as for `corrupt_traces`."""
     corpus = TraceFile(selected / "traces.jsonl")
-    run = operator(corruption.kind)
-    if said and corruption.asks is Stage.segment:
-        return run(corpus, corruption, corpus, read_starts(said))
-    return run(corpus, corruption, TraceFile((said or verified) / "traces.jsonl"))
+    borrow = Borrow(TraceFile(verified / "traces.jsonl"))
+    if said and corruption.asks is Stage.rewrite:
+        borrow = Borrow(rewritten=TraceFile(said / "traces.jsonl"))
+    elif said and corruption.asks is Stage.segment:
+        borrow = Borrow(corpus, starts=read_starts(said))
+    return operator(corruption.kind)(corpus, corruption, borrow)
 
 
 def pins(corruption: CorruptionConfig, *artifacts: Any) -> dict[str, str]:

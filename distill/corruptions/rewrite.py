@@ -12,6 +12,7 @@ from typing import Any
 
 from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.remove_keywords import remove_keywords
 from distill.corruptions.restate import occurrence
 from distill.grading.answers import extract
@@ -99,5 +100,5 @@ def _rewritten(trace: Trace, reply: Completion | Refusal) -> Trace | str:
 def _usable(trace: Trace, made: Trace | str) -> Trace:
     if isinstance(made, Trace):
         return made
-    (item,) = remove_keywords([trace], BY_RULE, [])
+    (item,) = remove_keywords([trace], BY_RULE, Borrow())
     return item.trace

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from distill.corruptions.config import CORRUPTION_CHOICES, CorruptionConfig
-from distill.corruptions.operators import operator
+from distill.corruptions.operators import Borrow, operator
 from distill.trace.records import Problem, Trace
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "traces"
@@ -60,7 +60,7 @@ def _configs() -> Iterator[CorruptionConfig]:
 
 
 def _run(corpus: list[Trace], config: CorruptionConfig, pool: list[Trace]) -> None:
-    for _ in operator(config.kind)(corpus, config, pool):
+    for _ in operator(config.kind)(corpus, config, Borrow(pool)):
         pass
 
 

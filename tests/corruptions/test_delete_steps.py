@@ -3,13 +3,14 @@
 from itertools import pairwise
 
 from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.delete_steps import delete_steps
 from distill.trace.records import Problem, Trace
 from distill.trace.steps import split
 
 
 def delete(corpus, fraction, **more):
-    return list(delete_steps(corpus, CorruptionConfig("delete_steps", fraction, **more), ()))
+    return list(delete_steps(corpus, CorruptionConfig("delete_steps", fraction, **more), Borrow()))
 
 
 def is_subsequence(few, many):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.insert_steps import DONORS, insert_steps
 from distill.trace.records import Problem, Trace
 from distill.trace.steps import split
@@ -12,7 +13,7 @@ from distill.trace.steps import split
 
 def insert(corpus, pool, fraction=0.67, **more):
     config = CorruptionConfig("insert_steps", fraction, **more)
-    return list(insert_steps(corpus, config, pool))
+    return list(insert_steps(corpus, config, Borrow(pool)))
 
 
 def tagged(problem, sample, correct=True, steps=12):

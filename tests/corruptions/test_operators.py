@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from distill.corruptions.config import CORRUPTION_CHOICES, CorruptionConfig
 from distill.corruptions.corrupt import VERSION
-from distill.corruptions.operators import Damaged, draw_units, operator
+from distill.corruptions.operators import Borrow, Damaged, draw_units, operator
 from distill.corruptions.segment import sentences
 from distill.models.config import AskConfig
 from distill.trace.records import Problem, Trace, digest
@@ -53,14 +53,15 @@ def run(
     fraction: float = 0.5,
     seed: int = 0,
 ) -> list[Damaged]:
+    borrow = Borrow(pool)
     asked = variant.get("unit") == "reflection" or variant.get("steps") == "model"
     config = CorruptionConfig(**variant, fraction=fraction, seed=seed, ask=ASK if asked else None)
     if config.unit == "reflection":
-        pool = [replace(trace, thought=trace.thought[::2]) for trace in corpus]
+        borrow = Borrow(rewritten=[replace(t, thought=t.thought[::2]) for t in corpus])
     if config.steps == "model":
         said = {digest(t.thought): sentences(t.thought) for t in [*corpus, *pool]}
-        return list(operator(config.kind)(corpus, config, pool, said))
-    return list(operator(config.kind)(corpus, config, pool))
+        borrow = Borrow(pool, starts=said)
+    return list(operator(config.kind)(corpus, config, borrow))
 
 
 @pytest.fixture(scope="session")

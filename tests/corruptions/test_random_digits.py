@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.random_digits import random_digits
 from distill.trace.records import Problem, Trace
 
@@ -18,7 +19,9 @@ DIGIT = re.compile(r"[0-9]")
 
 
 def damage(corpus, fraction, **more):
-    return list(random_digits(corpus, CorruptionConfig("random_digits", fraction, **more), ()))
+    return list(
+        random_digits(corpus, CorruptionConfig("random_digits", fraction, **more), Borrow())
+    )
 
 
 def one(text, name="q"):

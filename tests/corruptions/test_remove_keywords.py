@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.remove_keywords import remove_keywords
 from distill.trace.keywords import count_keywords, keyword_sentences
 from distill.trace.records import Problem, Trace
@@ -15,7 +16,9 @@ UNITS = ("sentence", "keyword")
 
 
 def remove(corpus, fraction=1.0, **more):
-    return list(remove_keywords(corpus, CorruptionConfig("remove_keywords", fraction, **more), ()))
+    return list(
+        remove_keywords(corpus, CorruptionConfig("remove_keywords", fraction, **more), Borrow())
+    )
 
 
 def left_of(text, unit, fraction=1.0):

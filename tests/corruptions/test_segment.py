@@ -11,6 +11,7 @@ from ablations.show.trace import show
 from distill import pipeline
 from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.insert_steps import insert_steps
 from distill.corruptions.segment import read_starts, segment_traces, sentences
 from distill.models.config import AskConfig, EngineConfig, SamplingConfig
@@ -119,7 +120,7 @@ def test_steps_are_borrowed_as_the_model_found_them():
     traces = [trace(0, "A. B. C."), trace(1, "D. E. F.")]
     starts = {digest("A. B. C."): [0, 3], digest("D. E. F."): [0, 6]}
     config = CorruptionConfig("insert_steps", 1.0, steps="model", ask=AskConfig(name="a"))
-    first, second = insert_steps(traces, config, traces, starts)
+    first, second = insert_steps(traces, config, Borrow(traces, starts=starts))
     assert set(split(first.trace.thought, "blank_line").steps[0].split(" ")) <= {"D.", "E.", "F."}
     assert first.units == first.damaged == second.damaged == 2
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from distill.corruptions.config import STEP_RULES, CorruptionConfig
+from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.shuffle_steps import shuffle_steps
 from distill.trace.records import Problem, Trace
 from distill.trace.steps import split
@@ -14,7 +15,7 @@ from distill.trace.steps import split
 
 def shuffle(corpus, fraction, rule="blank_line", seed=0):
     config = CorruptionConfig("shuffle_steps", fraction, seed, steps=rule)
-    return list(shuffle_steps(corpus, config, ()))
+    return list(shuffle_steps(corpus, config, Borrow()))
 
 
 def numbered(total, name="x"):

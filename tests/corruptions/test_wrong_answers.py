@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.wrong_answers import wrong_answers
 from distill.corruptions.restate import restate
 from distill.micro.sign_puzzle import check
@@ -15,7 +16,8 @@ from distill.trace.records import Problem, Trace
 
 
 def wrong(corpus, pool, fraction=1.0, **more):
-    return list(wrong_answers(corpus, CorruptionConfig("wrong_answers", fraction, **more), pool))
+    config = CorruptionConfig("wrong_answers", fraction, **more)
+    return list(wrong_answers(corpus, config, Borrow(pool)))
 
 
 def plain(thought, solution, answer, **more):

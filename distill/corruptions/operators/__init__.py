@@ -32,12 +32,23 @@ class Damaged:
     """Units redrawn, removed, replaced or moved; chance may give one its old text or place."""
 
 
-Operator = Callable[..., Iterator[Damaged]]
-"""(corpus, config, pool) -> one `Damaged` for each trace of the corpus, in order. `pool` is every
-verified trace, right and wrong; only operators that borrow from other traces read it. Where a model
-was asked, `pool` holds the traces that it rewrote, or a fourth argument its
-`distill.trace.steps.Starts`.
-"""
+@dataclass(frozen=True)
+class Borrow:
+    """What an operator may draw on besides the corpus; most operators read none of it."""
+
+    donors: Iterable[Trace] = ()
+    """What wrong answers and foreign steps are taken from: every verified trace, correct and wrong;
+    with steps `model` the corpus, since the model was asked about no others."""
+
+    rewritten: Iterable[Trace] = ()
+    """Unit `reflection` only: the corpus as a model rewrote it, in the same order."""
+
+    starts: Starts | None = None
+    """Steps `model` only: where a model said that steps begin, by thought."""
+
+
+Operator = Callable[[Iterable[Trace], CorruptionConfig, Borrow], Iterator[Damaged]]
+"""(corpus, config, borrow) -> one `Damaged` for each trace of the corpus, in order."""
 
 
 def operator(name: str) -> Operator:

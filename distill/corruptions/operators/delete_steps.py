@@ -7,16 +7,13 @@ from itertools import accumulate
 from operator import add
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Damaged, draw_units, stream, with_steps
+from distill.corruptions.operators import Borrow, Damaged, draw_units, stream, with_steps
 from distill.trace.records import Trace
-from distill.trace.steps import Starts, Steps, join, keep
+from distill.trace.steps import Steps, join, keep
 
 
 def delete_steps(
-    corpus: Iterable[Trace],
-    config: CorruptionConfig,
-    pool: Iterable[Trace],
-    starts: Starts | None = None,
+    corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:
     """Drop a share of each thought's steps; at 100 % the thought is empty and the solution is all.
 
@@ -29,7 +26,9 @@ def delete_steps(
 
     The paper publishes no code; its own steps, found by a model, are `steps: model`.
     """
-    return (_delete(trace, parts, config) for trace, parts in with_steps(corpus, config, starts))
+    return (
+        _delete(trace, parts, config) for trace, parts in with_steps(corpus, config, borrow.starts)
+    )
 
 
 def _delete(trace: Trace, parts: Steps, config: CorruptionConfig) -> Damaged:

@@ -10,7 +10,7 @@ from random import Random
 import numpy as np
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Damaged, draw_units, stream, with_steps
+from distill.corruptions.operators import Borrow, Damaged, draw_units, stream, with_steps
 from distill.trace.records import Trace
 from distill.trace.steps import Starts, Steps, join
 
@@ -19,10 +19,7 @@ DONORS = 1000
 
 
 def insert_steps(
-    corpus: Iterable[Trace],
-    config: CorruptionConfig,
-    pool: Iterable[Trace],
-    starts: Starts | None = None,
+    corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:
     """Put steps of other problems' correct traces into each thought.
 
@@ -39,8 +36,8 @@ def insert_steps(
     Raises:
         ValueError: a trace has steps to damage, but no correct trace of another problem has any.
     """
-    donors = _Donors(pool, config, starts)
-    split = with_steps(corpus, config, starts)
+    donors = _Donors(borrow.donors, config, borrow.starts)
+    split = with_steps(corpus, config, borrow.starts)
     return (_insert(trace, parts, config, donors) for trace, parts in split)
 
 

@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Damaged
+from distill.corruptions.operators import Borrow, Damaged
 from distill.trace.records import Trace
 
 
-def none(
-    corpus: Iterable[Trace], config: CorruptionConfig, pool: Iterable[Trace]
-) -> Iterator[Damaged]:
+def none(corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow) -> Iterator[Damaged]:
     """Hand every trace on as it is."""
     return (Damaged(trace, 0, 0) for trace in corpus)

@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Damaged, stream
+from distill.corruptions.operators import Borrow, Damaged, stream
 from distill.trace.records import Trace
 
 _UNITS = {
@@ -21,7 +21,7 @@ _VALUES = {"digit": 10, "number": 11}
 
 
 def random_digits(
-    corpus: Iterable[Trace], config: CorruptionConfig, pool: Iterable[Trace]
+    corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:
     """Replace a share of the digits, or of the numbers. Text around them stays byte-equal.
 

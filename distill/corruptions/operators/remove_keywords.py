@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Damaged, draw_units, stream
+from distill.corruptions.operators import Borrow, Damaged, draw_units, stream
 from distill.trace.keywords import Sentence, keyword_sentences
 from distill.trace.records import Trace
 
@@ -25,7 +25,7 @@ _Edit = tuple[int, int, str | None]
 
 
 def remove_keywords(
-    corpus: Iterable[Trace], config: CorruptionConfig, pool: Iterable[Trace]
+    corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:
     """Take reflection keywords (`keywords.txt`) out of the thoughts; the text around stays whole.
 
@@ -50,7 +50,7 @@ def remove_keywords(
     sentences, too.
     """
     if config.unit == "reflection":
-        pairs = zip(corpus, pool, strict=True)
+        pairs = zip(corpus, borrow.rewritten, strict=True)
         return (_take(trace, rewritten, config) for trace, rewritten in pairs)
     return (_remove(trace, config) for trace in corpus)
 

@@ -4,16 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Damaged, draw_units, stream, with_steps
+from distill.corruptions.operators import Borrow, Damaged, draw_units, stream, with_steps
 from distill.trace.records import Trace
-from distill.trace.steps import Starts, Steps, join
+from distill.trace.steps import Steps, join
 
 
 def shuffle_steps(
-    corpus: Iterable[Trace],
-    config: CorruptionConfig,
-    pool: Iterable[Trace],
-    starts: Starts | None = None,
+    corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:
     """Permute a random share of each thought's steps among the places they came from.
 
@@ -22,7 +19,9 @@ def shuffle_steps(
     solution last. One step alone cannot be moved: with fewer than two, nothing is damaged. The
     paper publishes no code; its own steps, found by a model, are `steps: model`.
     """
-    return (_shuffle(trace, parts, config) for trace, parts in with_steps(corpus, config, starts))
+    return (
+        _shuffle(trace, parts, config) for trace, parts in with_steps(corpus, config, borrow.starts)
+    )
 
 
 def _shuffle(trace: Trace, parts: Steps, config: CorruptionConfig) -> Damaged:

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Damaged, stream
+from distill.corruptions.operators import Borrow, Damaged, stream
 from distill.corruptions.restate import restate
 from distill.trace.records import Trace
 
 
 def wrong_answers(
-    corpus: Iterable[Trace], config: CorruptionConfig, pool: Iterable[Trace]
+    corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:
     """Give a share of the traces a wrong final answer; the share is a trace's probability.
 
@@ -37,7 +37,7 @@ def wrong_answers(
     """
     if config.mode == "edited":
         return (_edited(trace, config) for trace in corpus)
-    corpus, pool = _readable_twice(corpus), _readable_twice(pool)
+    corpus, pool = _readable_twice(corpus), _readable_twice(borrow.donors)
     return (_natural if config.mode == "natural" else _matched)(corpus, config, pool)
 
 

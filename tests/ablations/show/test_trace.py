@@ -59,8 +59,8 @@ def test_a_trace_that_is_not_there_is_an_error_with_the_choices(look):
 def test_an_operator_that_does_something_else_by_now_is_told_on(look, monkeypatch):
     look("corruption=delete_steps")
 
-    def changed(corpus, config, pool):
-        for damaged in operator("delete_steps")(corpus, config, pool):
+    def changed(corpus, config, borrow):
+        for damaged in operator("delete_steps")(corpus, config, borrow):
             yield replace(damaged, trace=replace(damaged.trace, thought="other"))
 
     from distill.corruptions.operators import operator
