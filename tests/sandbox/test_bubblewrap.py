@@ -16,7 +16,7 @@ import pytest
 
 from distill.grading.code_tests import grade_code, same_output, same_value
 from distill.sandbox import bubblewrap, seccomp
-from distill.sandbox.bubblewrap import Limits
+from distill.sandbox.box import Limits, SandboxUnavailableError
 from distill.store.identity import CHECKOUT
 from distill.trace.records import Problem
 
@@ -222,14 +222,14 @@ def test_killed_grader_leaves_no_sandbox(delay, unsafe, marker):
 
 def test_without_bwrap_nothing_runs_and_the_error_names_package_and_option(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(bubblewrap.SandboxUnavailableError, match=r"bubblewrap.*unsandboxed"):
+    with pytest.raises(SandboxUnavailableError, match=r"bubblewrap.*unsandboxed"):
         grade_code(problem(SUM), "def add(a, b): return a + b")
 
 
 def test_a_sandbox_that_does_not_start_says_what_bwrap_said(monkeypatch):
     broken = ["/bin/sh", "-c", "echo no namespaces here >&2; exit 1"]
     monkeypatch.setattr(bubblewrap, "_bwrap", lambda *_: broken)
-    with pytest.raises(bubblewrap.SandboxUnavailableError, match="no namespaces here"):
+    with pytest.raises(SandboxUnavailableError, match="no namespaces here"):
         bubblewrap.run("")
 
 
