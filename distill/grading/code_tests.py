@@ -29,7 +29,7 @@ from decimal import Decimal
 from typing import Any
 
 from distill.sandbox import bubblewrap
-from distill.sandbox.bubblewrap import Limits, Result
+from distill.sandbox.box import Limits, Result
 from distill.sandbox.roles import decode
 from distill.trace.records import Problem
 

@@ -1,7 +1,7 @@
-"""Is this answer right: one grader a kind of problem.
+"""Grading decides whether a solution is right; each kind of problem has a grader.
 
-Cheap comparisons are made here; those that need algebra or run a program go to processes that can
-be killed.
+Graders compare texts and exact numbers at once. What needs algebra (`distill.grading.workers`) or
+runs a program (`distill.sandbox`) is collected and done afterwards, in other processes.
 """
 
 import os
@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill.compute import ComputeConfig
-from distill.grading import answers, countdown, equivalence
-from distill.grading import workers as killable
+from distill.grading import answers, countdown, equivalence, workers
 from distill.grading.config import GradingConfig
 from distill.micro import sign_puzzle
 from distill.store.identity import version
@@ -25,19 +24,20 @@ VERSION = 2
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a grader says of one solution."""
+    """A grader's judgement of one solution."""
 
     correct: bool | None
     """None: undecided."""
 
     answer: str | None
-    """The answer that was read; None where there is none."""
+    """The answer that was read; None if there is none."""
 
     why: str
+    """The reason, in a few words."""
 
 
 def pins() -> dict[str, Any]:
-    """What decides verdicts from outside the configuration."""
+    """Versions that decide verdicts besides the configuration: our rules and the libraries."""
     from distill.grading import code_tests
 
     libraries = ("math-verify", "latex2sympy2_extended", "sympy")
@@ -62,9 +62,9 @@ def grade(
 def grade_all(
     items: Sequence[tuple[Problem, str]], how: GradingConfig, compute: ComputeConfig
 ) -> list[Verdict]:
-    """The verdicts on pairs of problem and solution, in order; each distinct answer once.
+    """Grade pairs of problem and solution; the verdicts are those of `grade`, in order.
 
-    Verdicts are those of `grade`. `compute.workers` processes work side by side.
+    Equal answers to the same gold answer are compared once, by up to `compute.workers` processes.
 
     Raises:
         ValueError: no grader for a kind of problem.
@@ -75,22 +75,22 @@ def grade_all(
     for problem, text in items:
         verdict = _grader(problem)(problem, text, how, compute)
         if isinstance(verdict, _Algebra):
-            killable.start()
+            workers.start()
         verdicts.append(verdict)
-    owed = list(dict.fromkeys(v for v in verdicts if not isinstance(v, Verdict)))
+    pending = list(dict.fromkeys(v for v in verdicts if not isinstance(v, Verdict)))
     most = compute.workers or len(os.sched_getaffinity(0))
-    algebra = sum(isinstance(work, _Algebra) for work in owed)
-    workers = min(most, 1 + len(owed) - algebra + algebra // _WORTH_A_PROCESS)
-    with ThreadPoolExecutor(workers) as pool:
-        work = pool.map(lambda work: work(), owed)
-        bar = tqdm(work, "grading", len(owed), disable=not compute.progress or not owed)
-        done = dict(zip(owed, bar, strict=True))
+    algebra = sum(isinstance(task, _Algebra) for task in pending)
+    threads = min(most, 1 + len(pending) - algebra + algebra // _WORTH_A_PROCESS)
+    with ThreadPoolExecutor(threads) as pool:
+        made = pool.map(lambda task: task(), pending)
+        bar = tqdm(made, "grading", len(pending), disable=not compute.progress or not pending)
+        done = dict(zip(pending, bar, strict=True))
     return [v if isinstance(v, Verdict) else done[v] for v in verdicts]
 
 
 @dataclass(frozen=True)
 class _Algebra:
-    """A comparison that is owed."""
+    """A symbolic comparison still to be run."""
 
     gold: str
     answer: str
@@ -98,13 +98,13 @@ class _Algebra:
     tolerance: float
 
     def __call__(self) -> Verdict:
-        correct, why = killable.compare(self.gold, self.answer, self.percent, self.tolerance)
+        correct, why = workers.compare(self.gold, self.answer, self.percent, self.tolerance)
         return Verdict(correct, self.answer, why)
 
 
 @dataclass(frozen=True)
 class _Program:
-    """Tests of a program that are owed."""
+    """Tests of a program still to be run."""
 
     problem: Problem
     code: str
@@ -119,13 +119,11 @@ class _Program:
         return Verdict(correct, self.code, why)
 
 
-_Grader = Callable[
-    [Problem, str, GradingConfig, ComputeConfig], Verdict | _Algebra | _Program
-]  # the last two: work that is owed
+_Grader = Callable[[Problem, str, GradingConfig, ComputeConfig], Verdict | _Algebra | _Program]
 
 
 class _NeedsAlgebra(Exception):
-    """Texts and exact numbers do not decide a comparison."""
+    """Raised where texts and exact numbers do not decide a comparison."""
 
 
 def _ask_algebra(gold: str, answer: str) -> equivalence.Outcome:
@@ -148,7 +146,7 @@ def _math(
 
 
 def _choice(problem: Problem, solution: str, how: GradingConfig, compute: ComputeConfig) -> Verdict:
-    """The letter of an option: boxed, announced, or alone on the last line."""
+    """The letter of an option, boxed or announced, or alone on the last line."""
     last = (solution.strip().splitlines() or [""])[-1]
     answer = answers.extract(solution) or last
     gold, named = answers.letter(problem.answer), answers.letter(answer)
@@ -162,7 +160,7 @@ def _choice(problem: Problem, solution: str, how: GradingConfig, compute: Comput
 def _countdown(
     problem: Problem, solution: str, how: GradingConfig, compute: ComputeConfig
 ) -> Verdict:
-    """Exact: an expression of the numbers, each used once, that makes the target."""
+    """An expression of the numbers, each used once, whose exact value is the target."""
     answer = answers.extract(solution)
     if answer is None:
         return Verdict(False, None, "no answer is boxed, tagged or announced")
@@ -183,7 +181,7 @@ def _code(
 def _sign_puzzle(
     problem: Problem, solution: str, how: GradingConfig, compute: ComputeConfig
 ) -> Verdict:
-    """Exact: the last boxed expression has the numbers in order and makes the target."""
+    """The last boxed expression has the numbers in order and the target as its exact value."""
     boxed = _BOXED.findall(solution)
     if not boxed:
         return Verdict(False, None, "no boxed answer")
@@ -193,7 +191,7 @@ def _sign_puzzle(
 
 _BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _WORTH_A_PROCESS = 16
-"""Comparisons that outweigh the second in which another process starts."""
+"""Comparisons that take as long as the start of another worker, about a second."""
 _ALONE = ComputeConfig(workers=1, progress=False)
 
 GRADERS: dict[str, _Grader] = {

@@ -1,25 +1,27 @@
-"""Process 1 of a sandbox: it runs each case in a child and reports what the child did.
+"""Process 1 of a sandbox runs each case in a child process and reports what the child did.
 
-Never used by the program itself: `distill.sandbox.bubblewrap` compiles this file and
-`distill.sandbox.roles` and sends them, with a job, to the Python in the sandbox. As process 1 it
-cannot be signalled by what it started; it kills all of that after each case. Whether what it
-reports is right is decided elsewhere. It imports little, since its start is most of what a sandbox
-costs.
+`distill.sandbox.bubblewrap` compiles this file and `distill.sandbox.roles` and sends them, with a
+job, to the Python in the sandbox. As process 1 it cannot be signalled by what it started, and it
+kills all of that after each case. Whether what it reports is right is decided outside.
 
 Job: {"role", "program", "cases", "limits", "sandboxed", "packages"}; roles and their cases are
-those of `distill.sandbox.roles`. Report: `READY`, then for each case a line of its exit status, the
-limit that ended it (or `-`) and the lengths of standard output, standard error and value, then
-these.
+those of `distill.sandbox.roles`. Report: `READY`, then for each case a line with its exit status,
+the limit that ended it (or `-`) and the lengths of standard output, standard error and value, and
+then these three.
+
+Python starts once per sandbox, which is most of what a sandbox costs (18 ms of processor time). So
+this file and `roles` use the C modules below `os`, `json`, `signal` and `ctypes`, and no `typing`:
+with the public modules a sandbox takes more than twice as long.
 """
 
-import _ctypes  # `ctypes` itself would cost a third of the start, like the enums of `signal`
+import _ctypes
 import marshal
-import posix as os  # `os` itself makes the abstract classes of collections first
+import posix as os
 import resource
 import sys
 import time
 
-TYPE_CHECKING = False  # importing `typing` would cost a third of the start
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from typing import Any
@@ -32,7 +34,7 @@ else:
 
 READY = b"ready\n"
 TICK = 0.02
-"""Seconds between two looks at the memory of what runs."""
+"""Seconds between two checks of the memory that is used."""
 _HIGH_USERS, _LOW_USERS, _USERS = 1 << 30, 40_000, 20_000
 
 
@@ -40,8 +42,8 @@ def main(job: Json, roles: bytes) -> None:
     """Run all cases of a job.
 
     Args:
-        job: see above.
-        roles: compiled `distill.sandbox.roles`, as `marshal` writes it.
+        job: as above.
+        roles: the compiled `distill.sandbox.roles`, as `marshal` writes it.
     """
     report = os.dup(1)
     if job["sandboxed"]:
@@ -50,18 +52,16 @@ def main(job: Json, roles: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     space: Json = {"__name__": "roles"}
     exec(marshal.loads(roles), space)
-    if any(case.get("imports") for case in job["cases"]):
-        compile("", "", "exec")  # the first makes the types of syntax trees: not in each case again
     _write_all(report, READY)
     for case in job["cases"]:
         status, ended, texts = _attempt(job, case, space["play"], report)
         header = [status, ended or "-", *map(len, texts)]
         _write_all(report, " ".join(map(str, header)).encode() + b"\n" + b"".join(texts))
-    os._exit(0)  # all is said; an orderly end would take a fifth of the start
+    os._exit(0)  # an orderly end would take a fifth of the time of the start
 
 
 def _harden() -> None:
-    """Give up root, so that the process limit counts; be neither read nor outlive the parent."""
+    """Give up root, so that the process limit counts; let nobody read this; end with the parent."""
     if os.getuid() == 0:
         offset = int.from_bytes(os.urandom(4), "little") % _USERS
         os.setgroups([])
@@ -91,7 +91,7 @@ class _Function(_ctypes.CFuncPtr):
 
 
 def _attempt(job: Json, case: Json, play: Any, report: int) -> tuple[int, str, list[bytes]]:
-    """Run one case in a child and say what came of it."""
+    """Run one case in a child: its wait status, the limit that ended it, and its three texts."""
     limits = job["limits"]
     files = [_scratch_file() for _ in range(4)]  # its input, output, errors and value
     _write_all(files[0], case.get("stdin", "").encode("utf-8", "surrogatepass"))
@@ -99,7 +99,7 @@ def _attempt(job: Json, case: Json, play: Any, report: int) -> tuple[int, str, l
     child = os.fork()
     if child == 0:
         _become_child(job, case, files)
-        play(job, case)  # never comes back
+        play(job, case)  # does not return
     deadline, ended = time.monotonic() + limits["wall_seconds"], ""
     while True:
         signal.sigtimedwait({signal.SIGCHLD}, TICK)
@@ -125,7 +125,7 @@ def _attempt(job: Json, case: Json, play: Any, report: int) -> tuple[int, str, l
 
 
 def _abandoned(report: int) -> bool:
-    """Whether nobody reads on: the grader was killed, maybe before this process asked to follow."""
+    """Whether the report has no reader: the grader was killed, perhaps before `_harden`."""
     import select
 
     poll = select.poll()
@@ -134,9 +134,11 @@ def _abandoned(report: int) -> bool:
 
 
 def _reap(child: int, wait: bool = False) -> int | None:
-    """Reap whoever ended; the status of `child` once it is among them, -1 for another if `wait`.
+    """Reap processes that have ended, up to `child`.
 
-    None: nobody is left (`wait`), or the child still runs.
+    Returns:
+        The wait status of `child`; None if it still runs or no process is left; with `wait`, which
+        waits for one process to end, -1 for a process other than `child`.
     """
     while True:
         try:
@@ -153,7 +155,7 @@ def _reap(child: int, wait: bool = False) -> int | None:
 
 def _kill_all(job: Json, child: int) -> None:
     if job["sandboxed"] and os.getpid() == 1:
-        # Everybody in this process namespace but process 1; anywhere else it would be the machine.
+        # All of this process namespace but process 1; anywhere else it would be all of the machine.
         kill, target = os.kill, -1
     else:
         kill, target = os.killpg, child
@@ -176,13 +178,13 @@ def _resident_bytes() -> int:
 
 
 def _become_child(job: Json, case: Json, files: list[int]) -> None:
-    """Take the files, shut all others, set the limits, forget the other cases."""
+    """Take over the files, close all others, set the limits, forget the other cases."""
     os.setsid()
     for number, file in enumerate(files[:3]):
         os.dup2(file, number)
     socket = case.get("socket")
     keep = [files[3]] if socket is None else [files[3], socket]
-    for number, file in enumerate(keep, 100):  # beyond what is open, before 3 and 4 are taken
+    for number, file in enumerate(keep, 100):  # above all open files, as 3 and 4 may be in use
         os.dup2(file, number)
     os.closerange(3, 100)
     for number in range(3, 3 + len(keep)):
@@ -196,7 +198,7 @@ def _become_child(job: Json, case: Json, files: list[int]) -> None:
         resource.RLIMIT_NOFILE: limits["open_files"],
         resource.RLIMIT_CORE: 0,
     }
-    if job["sandboxed"]:  # elsewhere it would count what else this user runs
+    if job["sandboxed"]:  # elsewhere other processes of this user would count
         bounds[resource.RLIMIT_NPROC] = limits["processes"] + 1  # and process 1
     for kind, bound in bounds.items():
         hard = bound + 1 if kind == resource.RLIMIT_CPU else bound

@@ -1,21 +1,23 @@
-"""What a child in a sandbox does with foreign code, and how plain data goes in and out.
+"""A child process in a sandbox plays one of four roles with a program that a model wrote.
 
-Roles and their cases; file 3 takes what a case has to tell, its value:
+Roles and their cases; what a case reports, its value, is written to file 3:
     stdin: {"stdin"} -> the program runs as `__main__`; no value.
-    call: {"function", "arguments"} -> what the function, or the method of `Solution`, returned.
-    serve: {"socket"} -> the program is loaded and its functions are called for a `check` elsewhere.
-    check: {"socket", "setup", "code", "entry"} -> `passed` where the tests in `code` ran through
-        against the functions that the other side of the socket, file 4, serves.
+    call: {"function", "arguments"} -> what the function, or the method of `Solution`, returns.
+    serve: {"socket"} -> the program is loaded and answers a `check` in another sandbox; no value.
+    check: {"socket", "setup", "code", "entry"} -> `passed` if the tests in `code` pass with the
+        functions that the other side of the socket, file 4, serves.
 Every case may have "imports": names of the standard library that the program uses but never
-imports are supplied.
+imports are supplied. Plain data crosses the socket as JSON, by `encode` and `decode`.
+
+The imports are few for the reason that `distill.sandbox.inside` gives.
 """
 
-import _json  # `json` itself, which imports `re`, would take as long as all else
+import _json
 import builtins
-import posix as os  # as in `distill.sandbox.inside`
+import posix as os
 import sys
 
-TYPE_CHECKING = False  # importing `typing` would cost more than all else here
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
@@ -48,31 +50,32 @@ _STAR = (
     "queue",
     "array",
 )
-"""Modules whose names LeetCode and LiveCodeBench take for granted (import_string of its
-testing_util.py), in order of precedence."""
+"""Modules whose names LeetCode and LiveCodeBench take for granted, in order of precedence; from
+`import_string` in LiveCodeBench's testing_util.py."""
 
 
 def play(job: Json, case: Json) -> NoReturn:
-    """Do what the job's role says with one case, and end the process."""
-    # `site` would set these; it is left out for speed.
+    """Play the job's role with one case, and end the process."""
+    # What `site` does, which is not loaded.
     vars(builtins).update(exit=sys.exit, quit=sys.exit)
     _ROLES[job["role"]](job["program"], case)
     if job["role"] == "stdin":
         sys.exit(0)  # as a program ends: threads joined, output flushed
-    os._exit(0)  # the value is out; an orderly end would take as long again
+    os._exit(0)  # the value is written; an orderly end would take as long again
 
 
 def _load(program: str, case: Json, name: str) -> Json:
-    """Execute the program as the module `name`; its namespace."""
+    """Execute the program as the module `name` and return its namespace."""
     module = type(sys)(name)
     sys.modules[name] = module
     if case.get("imports"):
         module.__dict__.update(_missing_imports(program))
-    exec(program, module.__dict__)  # `compile` would make all types of syntax trees first
+    exec(program, module.__dict__)
     return module.__dict__
 
 
 def _missing_imports(program: str) -> Json:
+    """What the modules of `_STAR` have under the names that the program uses without import."""
     supplied = {}
     for name in _free_names(program) - set(dir(builtins)):
         if name in _STAR:
@@ -88,26 +91,18 @@ def _missing_imports(program: str) -> Json:
 
 def _free_names(program: str) -> set[str]:
     """Names that are read somewhere and bound nowhere."""
-    import _ast as ast  # `ast` itself imports `enum`
+    import symtable  # `ast` imports `enum` and `re`
 
     read: set[str] = set()
     bound: set[str] = set()
-    nodes = [compile(program, "program.py", "exec", ast.PyCF_ONLY_AST)]
-    for node in nodes:
-        for name in node._fields:
-            value = getattr(node, name, None)
-            children = value if isinstance(value, list) else [value]
-            nodes += [child for child in children if isinstance(child, ast.AST)]
-        if isinstance(node, ast.Name):
-            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            bound.add(node.name)
-        elif isinstance(node, ast.arg):
-            bound.add(node.arg)
-        elif isinstance(node, ast.alias):
-            bound.add((node.asname or node.name).partition(".")[0])
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            bound.add(node.name)
+    scopes = [symtable.symtable(program, "program.py", "exec")]
+    for scope in scopes:
+        scopes += scope.get_children()
+        for symbol in scope.get_symbols():
+            if symbol.is_assigned() or symbol.is_parameter() or symbol.is_imported():
+                bound.add(symbol.get_name())
+            elif symbol.is_referenced():
+                read.add(symbol.get_name())
     return read - bound
 
 
@@ -128,7 +123,7 @@ def _call(program: str, case: Json) -> None:
 
 
 def _serve(program: str, case: Json) -> None:
-    """Answer requests about the program's functions until the other side hangs up."""
+    """Answer requests about the program's functions until the other side closes the socket."""
     space = _load(program, case, "solution")
     kept: list[Any] = []
     with open(os.dup(4), "rb") as requests:
@@ -143,7 +138,7 @@ def _serve(program: str, case: Json) -> None:
 
 
 def _describe(space: Json, name: str) -> tuple[str, Any]:
-    """A module of the standard library goes by name: the tests import their own."""
+    """The value of a name; of a module only its name is sent: the tests import their own."""
     value = space[name]
     return ("module", value.__name__) if isinstance(value, type(sys)) else ("value", value)
 
@@ -160,7 +155,7 @@ _OPERATIONS: Json = {
 
 
 def _check(program: str, case: Json) -> None:
-    """Run tests here against functions there; only plain data comes over."""
+    """Run tests here with functions there; only plain data crosses."""
     stream = open(os.dup(4), "rb")  # noqa: SIM115  (until the process ends)
     space = {"__name__": "tests"}
     try:
@@ -175,20 +170,20 @@ def _check(program: str, case: Json) -> None:
         for name in sorted(wanted):
             peer.bind(name, space)
         exec(tests, space)
-    except BaseException as error:  # whatever the other side provokes is not a pass
+    except BaseException as error:  # whatever the other side provokes fails
         _send(3, f"failed: {type(error).__name__}: {str(error)[:500]}")
         sys.exit(1)
     _send(3, "passed")
 
 
 class _Peer:
-    """The served program, as the tests see it."""
+    """The program on the other side of the socket."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
 
     def bind(self, name: str, space: Json) -> None:
-        """Put what the program calls `name` into `space`; nothing where it has no such name."""
+        """Put the program's value of `name` into `space`, unless it has no such name."""
         try:
             kind, value = self.ask("name", name)
         except KeyError:
@@ -199,7 +194,7 @@ class _Peer:
             space[name] = __import__(value)
 
     def ask(self, *request: Any) -> Any:
-        """One request to the other side and its answer, decoded."""
+        """Send a request to the other side; return its answer, decoded, or raise its error."""
         try:
             _send(4, _written([encode(part, None) for part in request]) + "\n")
             line = self.stream.readline()
@@ -217,7 +212,7 @@ class _Peer:
 
 
 class _Remote:
-    """An object of the program that is no plain data: used, never compared by its own word."""
+    """An object of the program that is not plain data: the tests can use it, not compare it."""
 
     def __init__(self, peer: _Peer, index: int) -> None:
         self.__dict__.update(_peer=peer, _index=index)
@@ -244,10 +239,13 @@ class _Remote:
 
 
 def encode(value: Any, kept: list[Any] | None) -> Any:
-    """Plain data as JSON; another object is kept and goes as a reference.
+    """A value as JSON: plain data as it is, any other object as its index in `kept`.
 
-    Subclasses of the built-in types go as these: what they say of themselves stays behind.
-    With `kept` None no object can be kept: TypeError, but for a remote object.
+    Values of subclasses of built-in types become values of these, so that their own methods, such
+    as an `__eq__` that is always true, stay behind.
+
+    Raises:
+        TypeError: an object that is neither plain data nor remote, where `kept` is None.
     """
     if value is None or value is True or value is False:
         return value
@@ -282,7 +280,7 @@ def encode(value: Any, kept: list[Any] | None) -> Any:
 
 
 def decode(value: Any, resolve: Any) -> Any:
-    """What `encode` made, as built-in types; a reference by `resolve`."""
+    """The value that `encode` wrote, in built-in types; `resolve` gives objects by their index."""
     if isinstance(value, list):
         return [decode(item, resolve) for item in value]
     if not isinstance(value, dict):
@@ -316,7 +314,7 @@ _chunks = _json.make_encoder(*_OPTIONS)
 
 
 def _read(line: bytes) -> Any:
-    """The JSON value with which a line begins."""
+    """The JSON value at the start of a line."""
     try:
         value, _ = _scan(line.decode(), 0)
     except StopIteration:

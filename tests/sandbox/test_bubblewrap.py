@@ -1,6 +1,6 @@
-"""Foreign code: what it may do, what it cannot reach, and that its verdict is not its own.
+"""Programs written by models: what they may do, what they cannot reach, who decides their verdict.
 
-Needs bwrap (package `bubblewrap`).; all references: `-m slow`.
+Needs bwrap (package `bubblewrap`). All reference solutions: `-m slow`.
 """
 
 import json
@@ -16,7 +16,7 @@ import pytest
 
 from distill.grading.code_tests import grade_code, same_output, same_value
 from distill.sandbox import bubblewrap, seccomp
-from distill.sandbox.bubblewrap import Limits
+from distill.sandbox.box import Limits, SandboxUnavailableError
 from distill.store.identity import CHECKOUT
 from distill.trace.records import Problem
 
@@ -30,6 +30,8 @@ TIGHT = Limits(
     disk_bytes=4 * MEBIBYTE,
     processes=8,
 )
+PATIENT = replace(TIGHT, wall_seconds=30)
+"""For what must end by another limit than time, on a machine however busy."""
 SECRET = "7391526048377"  # so long that no library happens to hold it
 SUM = json.dumps({"type": "call", "function": "add", "arguments": [2, 3], "expected": 5})
 needs_bwrap = pytest.mark.skipif(
@@ -177,7 +179,7 @@ ESCAPES = [
 @needs_bwrap
 @pytest.mark.parametrize("name", ESCAPES)
 def test_what_is_out_of_reach_is_refused_by_the_system(name):
-    result = bubblewrap.run(HOSTILE[name], limits=replace(TIGHT, wall_seconds=20))
+    result = bubblewrap.run(HOSTILE[name], limits=PATIENT)
     assert result.exit == 1 and not result.ended and result.stdout == ""
     assert any(word in result.stderr for word in ("Error: [Errno", "OSError", "KeyError")), result
 
@@ -185,19 +187,18 @@ def test_what_is_out_of_reach_is_refused_by_the_system(name):
 @needs_bwrap
 @pytest.mark.parametrize("name", ["kill_the_parent", "kill_everybody", "interrupt_the_parent"])
 def test_who_signals_the_harness_only_hurts_itself(name):
-    limits = replace(TIGHT, wall_seconds=20)
-    assert bubblewrap.run(HOSTILE[name] + "\nprint('on')", limits=limits).ended == ""
+    assert bubblewrap.run(HOSTILE[name] + "\nprint('on')", limits=PATIENT).ended == ""
 
 
 @needs_bwrap
 def test_bombs_end_by_their_limit():
     assert bubblewrap.run(HOSTILE["sleep_forever"], limits=TIGHT).ended == "time"
     assert bubblewrap.run("while True: pass", limits=TIGHT).ended == "time"
-    assert bubblewrap.run(HOSTILE["memory_bomb_of_many"], limits=TIGHT).ended == "memory"
-    assert "MemoryError" in bubblewrap.run(HOSTILE["memory_bomb"], limits=TIGHT).stderr
+    assert bubblewrap.run(HOSTILE["memory_bomb_of_many"], limits=PATIENT).ended == "memory"
+    assert "MemoryError" in bubblewrap.run(HOSTILE["memory_bomb"], limits=PATIENT).stderr
     caught = f"import os\ntry:\n    exec({HOSTILE['disk_fill']!r})\nexcept OSError as error:\n"
     caught += "    os.remove('/tmp/0')\n    print(error)"  # makes room for the message
-    assert "No space left" in bubblewrap.run(caught, limits=TIGHT).stdout
+    assert "No space left" in bubblewrap.run(caught, limits=PATIENT).stdout
     assert len(bubblewrap.run(HOSTILE["endless_output"], limits=TIGHT).stdout) <= TIGHT.output_bytes
 
 
@@ -221,14 +222,14 @@ def test_killed_grader_leaves_no_sandbox(delay, unsafe, marker):
 
 def test_without_bwrap_nothing_runs_and_the_error_names_package_and_option(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(bubblewrap.SandboxUnavailableError, match=r"bubblewrap.*unsandboxed"):
+    with pytest.raises(SandboxUnavailableError, match=r"bubblewrap.*unsandboxed"):
         grade_code(problem(SUM), "def add(a, b): return a + b")
 
 
 def test_a_sandbox_that_does_not_start_says_what_bwrap_said(monkeypatch):
     broken = ["/bin/sh", "-c", "echo no namespaces here >&2; exit 1"]
     monkeypatch.setattr(bubblewrap, "_bwrap", lambda *_: broken)
-    with pytest.raises(bubblewrap.SandboxUnavailableError, match="no namespaces here"):
+    with pytest.raises(SandboxUnavailableError, match="no namespaces here"):
         bubblewrap.run("")
 
 
@@ -243,7 +244,7 @@ def test_without_bwrap_code_runs_where_the_user_said_so(monkeypatch):
 def test_without_bwrap_too_a_verdict_leaves_no_process(marker):
     tests = [{"type": "stdin", "input": text, "output": "1"} for text in ("0", "sleep")]
     code = "import time\nif input() == 'sleep': time.sleep(60)\nprint(0)"
-    options = {"limits": TIGHT, "unsafe_without_sandbox": True}
+    options = {"limits": PATIENT, "unsafe_without_sandbox": True}
     assert grade_code(problem(*tests), code, **options) == (False, "test 0: another output")
     assert alive(marker) == []
 
