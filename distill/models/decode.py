@@ -2,8 +2,9 @@
 
 Unlike `generate` of transformers, it draws each prompt's tokens from a stream of its own, drops
 finished rows from the batch, and does not copy the cache of keys and values at every token.
-`tests/bench/bench_generation.py` (student `micro`, two CPU cores) measured 1.28 times the tokens per
-second of `generate` with 64 prompts of up to 120 new tokens, and 5.87 times with 256 of up to 300.
+`tests/bench/bench_generation.py` (student `micro`, two CPU cores) measured 1.28 times the tokens
+per second of `generate` with 64 prompts of up to 120 new tokens, and 5.87 times with 256 of up to
+300.
 """
 
 from collections.abc import Collection, Sequence
