@@ -17,7 +17,8 @@ CARDS = [{"id": "org/model", "object": "model", "max_model_len": 100}]
 class Fake(ThreadingHTTPServer):
     """Answers with the status and body that `answer` gives.
 
-    `answer` is told the request's body and how often this prompt was asked before; None breaks off.
+    `answer` takes the request's body and how often this prompt was asked before. It returns a
+    status, a body and perhaps headers; or None, which closes the connection.
     """
 
     daemon_threads = True
@@ -59,11 +60,13 @@ class Handler(BaseHTTPRequestHandler):
         if answer is not None:
             self.reply(*answer)
 
-    def reply(self, status, body):
+    def reply(self, status, body, headers=None):
         text = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(text)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.end_headers()
         with suppress(BrokenPipeError):  # who asked waited no longer
             self.wfile.write(text)

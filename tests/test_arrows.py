@@ -17,8 +17,8 @@ FILES = {
 MODULES = {file[:-3].replace("/", ".").removesuffix(".__init__"): file for file in FILES}
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "datasets", "wandb", "vllm"}
 HOMES = {
-    "trl": {"distill/training/train.py"},
-    "peft": {"distill/training/train.py", "distill/models/engines/transformers.py"},
+    "trl": {"distill/training/trainer.py"},
+    "peft": {"distill/training/lora.py", "distill/models/engines/transformers.py"},
     "wandb": {
         "distill/run/tracking.py",
         "ablations/results/wandb.py",

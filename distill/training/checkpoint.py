@@ -1,4 +1,4 @@
-"""What a training leaves on disk: checkpoints to continue from, and the trained student."""
+"""Checkpoints that an interrupted training resumes from, and saving of the trained student."""
 
 import os
 import shutil
@@ -8,8 +8,9 @@ from typing import Any
 from distill.models import hub
 
 COMPLETE = "complete"
-"""Written last into a checkpoint: transformers writes it in place, so a killed one can be torn.
-Holds the number of processes: each has its random state there, and perhaps a share of weights."""
+"""File written last into a checkpoint, which transformers writes in place: one without it is
+incomplete. It holds the number of processes, each of which saves its random state in the checkpoint
+and, on GPUs, its share of the weights."""
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -24,7 +25,7 @@ TOKENIZER_FILES = (
 
 
 def mark_complete(checkpoint: Path, processes: int) -> None:
-    """Mark a checkpoint, once all processes have written theirs, and remove those before it."""
+    """Mark a checkpoint that all processes have written, and remove the earlier ones."""
     os.sync()
     (checkpoint / COMPLETE).write_text(str(processes))
     for folder in checkpoint.parent.glob("checkpoint-*"):
@@ -32,8 +33,8 @@ def mark_complete(checkpoint: Path, processes: int) -> None:
             discard(folder)
 
 
-def drop_torn(folder: Path, processes: int) -> None:
-    """Remove what was not written to its end, or by another number of processes."""
+def drop_incomplete(folder: Path, processes: int) -> None:
+    """Remove checkpoints that are incomplete, or of another number of processes."""
     for path in folder.glob("checkpoint-*"):
         mark = path / COMPLETE
         if not mark.exists() or mark.read_text() != str(processes):
@@ -41,53 +42,53 @@ def drop_torn(folder: Path, processes: int) -> None:
 
 
 def newest(folder: Path) -> str | None:
-    """The checkpoint to continue from, after `drop_torn`."""
+    """The checkpoint to resume from, after `drop_incomplete`; None if there is none."""
     return max(map(str, folder.glob("checkpoint-*")), key=steps, default=None)
 
 
 def steps(checkpoint: str) -> int:
-    """Optimiser steps that a checkpoint was written after."""
+    """Number of optimiser steps after which a checkpoint was written."""
     return int(checkpoint.rpartition("-")[2])
 
 
 def discard(folder: Path) -> None:
-    """Remove checkpoints, their marks first: a half removed one must not look complete."""
+    """Remove checkpoints, their marks first, so that none looks complete when half removed."""
     for mark in folder.rglob(COMPLETE):
         mark.unlink()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def emptied(folder: Path) -> Path:
-    """The folder, without what a killed attempt left in it."""
+    """The folder, without what an interrupted attempt left in it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return folder
 
 
 def gathered(model: Any) -> dict[str, Any]:
-    """All weights in memory, of which each process holds a share; every process must call this.
+    """All weights of a model that is sharded over processes, each of which must call this.
 
-    Tied weights are left out but for the one that the others are tied to. Only the first process
-    keeps the rest.
+    Of tied weights only the one that the others are tied to is included. Only the first process
+    gets the weights; the others get an empty dictionary.
     """
     import torch
 
-    first, whole = torch.distributed.get_rank() == 0, {}
+    first, weights = torch.distributed.get_rank() == 0, {}
     tied = getattr(model, "all_tied_weights_keys", {})
     for name, weight in model.state_dict().items():
         full = weight.full_tensor() if hasattr(weight, "full_tensor") else weight
         if first and name not in tied:
-            whole[name] = full.cpu()
-    return whole
+            weights[name] = full.cpu()
+    return weights
 
 
 def save_model(model: Any, weights: dict[str, Any] | None, base: hub.Model, folder: Path) -> None:
-    """Weights in the base's number format, with the base's own tokenizer files.
+    """Save weights in the base's number format, with the base's own tokenizer files.
 
     Args:
         model: the trained model.
         weights: the model's, gathered from all processes; None where this one has them all.
-        base: what it was before.
+        base: the model before training.
         folder: empty.
     """
     if weights is None:
@@ -106,7 +107,7 @@ def save_model(model: Any, weights: dict[str, Any] | None, base: hub.Model, fold
 
 
 def save_adapter(model: Any, weights: dict[str, Any] | None, base: str, folder: Path) -> None:
-    """A PEFT folder that names its base as the config does, not by this machine's path.
+    """Save a PEFT folder that names its base as the config does, not by this machine's path.
 
     Args:
         model: the base with its trained adapter.

@@ -1,5 +1,7 @@
 """Options of training: method, optimizer, batching, length limit, LoRA."""
 
+import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
@@ -11,15 +13,20 @@ from distill.models.config import Dtype
 
 
 class Method(StrEnum):
-    """How the student is trained."""
+    """How the student is trained; `METHODS` in `train.py` has the module of each."""
 
     none = "none"
     sft = "sft"
     lora = "lora"
 
 
+ONLY = {Method.lora: ("lora_rank", "lora_alpha", "lora_dropout", "lora_targets")}
+"""Fields that one method alone reads. For all others they are reset to their defaults, so that two
+trainings that differ in nothing else are the same."""
+
+
 class Schedule(StrEnum):
-    """Learning rate after the warm-up."""
+    """Course of the learning rate after the warm-up."""
 
     linear = "linear"
     cosine = "cosine"
@@ -27,7 +34,7 @@ class Schedule(StrEnum):
 
 
 class Batching(StrEnum):
-    """What goes into one optimiser step: the same problems in every arm, whatever was damaged."""
+    """Which traces make an optimiser step: the same problems in every arm, except with `packed`."""
 
     grouped = "grouped"
     plain = "plain"
@@ -42,13 +49,13 @@ class TrainingConfig:
     """The YAML's file name."""
 
     method: Method = Method.sft
-    """`sft` trains every weight, `lora` an adapter, `none` leaves the base student as it is."""
+    """`sft` trains every weight, `lora` an adapter, `none` leaves the student untrained."""
 
     epochs: float = 3.0
-    """Passes over the training set, > 0."""
+    """Epochs, > 0."""
 
     batch: int = 96
-    """Traces an optimiser step, >= 1, over all devices and accumulation steps."""
+    """Traces per optimiser step, across all devices and accumulation steps, >= 1."""
 
     learning_rate: float = 1e-5
     """Peak learning rate, > 0."""
@@ -57,7 +64,7 @@ class TrainingConfig:
     """Decay after the warm-up."""
 
     warmup: float = 0.1
-    """Share of the steps in which the rate rises linearly from 0, in [0, 1]."""
+    """Share of the steps during which the rate rises linearly from 0, in [0, 1]."""
 
     adam_beta1: float = 0.9
     """AdamW's first decay rate, in [0, 1)."""
@@ -69,24 +76,24 @@ class TrainingConfig:
     """AdamW's weight decay, >= 0."""
 
     max_grad_norm: float = 1.0
-    """Gradients are scaled to this norm at most, > 0."""
+    """Gradients are clipped to this norm, > 0."""
 
     max_tokens: int = 16_384
-    """Longest prompt and response, in tokens. Longer traces are dropped and counted, never cut."""
+    """Tokens of prompt and response, at most; longer traces are dropped and counted, never cut."""
 
     union: list[CorruptionConfig] = field(default_factory=list)
-    """Arms of the study that can lengthen a trace: what is over-length in one of them, damaged
-    or not, is dropped in all, so that every arm trains on the same problems."""
+    """Corruptions of the study that can lengthen a trace: a trace that is too long in one of them
+    is dropped in every arm, so that all arms train on the same problems."""
 
     batching: Batching = Batching.grouped
-    """`grouped` by undamaged length, `plain` random order, or `packed` into rows of
+    """`grouped` by undamaged length, `plain` in random order, or `packed` into rows of
     `max_tokens`."""
 
     dtype: Dtype = Dtype.bfloat16
     """Number format of the weights while they are trained."""
 
     autocast: bool = True
-    """Whether matrix products run in bfloat16 while the weights keep `dtype`."""
+    """Whether matrix products are computed in bfloat16 while the weights keep `dtype`."""
 
     lora_rank: int = 64
     """LoRA only: rank of the update, >= 1."""
@@ -98,14 +105,14 @@ class TrainingConfig:
     """LoRA only: dropout on the adapter's input, in [0, 1]."""
 
     lora_targets: str = "all-linear"
-    """LoRA only: `all-linear`, or the names of modules parted by commas."""
+    """LoRA only: `all-linear`, or names of modules separated by commas."""
 
     seed: int = 0
-    """Seed of the order of problems, of dropout and of the adapter's first weights."""
+    """Seed of the order of problems, of dropout and of the adapter's initial weights."""
 
     def __post_init__(self) -> None:
         if self.method is Method.none:
-            _reset(self, keep=("name", "method"))
+            _reset(self, {f.name for f in fields(self)} - {"method"})
             self.name = "none"
             return
         for name in ("epochs", "learning_rate", "max_grad_norm"):
@@ -116,15 +123,14 @@ class TrainingConfig:
         for name in ("warmup", "adam_beta1", "adam_beta2", "lora_dropout"):
             share(f"training.{name}", getattr(self, name))
         at_least("training.weight_decay", self.weight_decay, 0)
-        if self.method is Method.sft:
-            _reset(self, names=("lora_rank", "lora_alpha", "lora_dropout", "lora_targets"))
+        for method, names in ONLY.items():
+            if method is not self.method:
+                _reset(self, names)
 
 
-def _reset(
-    config: TrainingConfig, *, names: tuple[str, ...] = (), keep: tuple[str, ...] = ()
-) -> None:
-    """Set fields that mean nothing for this method to their defaults, which no identity sees."""
-    blank = TrainingConfig(name=config.name, method=Method.lora)
+def _reset(config: TrainingConfig, names: Collection[str]) -> None:
+    """Set fields to their defaults."""
     for f in fields(config):
-        if f.name in names or (keep and f.name not in keep):
-            setattr(config, f.name, getattr(blank, f.name))
+        if f.name in names:
+            made = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+            setattr(config, f.name, made)

@@ -1,7 +1,6 @@
-"""The arguments of one training as a file that training processes read."""
+"""The arguments of one training, as every training method and process gets them."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from distill.compute import ComputeConfig
@@ -9,7 +8,7 @@ from distill.models.config import PromptConfig, StudentConfig
 from distill.training.config import TrainingConfig
 
 
-@dataclass
+@dataclass(frozen=True)
 class Job:
     """The arguments of one training; see `distill.training.train.train_student`."""
 
@@ -24,19 +23,5 @@ class Job:
 
     @property
     def checkpoints(self) -> Path:
-        """Where a killed training continues from."""
+        """Folder of the checkpoints that an interrupted training resumes from."""
         return self.out / "checkpoints"
-
-    def write(self, path: Path) -> None:
-        """As JSON."""
-        path.write_text(json.dumps(asdict(self), default=str), encoding="utf-8")
-
-    @classmethod
-    def read(cls, path: Path) -> "Job":
-        """What `write` wrote."""
-        from omegaconf import OmegaConf
-
-        values = json.loads(path.read_text(encoding="utf-8"))
-        job = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(cls), values))
-        assert isinstance(job, cls)
-        return job

@@ -1,97 +1,115 @@
-"""Stage 6 in several processes of this machine, each with a GPU of its own.
+"""Run one training in several processes of this machine, with a GPU each where there are GPUs.
 
-`start` is torchrun, with what a lab needs around it: the curve of the first process is told on
-while it is made, the error of whichever process failed first is raised here, and no process
-outlives this one: each ends as soon as its standard input, a pipe that is held here, is closed,
-which the system does even for a process that was killed.
+The processes are those of `torch.multiprocessing.spawn`. This module adds what a study needs: the
+first process's progress is reported here while the training runs, the error that came first is
+raised here with its own type, and no process outlives this one, not even when this one is killed.
 """
 
-import json
+import multiprocessing
 import os
+import pickle
 import signal
-import subprocess
-import sys
+import threading
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
-from distill.store.identity import CHECKOUT
 from distill.training.job import Job
-from distill.training.progress import EVENTS, Watch
+from distill.training.progress import Progress, ProgressFile, report
 
+EVENTS = "events.jsonl"
 OUTPUT = "output.txt"
-KNOWN_ERRORS: dict[str, type[Exception]] = {
-    error.__name__: error for error in (ValueError, FloatingPointError, FileNotFoundError)
-}
+KNOWN_ERRORS = (ValueError, FloatingPointError, FileNotFoundError)
+
+Train = Callable[[Job, Progress], None]
+"""Trains in one of the processes, all of which call it; a function that can be pickled."""
 
 
-def start(job: Job, watch: Watch, folder: Path) -> None:
-    """Train in `job.compute.processes` processes, and wait for them.
+def start(train: Train, job: Job, progress: Progress, folder: Path) -> None:
+    """Train in `job.compute.processes` processes and wait until all have ended.
 
     Args:
-        job: what to do.
-        watch: told what the first process tells.
-        folder: empty; takes the job, what the processes print, and their errors.
+        train: what each process runs.
+        job: its first argument.
+        progress: what the first process reports is reported to it, in this process.
+        folder: empty; takes what the processes report and print, and their errors.
 
     Raises:
         ValueError, FloatingPointError, FileNotFoundError: as a process raised it, with that
             process's traceback as a note.
-        RuntimeError: a process raised another error, or was ended by the system.
+        RuntimeError: a process raised another error, or ended without raising one.
     """
-    file = folder / "job.json"
-    job.write(file)
+    from torch.distributed import TCPStore
+    from torch.multiprocessing import ProcessExitedException, ProcessRaisedException, spawn
+
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     (folder / EVENTS).touch()
-    torchrun = ["torch.distributed.run", "--standalone", "--local-addr=127.0.0.1", "--module"]
-    count = f"--nproc-per-node={job.compute.processes}"
-    paths = (str(CHECKOUT), os.environ.get("PYTHONPATH", ""))
-    with (folder / OUTPUT).open("wb") as output, (folder / EVENTS).open(encoding="utf-8") as events:
-        agent = subprocess.Popen(
-            [sys.executable, "-P", "-m", *torchrun, count, "distill.training.worker", str(file)],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        )
+    arguments, count = (train, job, store.port, folder), job.compute.processes
+    with (folder / EVENTS).open(encoding="utf-8") as events:
+        processes = spawn(_process, arguments, count, join=False, daemon=True)
         try:
-            running, rest = True, ""
-            while running:
-                running = agent.poll() is None
-                time.sleep(0.1 if running else 0)
-                *lines, rest = (rest + events.read()).split("\n")
-                for event, *values in map(json.loads, lines):
-                    getattr(watch, event)(*values)
+            ended = False
+            while not ended:
+                ended = processes.join(timeout=0.1)
+                report(events, progress)
+        except ProcessRaisedException as error:
+            raise _first_error(folder, error) from None
+        except ProcessExitedException as error:
+            printed = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace")
+            raise RuntimeError(
+                f"training process {error.error_index} of {count} ended unexpectedly ({error}); "
+                f"memory may have run out. The end of {folder / OUTPUT}:\n{printed[-3000:]}"
+            ) from None
         finally:
-            _end(agent)
-    if agent.returncode:
-        _raise(folder, job.compute.processes, agent.returncode)
+            for process in processes.processes:
+                process.kill()
+                process.join()
 
 
-def _end(agent: "subprocess.Popen[bytes]") -> None:
-    """End all processes, and return when none is left: their folder may be handed on."""
-    assert agent.stdin is not None
-    agent.stdin.close()
+def _process(rank: int, train: Train, job: Job, port: int, folder: Path) -> None:
+    """Train as process `rank`, print to a file, and record an error in another."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it, for all processes
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with (folder / OUTPUT).open("ab") as output:
+        for descriptor in (1, 2):
+            os.dup2(output.fileno(), descriptor)
+    count = job.compute.processes
+    os.environ |= {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the store is the parent's: no port can be taken
+    }
+    threads = os.environ.setdefault("OMP_NUM_THREADS", "1")  # as torchrun does
+    torch.set_num_threads(int(threads))
     try:
-        agent.wait(30)  # it ends after those that it started
-    except subprocess.TimeoutExpired:
-        os.killpg(agent.pid, signal.SIGKILL)
-        agent.wait()
+        train(job, ProgressFile(folder / EVENTS) if rank == 0 else Progress())
+    except Exception as error:
+        where, name = f"process {rank} of {count}", type(error).__name__
+        raised: Exception = RuntimeError(f"{where}: {name}: {error}")
+        if type(error) in KNOWN_ERRORS:
+            raised = type(error)(str(error))
+        raised.add_note(f"In {where}:\n{traceback.format_exc()}")
+        (folder / f"error-{rank}").write_bytes(pickle.dumps((time.time(), raised)))
+        raise
 
 
-def _raise(folder: Path, processes: int, code: int) -> NoReturn:
-    """The error that came first; those of other processes follow from it."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("error-*.json")]
-    if not found:
-        said = (folder / OUTPUT).read_text(encoding="utf-8", errors="replace")
-        raise RuntimeError(
-            f"one of {processes} training processes was ended by the system, out of memory perhaps "
-            f"(torchrun's exit code is {code}). The end of {folder / OUTPUT}:\n{said[-3000:]}"
-        )
-    first = min(found, key=lambda error: error["time"])
-    error = KNOWN_ERRORS.get(first["type"], RuntimeError)
-    where = f"process {first['rank']} of {processes}"
-    known = first["type"] in KNOWN_ERRORS
-    text = first["message"] if known else f"{where}: {first['type']}: {first['message']}"
-    raised = error(text)
-    raised.add_note(f"In {where}:\n{first['traceback']}")
-    raise raised
+def _end_with_parent() -> None:
+    """End this process as soon as its parent has ended, in whatever way."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _first_error(folder: Path, last: Exception) -> Exception:
+    """The error that was recorded first, since others follow from it; `last` if none was."""
+    errors = [pickle.loads(path.read_bytes()) for path in folder.glob("error-*")]
+    _, first = min(errors, key=lambda error: error[0], default=(0.0, RuntimeError(str(last))))
+    return first

@@ -1,4 +1,4 @@
-"""Which rows are trained on in which step: the same problems in every arm."""
+"""The order of training: which rows are in which optimiser step, the same problems in every arm."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,65 +13,65 @@ WINDOW = 8
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Which rows of the data set are in which optimiser step."""
+class TrainingOrder:
+    """Which rows of the training set are in which optimiser step."""
 
-    orders: list[list[int]]
-    """Of each pass."""
+    epochs: list[list[int]]
+    """Row numbers of each epoch, in the order in which they are trained on."""
 
     batch: int
-    """Rows of the data set a step: traces, or packs of them."""
+    """Rows per optimiser step: traces, or packs of them."""
 
     steps: int
-    """Steps of the whole training."""
+    """Optimiser steps of the whole training."""
 
     steps_per_epoch: int
-    """Steps of a pass, the last of them short where the rows do not come out even."""
+    """Optimiser steps per epoch; the last is short where `batch` does not divide the rows."""
 
     tokens: list[int]
     """Tokens seen, prompts included, after each step."""
 
 
-def make_plan(
+def training_order(
     lengths: Sequence[int], undamaged: Sequence[int], batch: int, training: TrainingConfig
-) -> Plan:
-    """Plan a training.
+) -> TrainingOrder:
+    """The order of all epochs.
 
     Args:
-        lengths: of the data set's rows as they are trained on, tokens.
-        undamaged: what they were before any damage; decides the order.
-        batch: rows a step.
-        training: passes, seed and batching.
+        lengths: tokens of each row as it is trained on.
+        undamaged: tokens of each row before any corruption; decides the order.
+        batch: rows per optimiser step.
+        training: epochs, seed and batching.
     """
     per_epoch = math.ceil(len(lengths) / batch)
     steps = math.ceil(per_epoch * training.epochs)
-    orders = [
+    epochs = [
         epoch_order(undamaged, batch, training.batching, training.seed, epoch)
         for epoch in range(math.ceil(training.epochs))
     ]
     sizes = [
-        sum(lengths[row] for row in order[start : start + batch])
-        for order in orders
-        for start in range(0, len(order), batch)
+        sum(lengths[row] for row in rows[start : start + batch])
+        for rows in epochs
+        for start in range(0, len(rows), batch)
     ]
-    return Plan(orders, batch, steps, per_epoch, list(accumulate(sizes[:steps])))
+    return TrainingOrder(epochs, batch, steps, per_epoch, list(accumulate(sizes[:steps])))
 
 
 def epoch_order(
     lengths: Sequence[int], batch: int, batching: Batching, seed: int, epoch: int
 ) -> list[int]:
-    """The order of one pass over the rows; consecutive `batch` rows make an optimiser step.
+    """The row numbers of one epoch; each `batch` consecutive rows make an optimiser step.
 
     It depends on nothing but the arguments. With undamaged lengths every arm sees the same problems
     in the same steps.
 
     Args:
-        lengths: of the rows, tokens; read by `grouped` only.
-        batch: rows a step.
-        batching: `grouped` sorts within windows of 8 batches and shuffles the batches. The rest
-            that fills no batch comes last, at random, so that steps never straddle batches.
+        lengths: tokens of each row; read by `grouped` only.
+        batch: rows per optimiser step.
+        batching: `grouped` sorts within windows of 8 batches and shuffles the batches. Rows that
+            fill no batch come last, chosen at random, so that no step mixes two batches.
         seed: of the order.
-        epoch: pass, from 0; each has its own order.
+        epoch: from 0; each epoch has its own order.
     """
     rng = Random(f"{seed}:{epoch}")
     order = list(range(len(lengths)))
@@ -88,40 +88,41 @@ def epoch_order(
     return [i for rows in batches for i in rows] + order[whole:]
 
 
-class Order:
-    """Sampler of a plan's orders; the trainer says which pass it is.
+class OrderSampler:
+    """A sampler that gives the trainer the rows of an epoch in their order.
 
-    Several processes need steps of one size: each takes as many rows in every forward pass. What a
-    step has too few of is then filled up with the data set's last row, which must have no label: it
-    adds nothing to the loss, to its gradient, or to the tokens that both are divided by.
+    Several processes need steps of one size, since each takes the same number of rows in every
+    forward pass. Short steps are then padded with the data set's last row, which must have no
+    labels: it adds nothing to the loss, to its gradient, or to the number of tokens that both are
+    divided by.
     """
 
-    def __init__(self, plan: Plan, slots: int | None = None) -> None:
-        """A sampler that stands before the first pass.
+    def __init__(self, order: TrainingOrder, slots: int | None = None) -> None:
+        """Start at the first epoch.
 
         Args:
-            plan: what to follow.
-            slots: rows that every step is filled up to, >= `plan.batch`; None fills up none.
+            order: the order to follow.
+            slots: rows that every step is padded to, >= `order.batch`; None pads none.
         """
-        self.orders = plan.orders
+        self.epochs = order.epochs
         if slots:
-            self.orders = [_filled(order, plan.batch, slots) for order in plan.orders]
+            self.epochs = [_padded(rows, order.batch, slots) for rows in order.epochs]
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to this pass, from 0."""
+        """Go to this epoch, from 0; the trainer calls it."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Rows a pass."""
-        return len(self.orders[0])
+        """Rows per epoch."""
+        return len(self.epochs[0])
 
     def __iter__(self) -> Iterator[int]:
-        """Row numbers of the pass."""
-        return iter(self.orders[self.epoch])
+        """Row numbers of the epoch."""
+        return iter(self.epochs[self.epoch])
 
 
-def _filled(order: list[int], batch: int, slots: int) -> list[int]:
-    blank = len(order)
-    steps = [order[start : start + batch] for start in range(0, len(order), batch)]
+def _padded(rows: list[int], batch: int, slots: int) -> list[int]:
+    blank = len(rows)
+    steps = [rows[start : start + batch] for start in range(0, len(rows), batch)]
     return [row for step in steps for row in step + [blank] * (slots - len(step))]

@@ -1,64 +1,62 @@
-"""The training curve: told while it is made, and as rows for `curve.jsonl`."""
+"""The training curve: reported while the training runs, and as rows for `curve.jsonl`."""
 
 import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from distill.training import checkpoint
-from distill.training.order import Plan
+from distill.training.order import TrainingOrder
 
 Log = Callable[[dict[str, Any]], None]
+"""Takes a row of the curve, such as `{"step": 1, "loss": 0.9, "learning_rate": 0.0, ...}`."""
 
 
-EVENTS = "events.jsonl"
+class Progress:
+    """Shows a training while it runs: a progress bar, and a log of the curve."""
 
-
-class Watch:
-    """Who is told of a training while it runs: a progress bar, and a log of the curve."""
-
-    def __init__(self, log: Log | None = None, progress: bool = False) -> None:
-        """Args: log: told each row of the curve; progress: whether a bar is drawn."""
+    def __init__(self, log: Log | None = None, bar: bool = False) -> None:
+        """Args: log: takes each row of the curve; bar: whether a progress bar is drawn."""
         self.log = log
-        self.progress = progress
+        self.shown = bar
 
     def begin(self, steps: int, done: int) -> None:
-        """Training begins, `done` of its optimiser steps made by an earlier attempt."""
+        """Training begins; an earlier attempt has made `done` of its optimiser steps."""
         from tqdm import tqdm
 
-        self.bar = tqdm(total=steps, initial=done, desc="train", disable=not self.progress)
+        self.bar = tqdm(total=steps, initial=done, desc="train", disable=not self.shown)
 
     def step(self, row: dict[str, Any]) -> None:
-        """A row of the curve is known."""
+        """An optimiser step has been made; `row` is its row of the curve."""
         self.bar.update()
         self.bar.set_postfix(loss=f"{row['loss']:.4f}", refresh=False)
         if self.log:
             self.log(row)
 
     def end(self) -> None:
-        """Training is over."""
+        """Training has ended."""
         self.bar.close()
 
 
-class Told(Watch):
-    """In the first of several processes: writes down what it is told, for `start`."""
+class ProgressFile(Progress):
+    """Writes the progress of the first of several processes to a file, for `report` to read."""
 
     def __init__(self, path: Path) -> None:
-        """Args: path: where to."""
+        """Args: path: JSON lines file to append to."""
         super().__init__()
         self.path = path
 
     def begin(self, steps: int, done: int) -> None:
-        """See `Watch`."""
+        """See `Progress`."""
         self._write("begin", steps, done)
 
     def step(self, row: dict[str, Any]) -> None:
-        """See `Watch`."""
+        """See `Progress`."""
         self._write("step", row)
 
     def end(self) -> None:
-        """See `Watch`."""
+        """See `Progress`."""
         self._write("end")
 
     def _write(self, event: str, *values: Any) -> None:
@@ -66,10 +64,20 @@ class Told(Watch):
             file.write(json.dumps([event, *values]) + "\n")
 
 
-def recorder(plan: Plan, watch: Watch, processes: int) -> Any:
-    """A callback of the trainer that tells `watch` each step.
+def report(file: TextIO, progress: Progress) -> None:
+    """Report to `progress` what a `ProgressFile` has written to `file` since the last call."""
+    start = file.tell()
+    while (line := file.readline()).endswith("\n"):
+        event, *values = json.loads(line)
+        getattr(progress, event)(*values)
+        start = file.tell()
+    file.seek(start)  # an unfinished line is read next time
 
-    It raises FloatingPointError in training where the loss is no number any more.
+
+def recorder(order: TrainingOrder, progress: Progress, processes: int) -> Any:
+    """A callback of the trainer that reports each step to `progress` and completes checkpoints.
+
+    It raises FloatingPointError during training when the loss is not finite.
     """
     from transformers import TrainerCallback
 
@@ -77,21 +85,21 @@ def recorder(plan: Plan, watch: Watch, processes: int) -> Any:
         """Reports the curve, and marks checkpoints that are complete."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            watch.begin(plan.steps, state.global_step)
+            progress.begin(order.steps, state.global_step)
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any, **rest: Any) -> None:
             if "loss" not in logs:
                 return
-            row = curve_row(logs | {"step": state.global_step}, plan)
+            row = curve_row(logs | {"step": state.global_step}, order)
             if not math.isfinite(row["loss"]):
                 raise FloatingPointError(
                     f"the loss is {row['loss']} at step {row['step']}; "
                     "a lower training.learning_rate or a longer training.warmup may help"
                 )
-            watch.step(row)
+            progress.step(row)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            if state.global_step == plan.steps:  # the student is about to be saved itself
+            if state.global_step == order.steps:  # the student itself is saved next
                 control.should_save = False
 
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
@@ -101,12 +109,16 @@ def recorder(plan: Plan, watch: Watch, processes: int) -> Any:
                 checkpoint.mark_complete(saved, processes)
 
         def on_train_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            watch.end()
+            progress.end()
 
     return Recorder()
 
 
-def curve_row(entry: dict[str, Any], plan: Plan) -> dict[str, Any]:
-    """Step, mean loss of a response token, rate, norm before clipping, tokens so far."""
+def curve_row(entry: dict[str, Any], order: TrainingOrder) -> dict[str, Any]:
+    """A row of the curve from an entry of the trainer's log.
+
+    Its fields: `step`, from 1; `loss`, mean over the step's response tokens, in nats;
+    `learning_rate`; `grad_norm`, before clipping; `tokens` seen so far, prompts included.
+    """
     row = {name: entry[name] for name in ("step", "loss", "learning_rate", "grad_norm")}
-    return row | {"tokens": plan.tokens[entry["step"] - 1]}
+    return row | {"tokens": order.tokens[entry["step"] - 1]}

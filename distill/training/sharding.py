@@ -1,4 +1,4 @@
-"""What training in several processes takes besides `launch`: FSDP on GPUs, DDP on CPUs."""
+"""Settings of training in several processes: FSDP on GPUs, DDP on CPUs."""
 
 import os
 from typing import Any
@@ -8,14 +8,14 @@ from distill.training.tokenize import IGNORED
 
 
 def with_blank_row(dataset: Any) -> Any:
-    """With a last row of two tokens and no label; see `distill.training.order.Order`."""
+    """The data set with a last row of no labels; see `distill.training.order.OrderSampler`."""
     ids = dataset[0]["input_ids"][:2]
     blank = {"input_ids": ids, "labels": [IGNORED] * len(ids), "seq_lengths": [len(ids)]}
     return dataset.add_item({name: blank[name] for name in dataset.column_names})
 
 
 def load_on_cpus() -> None:
-    """Checkpoints are loaded to `cpu:0`, as accelerate names a CPU; torch knows `cpu` alone."""
+    """Let torch load checkpoints to `cpu:0`, as accelerate names a CPU; it knows only `cpu`."""
     from torch.serialization import register_package
 
     register_package(
@@ -24,7 +24,7 @@ def load_on_cpus() -> None:
 
 
 def fsdp(processes: int) -> dict[str, Any]:
-    """FSDP2: each process holds a share of weights, gradients and moments.
+    """Trainer settings of FSDP2: each process holds a share of weights, gradients and moments.
 
     Raises:
         ValueError: there are fewer GPUs than processes.
@@ -32,17 +32,17 @@ def fsdp(processes: int) -> dict[str, Any]:
     import torch
 
     if (there := torch.cuda.device_count()) < processes:
-        raise ValueError(f"compute.processes={processes} need a GPU each, torch sees {there}")
+        raise ValueError(f"compute.processes={processes} need a GPU each, but torch sees {there}")
     os.environ["ACCELERATE_USE_FSDP"] = "true"  # else every process loads all weights into memory
     config = {"cpu_ram_efficient_loading": True, "state_dict_type": "SHARDED_STATE_DICT"}
     return {"fsdp": True, "fsdp_config": {"version": 2, **config}}
 
 
 def precision(training: TrainingConfig) -> Any:
-    """As in one process: gradients are added up in float32, and the losses of tokens stay in it.
+    """FSDP's precision, as in one process: gradients are summed and losses kept in float32.
 
-    accelerate would add gradients up in bfloat16, round what a model returns, and, with autocast,
-    keep bfloat16 weights in float32.
+    accelerate's default would sum gradients in bfloat16, round the model's outputs, and, with
+    autocast, keep bfloat16 weights in float32.
     """
     import torch
     from torch.distributed.fsdp import MixedPrecisionPolicy

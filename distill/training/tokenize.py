@@ -1,4 +1,4 @@
-"""Traces -> token rows with labels; what is too long in any arm is dropped in all."""
+"""Tokenise traces into rows with labels; a trace too long in any arm is dropped in all of them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,21 +18,21 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Row:
-    """One trace as the trainer sees it."""
+    """A tokenised trace, one row of the training set."""
 
     trace_id: str
     input_ids: list[int]
     """Prompt, response, end token."""
 
     prompt_tokens: int
-    """How many of them are prompt."""
+    """How many of `input_ids` are the prompt."""
 
     undamaged: int
-    """Length in tokens of the trace that was selected for this place, before any damage."""
+    """Tokens of the selected trace in this position, before any corruption."""
 
     @property
     def labels(self) -> list[int]:
-        """What is trained on: the response and the end token."""
+        """Targets per token: those of response and end token, `IGNORED` in the prompt."""
         return [IGNORED] * self.prompt_tokens + self.input_ids[self.prompt_tokens :]
 
 
@@ -44,34 +44,34 @@ def build_rows(
     union: Sequence[Path],
     limit: int,
 ) -> tuple[list[Row], dict[str, Any]]:
-    """The rows of an arm, and what was dropped for its length; nothing is ever cut.
+    """The rows of an arm, and counts of what was dropped for its length; nothing is ever cut.
 
-    A trace is dropped if prompt, response and end token are more than `limit` tokens undamaged, in
-    this arm, or in an arm of `union`, so that all arms keep the same. A trace that takes the place
-    of another (its id is not in `selected`) is judged by its own length.
+    A trace is dropped if its prompt, response and end token exceed `limit` tokens undamaged, in
+    this arm, or in an arm of `union`, so that all arms keep the same problems. A trace that
+    replaces another (its id is not in `selected`) is judged by its own length.
 
     Args:
         tokenizer: the student's.
         prompt: text around thought and solution.
-        selected: artifact of stage 4; its i-th trace is what the i-th of `corrupted` was.
-        corrupted: artifact of stage 5, this arm.
-        union: artifacts of stage 5, arms that this one is compared with.
+        selected: artifact of stage `select`; its i-th trace became the i-th of `corrupted`.
+        corrupted: artifact of stage `corrupt`, this arm.
+        union: artifacts of stage `corrupt`: arms that this one is compared with.
         limit: longest row, in tokens.
 
     Returns:
         rows: in the order of `corrupted`.
         counts: `rows`, `dropped` and its parts `dropped_undamaged`, `dropped_damaged` and
-            `dropped_union` (each trace under the first that holds), and `dropped_ids`.
+            `dropped_union` (each trace under the first that applies), and `dropped_ids`.
 
     Raises:
-        ValueError: nothing is left; the artifacts differ in size; or a row's labels do not decode
-            to its response.
+        ValueError: no trace is left; the artifacts differ in size; or the labels of a row do not
+            decode to its response.
     """
     before, after = _read(selected), _read(corrupted)
     if len(before) != len(after):
         raise ValueError(
             f"{selected} has {len(before)} traces and {corrupted} has {len(after)}; a corruption "
-            "keeps their number, since the i-th of one is what the i-th of the other was"
+            "keeps their number, since the i-th of one became the i-th of the other"
         )
     lengths = [len(row.input_ids) for row in _encode(tokenizer, prompt, before)]
     undamaged = {trace.id: length for trace, length in zip(before, lengths, strict=True)}
@@ -127,7 +127,7 @@ def _encode(
 def _text(
     tokenizer: "PreTrainedTokenizerBase", prompt: PromptConfig, asked: list[int], trace: Trace
 ) -> str:
-    """The response, without the opening of its thought where the chat template wrote it already."""
+    """The response, without the opening of its thought if the chat template has written that."""
     text = response(prompt, trace.thought, trace.solution)
     return text.removeprefix(opening(tokenizer, asked, prompt.thought_open))
 
@@ -139,6 +139,6 @@ def _check(tokenizer: "PreTrainedTokenizerBase", row: Row, text: str) -> None:
         pairs = enumerate(zip(decoded, text, strict=False))
         at = next((i for i, (read, wrote) in pairs if read != wrote), len(text))
         raise ValueError(
-            f"trace {row.trace_id}: the student's tokenizer does not give the response back; from "
-            f"character {at} on it reads {decoded[at : at + 40]!r}, not {text[at : at + 40]!r}"
+            f"trace {row.trace_id}: the student's tokenizer does not reproduce the response; from "
+            f"character {at} on it decodes {decoded[at : at + 40]!r}, not {text[at : at + 40]!r}"
         )

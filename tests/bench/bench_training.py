@@ -1,4 +1,4 @@
-"""Tokens a second of stage 6 beside a bare PyTorch loop over the same batches.
+"""Tokens a second of the stage beside a bare PyTorch loop over the same batches.
 
 The recipe is that of `conf/training/micro_sft.yaml`, for one epoch. Both are run in turn, since the
 machine is not as fast from minute to minute, and compared by their medians.
@@ -21,7 +21,7 @@ from distill.models import hub
 from distill.models.config import PromptConfig, StudentConfig
 from distill.trace.records import Problem, Trace, write_records
 from distill.training.config import TrainingConfig
-from distill.training.order import make_plan
+from distill.training.order import training_order
 from distill.training.tokenize import build_rows
 from distill.training.train import train_student
 
@@ -52,7 +52,7 @@ def main() -> None:
             bares.append(bare(student, training, corpus, compute))
             ours.append(through_trl(student, training, corpus, compute, folder / f"out{turn}"))
     print(f"bare loop   {', '.join(f'{rate:,.0f}' for rate in bares)} tokens/s")
-    print(f"stage 6     {', '.join(f'{rate:,.0f}' for rate in ours)} tokens/s")
+    print(f"the stage   {', '.join(f'{rate:,.0f}' for rate in ours)} tokens/s")
     print(f"ratio       {median(ours) / median(bares):.2f} of the medians (target 0.85)")
 
 
@@ -103,7 +103,7 @@ def bare(
     tokenizer = hub.load_tokenizer(model_source)
     rows, _ = build_rows(tokenizer, PROMPT, corpus, corpus, [], training.max_tokens)
     lengths = [len(row.input_ids) for row in rows]
-    plan = make_plan(lengths, [row.undamaged for row in rows], training.batch, training)
+    planned = training_order(lengths, [row.undamaged for row in rows], training.batch, training)
     model = AutoModelForCausalLM.from_pretrained(**model_source.source, dtype=torch.float32).train()
     optimizer = torch.optim.AdamW(
         model.parameters(),
@@ -113,13 +113,13 @@ def bare(
         fused=True,
     )
     scheduler = get_cosine_schedule_with_warmup(
-        optimizer, round(training.warmup * plan.steps), plan.steps
+        optimizer, round(training.warmup * planned.steps), planned.steps
     )
     batches = [
-        order[start : start + plan.batch]
-        for order in plan.orders
-        for start in range(0, len(order), plan.batch)
-    ][: plan.steps]
+        order[start : start + planned.batch]
+        for order in planned.epochs
+        for start in range(0, len(order), planned.batch)
+    ][: planned.steps]
     begun = 0.0
     for step, batch in enumerate(batches):
         if step == 1:
@@ -139,7 +139,7 @@ def bare(
         optimizer.step()
         scheduler.step()
         optimizer.zero_grad(set_to_none=True)
-    return (plan.tokens[-1] - plan.tokens[0]) / (time.perf_counter() - begun)
+    return (planned.tokens[-1] - planned.tokens[0]) / (time.perf_counter() - begun)
 
 
 def padded(rows, fill):

@@ -10,7 +10,7 @@ import pytest
 
 from distill.compute import ComputeConfig
 from distill.micro import pretrain, tokenizer
-from distill.models import engines
+from distill.models import decode, engines
 from distill.models.config import EngineConfig, SamplingConfig
 from distill.models.engines import transformers
 from distill.models.hub import Model
@@ -99,7 +99,7 @@ def test_greedy_tokens_are_those_of_transformers_generate_one_by_one(name, reque
     assert reasons["stop"] and len({completion.tokens for completion in made.values()}) > 2
 
 
-def test_only_chunks_with_something_owed_are_generated_and_with_the_same_result(llama):
+def test_only_chunks_with_a_pending_prompt_are_generated_and_with_the_same_result(llama):
     sampling = SamplingConfig(temperature=1.0, top_p=0.9, max_new_tokens=NEW)
     whole = complete(llama, sampling)
     rest = complete(llama, sampling, done={0, 1, 2, 3, 5})
@@ -123,11 +123,11 @@ def test_drawn_tokens_have_the_models_probabilities_and_none_lies_outside_the_nu
     logits = shares.log().repeat(4000, 1)[:, [3, 0, 2, 1]]
     rows = range(len(logits))
     for top_p, expected in [(1.0, [0.05, 0.5, 0.15, 0.3]), (0.79, [0, 0.625, 0, 0.375])]:
-        draw = transformers._sampler(rows, SamplingConfig(temperature=1.0, top_p=top_p))
+        draw = decode.sampler(rows, SamplingConfig(temperature=1.0, top_p=top_p))
         counts = torch.bincount(draw(logits, rows), minlength=4) / len(logits)
         for share, wanted in zip(counts.tolist(), expected, strict=True):
             assert abs(share - wanted) <= 4 * math.sqrt(wanted * (1 - wanted) / len(logits))
-    cold = transformers._sampler(rows, SamplingConfig(temperature=0.01))
+    cold = decode.sampler(rows, SamplingConfig(temperature=0.01))
     assert set(cold(logits, rows).tolist()) == {1}
 
 

@@ -1,4 +1,4 @@
-"""A server may be busy, broken, gone or refuse: what was made is kept, none is made twice.
+"""A server may be busy, broken, gone or refuse: no response is lost or requested twice.
 
 Run: pytest tests/models/test_openai.py
 """
@@ -9,8 +9,11 @@ import subprocess
 import sys
 import threading
 import time
+from email.utils import formatdate
 
+import httpx
 import pytest
+from openai import APIConnectionError, APIStatusError
 
 from distill.compute import ComputeConfig
 from distill.models import engines
@@ -43,7 +46,7 @@ def impatient(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_every_prompt_that_is_owed_is_completed_once_and_none_that_is_done():
+def test_every_pending_prompt_is_completed_once_and_none_that_is_done():
     with serving(completed) as server:
         made = dict(ask(server.url, done={0, 5}))
     assert sorted(made) == [i for i in range(12) if i not in (0, 5)]
@@ -72,7 +75,7 @@ def test_a_response_may_be_as_long_as_what_the_server_holds_leaves_room_for():
         made = dict(ask(server.url, PROMPTS[:1], sampling=long))
         assert server.bodies[0]["max_tokens"] == 100 - 3
         assert made[0].finish_reason == "length" and made[0].ids == [10, 1]
-        assert "into the 100 tokens" in dict(ask(server.url, [[1] * 100]))[0].why
+        assert "the server's 100 tokens" in dict(ask(server.url, [[1] * 100]))[0].why
 
 
 def test_an_adapter_holds_as_much_as_the_model_under_it():
@@ -109,6 +112,49 @@ def test_what_fails_for_the_moment_is_asked_again(status):
     with serving(lambda body, n: refused(status) if n < 3 else completed(body)) as server:
         made = dict(ask(server.url))
     assert len(made) == 12 and set(server.asked.values()) == {4}
+
+
+def test_a_stated_wait_is_kept_before_a_request_is_sent_again():
+    def answer(body, count):
+        return completed(body) if count else (*refused(429), {"Retry-After": "1"})
+
+    with serving(answer) as server:
+        begun = time.monotonic()
+        assert len(list(ask(server.url))) == 12
+    assert time.monotonic() - begun >= 1 and set(server.asked.values()) == {2}
+
+
+def test_a_stated_wait_is_never_longer_than_a_request_is_sent_again(monkeypatch):
+    monkeypatch.setattr(openai, "PATIENCE", 0.2)
+    later = {"Retry-After": "86400"}
+    with (
+        serving(lambda body, count: (*refused(429), later)) as server,
+        pytest.raises(RuntimeError, match=r"not answered for 0 seconds \(429: said so\)"),
+    ):
+        list(ask(server.url, CHAT[:1], api=Api.chat))
+    assert set(server.asked.values()) == {2}
+
+
+@pytest.mark.parametrize(
+    ("stated", "least", "most"),
+    [
+        ("1.5", 1.5, 1.5),
+        (formatdate(time.time() + 3600, usegmt=True), 3000, 3600),
+        (formatdate(0, usegmt=True), 0, 0),
+        ("-1", 0, 0),
+        ("nan", 0, 0),
+        ("soon", 0, 0),
+        ("Wed, 21 Oct 99999 07:28:00 GMT", 0, 0),
+        (None, 0, 0),
+    ],
+    ids=["seconds", "date", "past", "negative", "nan", "words", "far", "none"],
+)
+def test_a_wait_is_stated_in_seconds_or_as_a_date(stated, least, most):
+    headers = {} if stated is None else {"Retry-After": stated}
+    response = httpx.Response(429, headers=headers, request=httpx.Request("POST", "http://x"))
+    error = APIStatusError("busy", response=response, body=None)
+    assert least <= openai._retry_after(error) <= most
+    assert openai._retry_after(APIConnectionError(request=response.request)) == 0
 
 
 def test_time_outs_broken_connections_and_broken_off_responses_are_asked_again(monkeypatch):
@@ -148,7 +194,7 @@ def test_a_balance_that_is_used_up_stops_the_call_and_refuses_no_prompt():
         serving(
             lambda b, _: completed(b) if b["prompt"] in paid else refused(402, "empty")
         ) as fake,
-        pytest.raises(RuntimeError, match=r"asks to be paid \(402: empty\); .* is kept"),
+        pytest.raises(RuntimeError, match=r"requires payment \(402: empty\); .* are kept"),
     ):
         list(ask(fake.url, concurrency=1))
     assert len(fake.bodies) == 4
@@ -202,7 +248,9 @@ def test_a_prompt_that_is_refused_for_good_is_asked_once_and_all_others_are_made
     }
 
 
-def test_a_prompt_at_which_a_server_keeps_failing_stays_owed_and_all_others_are_made(monkeypatch):
+def test_a_prompt_at_which_a_server_keeps_failing_stays_pending_and_all_others_are_made(
+    monkeypatch,
+):
     monkeypatch.setattr(openai, "PATIENCE", 0.3)
     seen = []
 
@@ -214,7 +262,7 @@ def test_a_prompt_at_which_a_server_keeps_failing_stays_owed_and_all_others_are_
 
     with (
         serving(answer) as server,
-        pytest.raises(RuntimeError, match=r"2 of 12 prompts.*stay owed.*number 3: 2 × 500: bug"),
+        pytest.raises(RuntimeError, match=r"2 of 12 prompts.*stay pending.*number 3: 2 × 500: bug"),
     ):
         for i, _ in ask(server.url, concurrency=3):
             seen.append(i)
@@ -224,7 +272,7 @@ def test_a_prompt_at_which_a_server_keeps_failing_stays_owed_and_all_others_are_
 def test_when_every_prompt_is_refused_not_all_of_them_are_tried():
     with (
         serving(lambda body, count: refused(422)) as server,
-        pytest.raises(RuntimeError, match=r"answers none of [23] prompts.*422: said so"),
+        pytest.raises(RuntimeError, match=r"answered none of [23] prompts.*422: said so"),
     ):
         list(ask(server.url, concurrency=2))
     assert len(server.bodies) < 6
@@ -242,7 +290,7 @@ def test_a_server_that_is_gone_ends_the_call_after_its_time_and_what_was_made_is
     with serving(completed) as server:
         rows = ask(server.url, concurrency=1)
         made += [next(rows) for _ in range(4)]
-    with pytest.raises(RuntimeError, match=r"not answered for 0 seconds.*continues from there"):
+    with pytest.raises(RuntimeError, match=r"not answered for 0 seconds.*resumes from there"):
         for row in rows:
             made.append(row)
     assert len(waited) > 1  # it was asked again before it was given up

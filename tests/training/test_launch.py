@@ -5,27 +5,29 @@ Run: pytest tests/training/test_launch.py
 
 import json
 import math
+import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from distill.compute import ComputeConfig
-from distill.corruptions.config import CorruptionConfig
 from distill.micro import pretrain
 from distill.models.config import Dtype, StudentConfig
 from distill.store.identity import CHECKOUT, content_hash
 from distill.trace.records import read_rows, write_records
-from distill.training import checkpoint, launch
+from distill.training import checkpoint
 from distill.training import train as stage
 from distill.training.config import Batching, Method, TrainingConfig
-from distill.training.order import Order, make_plan
+from distill.training.order import OrderSampler, training_order
 from tests.micro_corpus import PROMPT, traces
 
 ONE = ComputeConfig(device="cpu", threads=1, progress=False, checkpoint_every=2)
@@ -42,7 +44,7 @@ SFT = TrainingConfig(
 )
 LORA = replace(SFT, method=Method.lora, lora_rank=4, lora_alpha=8, lora_dropout=0.2)
 STEPS = 8
-"""17 traces: 5 steps a pass, the last of one trace, which two processes cannot part."""
+"""17 traces: 5 steps a pass, the last of one trace, which two processes cannot share."""
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +112,6 @@ def assert_alike(one, many):
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
-def processes_of(out):
-    import psutil
-
-    job = str(out / "launch" / "job.json")
-    return [p for p in psutil.process_iter(["cmdline"]) if job in (p.info["cmdline"] or [])]
-
-
 @pytest.mark.slow
 def test_two_processes_make_the_steps_of_one(base, corpus, alone, tmp_path):
     rows = []
@@ -140,12 +135,12 @@ def test_processes_that_do_not_divide_a_batch_make_its_steps_too(base, corpus, t
 def test_killed_processes_continue_to_the_same_bytes(base, corpus, adapted, tmp_path):
     def log(row):
         if row["step"] == 3:
-            ranks = [p for p in processes_of(tmp_path) if "distill.training.worker" in p.cmdline()]
-            os.kill(max(p.pid for p in ranks), signal.SIGKILL)
+            assert len(multiprocessing.active_children()) == 2
+            os.kill(max(p.pid for p in multiprocessing.active_children()), signal.SIGKILL)
 
     with pytest.raises(RuntimeError, match="process"):
         train(base, corpus, LORA, tmp_path, TWO, log=log)
-    assert processes_of(tmp_path) == []
+    assert multiprocessing.active_children() == []
     rows = []
     train(base, corpus, LORA, tmp_path, TWO, log=rows.append)
     assert rows[0]["step"] > 2 and rows[-1]["step"] == STEPS
@@ -156,35 +151,27 @@ def test_killed_processes_continue_to_the_same_bytes(base, corpus, adapted, tmp_
 def test_no_process_outlives_one_that_was_killed_and_the_next_continues(
     base, corpus, adapted, tmp_path
 ):
-    launch.Job(
-        StudentConfig(name="tiny", model=str(base)),
-        LORA,
-        PROMPT,
-        corpus,
-        corpus,
-        [],
-        TWO,
-        tmp_path,
-    ).write(tmp_path / "arguments")
+    student = StudentConfig(name="tiny", model=str(base))
+    arguments = pickle.dumps(((student, LORA, PROMPT, corpus, corpus, []), TWO, tmp_path))
     script = f"""
-import os, signal, sys
+import multiprocessing, os, pickle, signal, sys
 sys.path.insert(0, {str(CHECKOUT)!r})
-from pathlib import Path
-from distill.training import launch, train as student
+from distill.training.train import train_student
 def log(row):
     if row["step"] == 6:
+        print(*(process.pid for process in multiprocessing.active_children()), flush=True)
         os.kill(os.getpid(), signal.SIGKILL)
-job = vars(launch.Job.read(Path({str(tmp_path / "arguments")!r})))
-out, compute = job.pop("out"), job.pop("compute")
-student.train_student(*job.values(), out=out, compute=compute, log=log)
+arguments, compute, out = pickle.loads({arguments!r})
+train_student(*arguments, compute=compute, log=log, out=out)
 """
-    killed = subprocess.run([sys.executable, "-c", script])
+    killed = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE)
     assert killed.returncode == -signal.SIGKILL
-    (tmp_path / "arguments").unlink()
+    left = [int(pid) for pid in killed.stdout.split()]
+    assert len(left) == 2
     until = time.monotonic() + 30
-    while processes_of(tmp_path) and time.monotonic() < until:
+    while any(map(psutil.pid_exists, left)) and time.monotonic() < until:
         time.sleep(0.1)
-    assert processes_of(tmp_path) == []
+    assert not any(map(psutil.pid_exists, left))
     rows = []
     train(base, corpus, LORA, tmp_path, TWO, log=rows.append)
     assert rows[0]["step"] > 4 and rows[-1]["step"] == STEPS
@@ -197,27 +184,28 @@ def test_an_error_of_a_process_is_raised_here_with_its_traceback(base, corpus, t
     with pytest.raises(FloatingPointError, match=r"at step \d.*training\.learning_rate") as caught:
         train(base, corpus, wild, tmp_path, TWO)
     (note,) = caught.value.__notes__
-    assert "of 2" in note and "Traceback" in note and "student.py" in note
-    assert processes_of(tmp_path) == []
+    assert "of 2" in note and "Traceback" in note and "sft.py" in note
+    assert multiprocessing.active_children() == []
 
 
-def test_what_another_number_of_processes_saved_is_not_continued_from(tmp_path):
+def test_what_another_number_of_processes_saved_is_not_resumed_from(tmp_path):
     saved = tmp_path / "checkpoint-4"
     saved.mkdir()
     checkpoint.mark_complete(saved, 2)
-    checkpoint.drop_torn(tmp_path, 2)
+    checkpoint.drop_incomplete(tmp_path, 2)
     assert checkpoint.newest(tmp_path) == str(saved)
-    checkpoint.drop_torn(tmp_path, 1)
+    checkpoint.drop_incomplete(tmp_path, 1)
     assert checkpoint.newest(tmp_path) is None
 
 
-def test_a_job_survives_its_file(tmp_path):
-    student = StudentConfig(name="tiny", model="somewhere")
-    training = replace(SFT, union=[CorruptionConfig("shuffle_steps", 0.5)])
-    paths = [tmp_path / name for name in "abcd"]
-    job = launch.Job(student, training, PROMPT, *paths[:2], [paths[2]], TWO, paths[3])
-    job.write(tmp_path / "job.json")
-    assert launch.Job.read(tmp_path / "job.json") == job
+@pytest.mark.slow
+def test_an_interrupt_ends_all_processes(base, corpus, tmp_path):
+    def log(row):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(base, corpus, SFT, tmp_path, TWO, log=log)
+    assert multiprocessing.active_children() == []
 
 
 @given(
@@ -227,7 +215,7 @@ def test_a_job_survives_its_file(tmp_path):
     at_once=st.integers(1, 4),
     epochs=st.sampled_from([0.5, 1, 2]),
 )
-def test_each_step_has_the_plans_rows_once_over_all_processes(
+def test_each_step_has_the_orders_rows_once_over_all_processes(
     rows, batch, processes, at_once, epochs
 ):
     """Dealt out by the class that accelerate deals out with."""
@@ -235,15 +223,15 @@ def test_each_step_has_the_plans_rows_once_over_all_processes(
     from torch.utils.data import BatchSampler
 
     lengths = list(range(1, rows + 1))
-    plan = make_plan(lengths, lengths, batch, replace(SFT, epochs=epochs))
+    order = training_order(lengths, lengths, batch, replace(SFT, epochs=epochs))
     passes = math.ceil(math.ceil(batch / processes) / at_once)
-    order = Order(plan, passes * at_once * processes)
-    for epoch, planned in enumerate(plan.orders):
-        order.set_epoch(epoch)
-        batches = BatchSampler(order, at_once, drop_last=False)
+    sampler = OrderSampler(order, passes * at_once * processes)
+    for epoch, planned in enumerate(order.epochs):
+        sampler.set_epoch(epoch)
+        batches = BatchSampler(sampler, at_once, drop_last=False)
         dealt = [list(BatchSamplerShard(batches, processes, i)) for i in range(processes)]
-        assert {len(mine) for mine in dealt} == {passes * plan.steps_per_epoch}
-        for step in range(plan.steps_per_epoch):
+        assert {len(mine) for mine in dealt} == {passes * order.steps_per_epoch}
+        for step in range(order.steps_per_epoch):
             mine = [got[step * passes : (step + 1) * passes] for got in dealt]
             seen = [row for got in mine for part in got for row in part if row < rows]
             assert sorted(seen) == sorted(planned[step * batch : (step + 1) * batch])

@@ -10,10 +10,11 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from distill.compute import ComputeConfig
 from distill.micro import pretrain
@@ -21,9 +22,9 @@ from distill.micro import tokenizer as micro_tokenizer
 from distill.models.config import Dtype, StudentConfig
 from distill.store.identity import CHECKOUT, content_hash
 from distill.trace.records import read_rows, write_records
-from distill.training import checkpoint
+from distill.training import checkpoint, sft
 from distill.training import train as stage
-from distill.training.config import Batching, Method, TrainingConfig
+from distill.training.config import ONLY, Batching, Method, TrainingConfig
 from tests.micro_corpus import PROMPT, traces
 
 COMPUTE = ComputeConfig(threads=1, progress=False, checkpoint_every=2)
@@ -202,9 +203,7 @@ def test_accumulated_passes_continue_to_the_same_bytes_too(base, corpus, tmp_pat
     assert content_hash(torn) == content_hash(whole)
 
 
-def test_a_checkpoint_torn_while_it_was_written_is_not_continued_from(
-    base, corpus, trained, tmp_path
-):
+def test_an_incomplete_checkpoint_is_not_resumed_from(base, corpus, trained, tmp_path):
     with pytest.raises(Killed):
         train(base, corpus, SFT, tmp_path, log=killed_at(5))
     (tmp_path / "checkpoints" / "checkpoint-4" / checkpoint.COMPLETE).unlink()
@@ -219,7 +218,7 @@ def test_a_checkpoint_torn_while_it_was_written_is_not_continued_from(
 def test_a_student_killed_while_it_is_saved_is_saved_whole_the_next_time(
     base, corpus, trained, tmp_path, monkeypatch, last
 ):
-    module = stage if last == "write_json" else checkpoint
+    module = sft if last == "write_json" else checkpoint
     original = getattr(module, last)
 
     def torn(*args):
@@ -280,6 +279,17 @@ def test_a_training_says_nothing_that_nobody_asked_for(base, corpus, tmp_path, c
     said = capfd.readouterr()
     assert (said.out, said.err) == ("", "")
     assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_every_method_has_a_module_a_yaml_and_fields_of_its_own():
+    assert set(stage.METHODS) == set(Method) - {Method.none}
+    for module in stage.METHODS.values():
+        assert {"torch", "transformers"} <= set(module.LIBRARIES) and callable(module.train)
+    files = (CHECKOUT / "conf" / "training").glob("*.yaml")
+    named = {yaml.safe_load(path.read_text()).get("method", "sft") for path in files}
+    assert named == {str(method) for method in Method}
+    names = [name for names in ONLY.values() for name in names]
+    assert set(names) < {f.name for f in fields(TrainingConfig)} and len(set(names)) == len(names)
 
 
 def test_pins_name_the_libraries_and_the_content_of_the_model(base):

@@ -1,4 +1,4 @@
-"""What runs a model to generate: a module each, with `LIBRARIES`, `generate` and `free`."""
+"""Engines that generate text with a model: a module each, with `LIBRARIES`, `generate`, `free`."""
 
 import importlib
 import sys
@@ -19,31 +19,31 @@ Prompt = list[int] | list[dict[str, str]]
 
 @dataclass(frozen=True)
 class Completion:
-    """What a model wrote after a prompt."""
+    """A model's response to a prompt."""
 
     ids: list[int]
-    """Token ids, without the end token; empty where a server does not give them."""
+    """Token ids without the end token; empty if a server does not return them."""
 
     text: str
-    """The same as text, special tokens written out."""
+    """The same as text, with special tokens written out."""
 
     finish_reason: Literal["stop", "length"]
-    """`length` where it was cut at `sampling.max_new_tokens`, or at the end of what the engine can
-    hold (`engine.context`, or the server's)."""
+    """`length` if it was cut at `sampling.max_new_tokens`, or at the engine's context length
+    (`engine.context`, or the server's)."""
 
     tokens: int
-    """Tokens generated, the end token counted."""
+    """Tokens generated, including the end token."""
 
     reasoning: str | None = None
-    """The thought, where a chat server gives it apart; `text` is then what follows it."""
+    """The thought, if a chat server returns it separately; `text` is then what follows it."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A prompt that an engine will not complete, however often it is asked."""
+    """A prompt that an engine will not complete, however often it is sent."""
 
     why: str
-    """In the server's words: its content filter, or a prompt that is too long for it."""
+    """The engine's reason, such as a content filter, or a prompt that is too long."""
 
     def __str__(self) -> str:
         """The reason alone."""
@@ -60,28 +60,28 @@ def generate(
     done: Collection[int] = frozenset(),
     compute: ComputeConfig,
 ) -> Iterator[tuple[int, Completion | Refusal]]:
-    """Complete prompts; what is owed and how far it got is the caller's to keep.
+    """Complete prompts; the caller keeps track of which are pending.
 
-    k samples of a problem are its prompt k times, each with a seed of its own. An engine may give
-    prompts again that are done, where they were generated side by side with one that is owed.
-    A prompt at which an engine keeps failing stays owed; all others are generated before the error.
+    For k samples of a problem pass its prompt k times, each with its own seed. An engine may yield
+    prompts that are done again, if they were in one batch with a pending one. A prompt at which an
+    engine keeps failing stays pending; all others are completed before the error is raised.
 
     Args:
-        engine: which, and its number format.
+        engine: which engine, and its options.
         model: weights and tokenizer.
-        prompts: token ids, not text, so that every engine sees the same; or messages.
-        seeds: of each prompt's own stream of draws; read if `sampling.temperature` > 0.
+        prompts: token ids, not text, so that every engine gets the same; or messages.
+        seeds: of each prompt's own stream of random numbers; read if `sampling.temperature` > 0.
         sampling: how tokens are drawn.
         done: indices of prompts whose completions the caller has.
         compute: device, threads, progress bar.
 
     Yields:
-        Index of the prompt, and its completion or its refusal, as they get ready.
+        Index of the prompt, and its completion or refusal, in the order in which they finish.
 
     Raises:
-        ValueError: there is no such engine.
+        ValueError: there is no such engine, or not one seed per prompt.
         ModuleNotFoundError: the engine's package is not installed.
-        RuntimeError: the engine stopped, or prompts are left that it could not complete.
+        RuntimeError: the engine stopped, or could not complete some of the prompts.
     """
     if len(seeds) != len(prompts):
         raise ValueError(f"{len(prompts)} prompts need as many seeds, got {len(seeds)}")
@@ -91,7 +91,7 @@ def generate(
 
 
 def free(but: str = "") -> None:
-    """Give back the memory of every model that an engine keeps for its next call.
+    """Release the memory of every model that an engine keeps for its next call.
 
     Args:
         but: the engine that keeps its model.
@@ -116,11 +116,11 @@ def _module(name: str) -> ModuleType:
 
 
 def completed(ids: Sequence[int], ends: Collection[int], tokenizer: Any) -> Completion:
-    """What a model generated.
+    """The completion that a model's tokens make.
 
     Args:
-        ids: its tokens, of which the last may be one that ends a response.
-        ends: tokens that do.
+        ids: generated tokens; the last may be an end token.
+        ends: tokens that end a response.
         tokenizer: the model's.
     """
     stopped = bool(ids) and ids[-1] in ends
@@ -130,18 +130,18 @@ def completed(ids: Sequence[int], ends: Collection[int], tokenizer: Any) -> Comp
 
 
 def raise_failed(failed: Mapping[int, str], asked: int) -> None:
-    """Say how many prompts were not completed, and why.
+    """Report how many prompts were not completed, and why.
 
     Args:
-        failed: index of a prompt -> why.
-        asked: how many there were in all.
+        failed: index of each such prompt -> the reason.
+        asked: number of all prompts.
 
     Raises:
-        RuntimeError: there is one.
+        RuntimeError: there is at least one.
     """
     if failed:
         reasons = "; ".join(f"{n} × {why}" for why, n in Counter(failed.values()).most_common(3))
         raise RuntimeError(
-            f"{len(failed)} of {asked} prompts could not be completed and stay owed, the first of "
-            f"them number {min(failed)}: {reasons}"
+            f"{len(failed)} of {asked} prompts could not be completed and stay pending, the first "
+            f"of them number {min(failed)}: {reasons}"
         )

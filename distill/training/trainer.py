@@ -1,0 +1,166 @@
+"""TRL's trainer, set up to follow our rows in our order. The home of trl."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from distill.models import hub
+from distill.models.config import Dtype
+from distill.training import sharding
+from distill.training.config import Batching, Schedule, TrainingConfig
+from distill.training.job import Job
+from distill.training.order import OrderSampler, TrainingOrder, training_order
+from distill.training.tokenize import Row
+
+SCHEDULES = {
+    Schedule.linear: "linear",
+    Schedule.cosine: "cosine",
+    Schedule.constant: "constant_with_warmup",
+}
+
+
+def make_dataset(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, TrainingOrder]:
+    """The data set of the rows, and its order.
+
+    Packed, a row of the data set is a pack of traces, and a step takes as many packs as hold
+    `training.batch` traces on average: the order then follows the arm's own lengths, and the number
+    of steps can differ between arms.
+    """
+    from datasets import Dataset, disable_progress_bars
+    from trl import pack_dataset
+
+    disable_progress_bars()
+    dataset = Dataset.from_dict(
+        {"input_ids": [r.input_ids for r in rows], "labels": [r.labels for r in rows]}
+    )
+    lengths = [len(row.input_ids) for row in rows]
+    if training.batching is not Batching.packed:
+        undamaged = [row.undamaged for row in rows]
+        return dataset, training_order(lengths, undamaged, training.batch, training)
+    dataset = pack_dataset(dataset, training.max_tokens, "bfd")
+    packs = [len(ids) for ids in dataset["input_ids"]]
+    if sum(packs) != sum(lengths):
+        raise RuntimeError(f"packing made {sum(packs)} tokens of {sum(lengths)}")
+    batch = max(1, round(training.batch * len(packs) / len(rows)))
+    return dataset, training_order(packs, packs, batch, training)
+
+
+def make_arguments(job: Job, order: TrainingOrder, device: str) -> Any:
+    """The trainer's settings.
+
+    Raises:
+        ValueError: `compute.batch_per_device` does not divide the rows that a process has of a
+            step, or there are fewer GPUs than processes.
+    """
+    from trl import SFTConfig
+
+    training, compute = job.training, job.compute
+    sharded = compute.processes > 1 and device == "cuda"
+    arguments = SFTConfig(
+        output_dir=str(job.checkpoints),
+        max_steps=order.steps,
+        **_batches(job, order),
+        learning_rate=training.learning_rate,
+        lr_scheduler_type=SCHEDULES[training.schedule],
+        warmup_steps=math.ceil(training.warmup * order.steps),
+        adam_beta1=training.adam_beta1,
+        adam_beta2=training.adam_beta2,
+        weight_decay=training.weight_decay,
+        max_grad_norm=training.max_grad_norm,
+        bf16=training.autocast and not (sharded and training.dtype is Dtype.bfloat16),
+        seed=training.seed,
+        gradient_checkpointing=compute.gradient_checkpointing,
+        packing=training.batching is Batching.packed,
+        max_length=training.max_tokens if training.batching is Batching.packed else None,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        use_cpu=device == "cpu",
+        dataloader_pin_memory=device != "cpu",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_steps=compute.checkpoint_every,
+        report_to="none",
+        disable_tqdm=True,
+        ddp_find_unused_parameters=False,
+        **(sharding.fsdp(compute.processes) if sharded else {}),
+    )
+    if sharded:
+        arguments.fsdp_plugin_args["mixed_precision_policy"] = sharding.precision(training)
+    return arguments
+
+
+def _batches(job: Job, order: TrainingOrder) -> dict[str, int]:
+    """Rows per forward pass of a process, and forward passes per optimiser step."""
+    processes = job.compute.processes
+    share = math.ceil(order.batch / processes)
+    at_once = min(job.compute.batch_per_device or share, share)
+    if share % at_once:
+        raise ValueError(
+            f"compute.batch_per_device={at_once} must divide the rows of a step"
+            + (f" in each of {processes} processes" if processes > 1 else "")
+            + f", {share}"
+        )
+    return {
+        "per_device_train_batch_size": at_once,
+        "gradient_accumulation_steps": share // at_once,
+    }
+
+
+def load_model(base: hub.Model, dtype: str) -> Any:
+    """The model with weights of this number format; `config.dtype` stays that of the files."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    stored = AutoConfig.from_pretrained(**base.source).dtype or torch.float32
+    model = AutoModelForCausalLM.from_pretrained(
+        **base.source, dtype=getattr(torch, dtype), attn_implementation=base.attention
+    )
+    model.config.dtype = stored
+    return model
+
+
+def make_trainer(
+    model: Any,
+    tokenizer: Any,
+    dataset: Any,
+    order: TrainingOrder,
+    arguments: Any,
+    *,
+    adapter: Any,
+    epoch: int,
+) -> Any:
+    """The trainer.
+
+    Args:
+        model: what is trained, or lies under the adapter.
+        tokenizer: the model's.
+        dataset: see `make_dataset`.
+        order: the data set's.
+        arguments: see `make_arguments`.
+        adapter: PEFT config of an adapter to train; None trains every weight.
+        epoch: from 0, in which training begins or resumes.
+    """
+    from transformers import PrinterCallback
+    from trl import SFTTrainer
+
+    class Trainer(SFTTrainer):
+        """Follows `order`, and writes no model card into its checkpoints."""
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            slots = self.args.train_batch_size * self.args.gradient_accumulation_steps
+            processes = self.args.world_size
+            sampler = OrderSampler(order, slots * processes if processes > 1 else None)
+            sampler.set_epoch(epoch)  # when training resumes, accelerate does not pass it on
+            return sampler
+
+        def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+            pass
+
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        peft_config=adapter,
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
