@@ -22,6 +22,7 @@ from distill.compute import ComputeConfig
 from distill.config import Config, StudyConfig
 from distill.data.config import BenchmarkConfig, DatasetConfig
 from distill.evaluation import evaluate
+from distill.evaluation.intervals import run_interval
 from distill.evaluation.scores import scores, write_samples
 from distill.grading import grade
 from distill.models.prompt import parse_foreign
@@ -245,14 +246,15 @@ def _compare(path: Path, record: dict[str, Any], benchmark: str) -> dict[str, An
     scored = record["scores"][benchmark]["summary"]
     rows = responses(path, record, benchmark, [THEIRS]).to_pylist()
     pairs = [(row["correct"], row[THEIRS]) for row in rows if row[THEIRS] is not None]
+    low, high = run_interval(scored["accuracy"], scored["problems"], scored["standard_error"])
     return {
         "run": record["label"],
         "benchmark": benchmark,
         "problems": scored["problems"],
         "samples": scored["samples"],
         "ours": scored["accuracy"],
-        "low": scored["low"],
-        "high": scored["high"],
+        "low": low,
+        "high": high,
         "theirs": scored[THEIRS],
         "both": sum(ours is True and theirs == 1 for ours, theirs in pairs),
         "only_ours": sum(ours is True and theirs == 0 for ours, theirs in pairs),

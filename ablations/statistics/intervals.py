@@ -14,14 +14,11 @@ import numpy as np
 import pandas as pd
 
 from ablations.statistics.significance import mcnemar, same_problems, sign_flip
-from ablations.statistics.variance import bootstrap, mean_variance, t_quantile
-from distill.evaluation.scores import Z
+from ablations.statistics.variance import bootstrap, mean_variance
+from distill.evaluation.intervals import TINY, t_quantile, wilson
 
 Shares = pd.Series | pd.DataFrame
 """Share of right samples: by problem, or by problem (rows) and training seed (columns)."""
-
-TINY = 1e-12
-"""Below this a difference between shares is rounding."""
 
 
 @dataclass(frozen=True)
@@ -66,27 +63,18 @@ def by_seed(rows: pd.DataFrame, seed: str = "cell") -> pd.DataFrame:
 
 
 def accuracy(shares: Shares) -> Estimate:
-    """Mean over problems and seeds with Wilson's interval at the effective number of trials.
+    """Mean over problems and seeds with its interval, see `distill.evaluation.intervals.wilson`.
 
-    That number is what one independent trial each would need for the same variance, and the
-    quantile is Student's (Dean & Pagano, J. Surv. Stat. Methodol. 3, 2015). With one sample of each
-    problem and one seed it is Wilson's own. It stays honest at 0 and 100 %, where a bootstrap has
-    no width; what does not vary at all counts one trial a problem.
+    With one seed it is the interval that the run itself reports.
 
     Args:
         shares: n >= 1 problems.
     """
-    table = _table(shares)
+    table, variance, freedom = _table(shares), 0.0, math.inf
     n, mean = len(table), float(table.mean())
-    trials, quantile = float(n), Z
     if n > 1 and _single_answers(shares) is None:
         variance, freedom = mean_variance(table.mean(axis=1), [(table, 1.0)])
-        if variance > TINY:
-            trials, quantile = mean * (1 - mean) / variance, t_quantile(freedom)
-    square = quantile**2 / trials
-    middle = (mean + square / 2) / (1 + square)
-    half = math.sqrt(square * mean * (1 - mean) + square**2 / 4) / (1 + square)
-    return Estimate(mean, max(0.0, middle - half), min(1.0, middle + half), n, table.shape[1])
+    return Estimate(mean, *wilson(mean, n, variance, freedom), n, table.shape[1])
 
 
 def difference(arm: Shares, reference: Shares, *, pair_seeds: bool = False) -> Estimate:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ablations.statistics.intervals import Shares
-from ablations.statistics.variance import seed_variance, t_quantile
+from ablations.statistics.variance import seed_variance
+from distill.evaluation.intervals import t_quantile
 
 POWER = 0.8
 """Share of studies in which a difference of the size called detectable is found."""

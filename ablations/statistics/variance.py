@@ -17,9 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ablations.statistics.significance import DRAWS, SEED
-
-LEVEL = 0.975
-"""Quantile of a two-sided 95 % interval."""
+from distill.evaluation.intervals import t_quantile
 
 LEAST = 0.5
 """Share of the variance between problems that is kept when the seeds' component, which can be
@@ -74,10 +72,3 @@ def bootstrap(delta: np.ndarray) -> tuple[float, float]:
     tail = float(ndtr(-math.sqrt(n / (n - 1)) * t_quantile(n - 1)))
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return float(low), float(high)
-
-
-def t_quantile(freedom: float) -> float:
-    """Student's, for a two-sided 95 % interval; degrees of freedom need not be whole."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, LEVEL))

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-Z = 1.959963984540054
-"""Two-sided 95 % quantile of the normal distribution."""
+from distill.evaluation.intervals import run_interval
 
 COLUMNS = {
     "problem_id": "string",
@@ -42,9 +41,8 @@ def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     Returns:
         `problems`, `samples` a problem; `accuracy`: mean over problems of the share of right
         samples (undecided ones count as not right), which is pass@1; its `standard_error`,
-        clustered by problem (None for one problem), and its 95 % interval `low`, `high`: Wilson's,
-        with several samples at the number of independent trials that has this error, and at one
-        trial a problem where all problems are alike; with k > 1 samples `pass@2`, `pass@4`, ... and
+        clustered by problem (None for one problem), and its 95 % interval `low`, `high`, see
+        `run_interval`; with k > 1 samples `pass@2`, `pass@4`, ... and
         `pass@k` (unbiased, arXiv:2107.03374) and `cons@k` (the most frequent answer of a problem
         is right); shares `truncated`, `unclosed` (thoughts never closed) and `undecided`; and over
         the rows that have them the means `tokens`, `keywords` and those of the diagnostics.
@@ -59,8 +57,7 @@ def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     error = None
     if n > 1:
         error = math.sqrt(sum((share - accuracy) ** 2 for share in shares) / (n - 1) / n)
-    trials = accuracy * (1 - accuracy) / error**2 if samples > 1 and error else n
-    low, high = _wilson(accuracy, trials)
+    low, high = run_interval(accuracy, n, error)
     more: dict[str, float | None] = {
         f"pass@{k}": _mean(pass_at(k, samples, count) for count in right) for k in _budgets(samples)
     }
@@ -112,13 +109,6 @@ def _budgets(samples: int) -> list[int]:
     """Each k of the pass@k that is reported: powers of two, and all samples."""
     powers = [2**i for i in range(1, samples.bit_length()) if 2**i < samples]
     return [*powers, samples] if samples > 1 else []
-
-
-def _wilson(share: float, n: float) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share of n independent trials."""
-    middle = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
-    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.config import Config
+from distill.evaluation.intervals import run_interval
 from distill.pipeline import Made
 from distill.stages import Stage
 from distill.store.artifacts import MAKING, verify, write_json
@@ -197,8 +198,12 @@ def commit() -> str | None:
 
 
 def percent(score: dict[str, Any]) -> str:
-    """A score as text, never without its interval and its n."""
-    low, high = 100 * score["low"], 100 * score["high"]
+    """A score as text, never without its 95 % interval and its n.
+
+    The interval is computed again, since records of before hold one that is slightly narrower.
+    """
+    interval = run_interval(score["accuracy"], score["problems"], score["standard_error"])
+    low, high = (100 * end for end in interval)
     n = f"{score['problems']}×{score['samples']}"
     return f"{100 * score['accuracy']:.1f} % [{low:.1f}, {high:.1f}] n={n}"
 

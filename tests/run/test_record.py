@@ -35,8 +35,14 @@ def test_the_label_of_one_cell_is_whole_and_that_of_none_says_so():
 
 
 def test_a_score_is_never_without_interval_and_n():
-    score = {"accuracy": 0.5, "low": 0.25, "high": 0.75, "problems": 4, "samples": 2}
-    assert percent(score) == "50.0 % [25.0, 75.0] n=4×2"
+    score = {"accuracy": 0.5, "standard_error": 0.25, "problems": 4, "samples": 2}
+    assert percent(score) == "50.0 % [7.7, 92.3] n=4×2"
+
+
+def test_the_interval_of_an_older_record_is_shown_as_the_tables_have_it():
+    score = {"accuracy": 58 / 120, "standard_error": 0.0623, "low": 0.366, "high": 0.603}
+    score |= {"problems": 30, "samples": 4}
+    assert percent(score) == "48.3 % [36.1, 60.8] n=30×4"
 
 
 def test_a_failure_is_kept_with_its_reason_in_one_line(tmp_path):

@@ -31,7 +31,7 @@ def finish(one):
     for step in one.made:
         step.artifact.path.mkdir(parents=True, exist_ok=True)
         (step.artifact.path / "recipe.json").write_text("{}")
-    score = {"accuracy": 0.5, "low": 0.4, "high": 0.6, "problems": 12, "samples": 1}
+    score = {"accuracy": 0.5, "standard_error": (0.25 / 11) ** 0.5, "problems": 12, "samples": 1}
     one.folder.mkdir(parents=True)
     record = {"label": one.cell.label, "scores": {"sign_puzzle": {"summary": score}}}
     (one.folder / "run.json").write_text(json.dumps(record))
@@ -46,7 +46,7 @@ def test_every_state_is_told_and_only_a_study_that_is_all_done_is_done(planned):
     assert [one.state for one in planned] == ["done", "failed", "partial"]
     text, done = shown(planned)
     assert not done
-    assert "50.0 % [40.0, 60.0] n=12×1" in text
+    assert "50.0 % [25.4, 74.6] n=12×1" in text
     assert "ValueError: no room" in text
     assert "1 done, 1 failed, 1 partial" in text
 

@@ -11,7 +11,8 @@ from ablations.findings.dose import slope, slope_contrast, structure_minus_conte
 from ablations.statistics import intervals
 from ablations.statistics.significance import holm, mcnemar, sign_flip
 from ablations.statistics.variance import mean_variance, seed_variance
-from distill.evaluation.scores import Z
+from distill.evaluation.intervals import Z, run_interval
+from distill.evaluation.scores import scores
 
 
 def series(values):
@@ -25,6 +26,22 @@ def test_with_one_sample_each_the_interval_is_wilsons(right):
     assert (estimate.low, estimate.high) == pytest.approx((wilson.low, wilson.high), abs=1e-9)
     assert estimate.value == pytest.approx(sum(right) / len(right))
     assert estimate.problems == len(right)
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=50))
+def test_a_run_reports_the_interval_that_the_table_has_of_it(right):
+    row = {"thought_closed": True, "truncated": False, "tokens": 1, "keywords": 0}
+    rows = [
+        row | {"problem_id": f"p{i}", "sample": k, "correct": k < count, "extracted": str(k)}
+        for i, count in enumerate(right)
+        for k in range(4)
+    ]
+    estimate = intervals.accuracy(intervals.by_seed(pd.DataFrame(rows).assign(cell="a")))
+    summary = scores(rows)
+    ends = estimate.low, estimate.high
+    assert (summary["low"], summary["high"]) == pytest.approx(ends, abs=1e-12)
+    told = summary["accuracy"], summary["problems"], summary["standard_error"]
+    assert run_interval(*told) == pytest.approx(ends, abs=1e-12)
 
 
 @given(st.lists(st.sampled_from([0, 0.25, 0.5, 1.0]), min_size=1, max_size=50))
