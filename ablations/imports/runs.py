@@ -79,8 +79,8 @@ def import_file(asked: Request, compute: ComputeConfig | None = None) -> pd.Data
 
     Returns:
         One row per (run, benchmark): `run`, `benchmark`, `problems`, `samples`; shares `ours`,
-        `low`, `high`, `theirs` (NaN without verdicts); counts of responses `both` (correct by both),
-        `only_ours`, `only_theirs`, `undecided`; and `folder`.
+        `low`, `high`, `theirs` (NaN without verdicts); counts of responses called correct by
+        `both`, `only_ours` or `only_theirs`, and `undecided` by ours; and `folder`.
 
     Raises:
         ValueError: as `ablations.imports.outputs.read`; an unknown kind; a benchmark's name that

@@ -50,8 +50,8 @@ COUNTS = {
     "rows": "train.summary.rows",
     "dropped": "train.summary.dropped",
 } | {f"seconds_{s}": f"{s.value}.seconds" for s in Stage if s is not Stage.evaluate}
-"""Column -> its field below `stages` in `run.json`; empty for runs without that stage. Of the `units`
-in the selected traces, `damaged` were corrupted; the student was trained on `rows` traces, and
+"""Column -> its field below `stages` in `run.json`; empty for runs without that stage. `damaged` of
+the `units` in the selected traces were corrupted; the student was trained on `rows` traces, and
 `dropped` were too long in at least one arm."""
 
 SCORES = (
