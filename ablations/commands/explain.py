@@ -1,129 +1,25 @@
-"""Why two runs are not the same run: which fields, pins and inputs make their identities differ."""
+"""The command `explain`."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
+from typer import Argument, Option
 
-from ablations.render.wording import ABSENT
-from ablations.results.records import launched_in, read, records
-from ablations.studies.plan import Planned, short
-from distill.stages import Stage
-from distill.store.identity import RECIPE
+from ablations.commands.arguments import show
 
-UNKNOWN = "its recipe is not on this machine; fields below, or code and libraries"
-"""Why two artifacts differ, of which one is only recorded, as in `analysis/results/`."""
+EXAMPLES = ('"corruption=none" "corruption=none training.seed=1"', "3f2a 9c41")
+
+Run = Annotated[
+    str, Argument(help="overrides in quotes, or the first digits of a run's key", metavar="RUN")
+]
 
 
-@dataclass(frozen=True)
-class Identity:
-    """What makes a run what it is."""
+def command(
+    a: Run,
+    b: Run,
+    runs: Annotated[Path, Option(help="folder of all runs", metavar="FOLDER")] = Path("runs"),
+) -> None:
+    """List the fields in which two runs differ, and the artifacts that they share."""
+    from ablations.commands.answers.explain import explain, identity
 
-    name: str
-    config: dict[str, Any]
-    recipes: dict[str, tuple[str, dict[str, Any]]]
-    """Step (`train`, `evaluate sign_puzzle`) -> key and canonical identity of its artifact, in
-    order; no identity where the artifact is not on this machine."""
-
-
-def of_plan(planned: Planned) -> Identity:
-    """Of a run as it would be made now."""
-    recipes = {
-        f"{step.stage.value} {step.benchmark}".strip(): (step.artifact.key, step.artifact.recipe)
-        for step in planned.made
-    }
-    return Identity(planned.cell.label, asdict(planned.cell.config), recipes)
-
-
-def of_record(prefix: str, folder: Path) -> Identity:
-    """Of a run as it was made.
-
-    Args:
-        prefix: the first digits of its key.
-        folder: where the runs are.
-
-    Raises:
-        ValueError: none or several begin so.
-    """
-    found = {r["cell"]: (path, r) for path, r in records(folder) if r["cell"].startswith(prefix)}
-    if len(found) != 1:
-        some = ", ".join(sorted(key[:16] for key in found)) or "none"
-        raise ValueError(f"{prefix!r} must be the beginning of one run in {folder}; it fits {some}")
-    ((path, record),) = found.values()
-    steps = {
-        stage: record["stages"][stage] for stage in map(str, Stage) if stage in record["stages"]
-    }
-    steps |= {f"evaluate {name}": stage for name, stage in record["scores"].items()}
-    recipes = {}
-    for step, stage in steps.items():
-        recipe = launched_in(path, record) / stage["path"] / RECIPE
-        recipes[step] = stage["key"], read(recipe)["identity"] if recipe.is_file() else {}
-    return Identity(f"{record['cell'][:16]} {record['label']}", record["config"], recipes)
-
-
-def explain(a: Identity, b: Identity) -> Group:
-    """Stage by stage, what is shared and what differs; then every config field that differs."""
-    steps = list(dict.fromkeys([*a.recipes, *b.recipes]))
-    table = Table(header_style="bold")
-    for name in ("stage", "A", "B", "what differs"):
-        table.add_column(name, overflow="fold")
-    first = None
-    for step in steps:
-        (key_a, recipe_a), (key_b, recipe_b) = (i.recipes.get(step, ("", {})) for i in (a, b))
-        if key_a == key_b:
-            table.add_row(step, short(key_a), "=", Text("shared", "green"))
-            continue
-        first = first or step
-        if not (key_a and key_b):
-            why = f"only {'A' if key_a else 'B'} has this stage"
-        elif recipe_a and recipe_b:
-            why = "\n".join(_lines(recipe_a, recipe_b))
-        else:
-            why = UNKNOWN
-        table.add_row(step, short(key_a) or ABSENT, short(key_b) or ABSENT, Text(why))
-    verdict = (
-        f"They part at {first}." if first else "They are the same run: every artifact is shared."
-    )
-    parts: list[Any] = [Text(f"A  {a.name}\nB  {b.name}"), table, Text(verdict, "bold")]
-    left, right = ({name: v for name, v in i.config.items() if name != "study"} for i in (a, b))
-    fields = [_line(*difference) for difference in differences(left, right)]
-    if fields:
-        parts.append(Text("\nConfig fields that differ, also those that decide nothing:"))
-        parts.append(Text("\n".join(f"  {field}" for field in fields)))
-    return Group(*parts)
-
-
-def differences(a: Any, b: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """(dotted name, value in `a`, value in `b`) of every leaf of two JSON values that differs."""
-    if a == b:
-        return
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        for key in dict.fromkeys([*a, *b]):
-            below = f"{name}.{key}" if name else str(key)
-            yield from differences(a.get(key, ABSENT), b.get(key, ABSENT), below)
-    else:
-        yield name, a, b
-
-
-def _lines(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
-    """Differences of two recipes; an input that differs is explained where it is made."""
-    for name, left, right in differences(a, b):
-        is_input = any(
-            isinstance(value, Mapping) and "artifact" in value for value in (left, right)
-        )
-        if is_input or name.endswith(".artifact"):
-            yield f"input {name.removeprefix('arguments.').removesuffix('.artifact')} differs"
-        else:
-            yield _line(name.removeprefix("arguments."), left, right)
-
-
-def _line(name: str, a: Any, b: Any) -> str:
-    return f"{name}: {_short(a)} → {_short(b)}"
-
-
-def _short(value: Any) -> str:
-    return str(value) if len(str(value)) <= 60 else f"{str(value)[:57]}..."
+    show(explain(identity(a, runs), identity(b, runs)))

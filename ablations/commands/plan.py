@@ -1,85 +1,12 @@
-"""A plan for a terminal: what exists, what cells share, what is to be made."""
+"""The command `plan`."""
 
-from collections import Counter
-from collections.abc import Sequence
+from ablations.commands.arguments import Overrides, Study, planned, show
 
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
-
-from ablations.findings.design import power_table
-from ablations.studies.plan import UNRESOLVED, Planned, labels, short, unresolved
-from distill.stages import Stage
-from distill.store.identity import Artifact
-
-MARKS = {
-    "exists": ("✓", "green"),
-    "made by an earlier cell": ("=", "cyan"),
-    "to make": ("•", "yellow"),
-    "unresolved": ("?", "magenta"),
-}
-"""State of an artifact -> its sign and colour in the table."""
+EXAMPLES = ("demo", "table2 training.seed=0,1,2 world=paper")
 
 
-def plan_table(planned: Sequence[Planned]) -> Group:
-    """A row a cell, a row a stage, what stands in the way, and what differences it could show."""
-    stages = "  ".join(f"{number} {stage.value}" for number, stage in enumerate(Stage, 1))
-    signs = "   ".join(f"{sign} {state}" for state, (sign, _) in MARKS.items())
-    legend = Text(f"{stages}\n{signs}", style="dim")
-    states = Counter(one.state for one in planned)
-    counts = ", ".join(f"{count} {state}" for state, count in states.items())
-    total = Text(f"{len(planned)} cells: {counts}")
-    tables = _cells_table(planned), legend, _stages_table(planned)
-    scored = [one for one in planned if one.cell.config.until is Stage.evaluate]
-    powers = [power_table(scored)] if scored else []
-    return Group(*tables, total, *unresolved_reasons(planned), *powers)
+def command(study: Study, overrides: Overrides) -> None:
+    """List a study's runs and which artifacts are already cached."""
+    from ablations.commands.answers.plan import plan_table
 
-
-def unresolved_reasons(planned: Sequence[Planned]) -> list[Text]:
-    """Why keys are unresolved, each reason once."""
-    reasons = dict.fromkeys(why for one in planned for why in one.reasons)
-    return [Text(f"{UNRESOLVED}: {why}", style="magenta") for why in reasons]
-
-
-def _cells_table(planned: Sequence[Planned]) -> Table:
-    table = Table(header_style="bold")
-    table.add_column("cell", overflow="fold")
-    table.add_column("identity")
-    table.add_column(" ".join(str(number) for number, _ in enumerate(Stage, 1)))
-    seen: set[str] = set()
-    shared, names = labels(planned)
-    table.title = Text(shared) if shared else None
-    for one, name in zip(planned, names, strict=True):
-        marks = {stage: Text(" ") for stage in Stage}
-        for step in one.made:
-            if marks[step.stage].plain in " ✓":  # of several benchmarks, one that is not there
-                marks[step.stage] = Text(*MARKS[_state(step.artifact, seen)])
-        seen.update(artifact.key for artifact in one.artifacts)
-        table.add_row(Text(name), short(one.key), Text(" ").join(marks.values()))
-    return table
-
-
-def _stages_table(planned: Sequence[Planned]) -> Table:
-    table = Table(header_style="bold")
-    for name in ("stage", "distinct", "exist", "to make"):
-        table.add_column(name, justify="left" if name == "stage" else "right")
-    longest = max(planned, key=lambda one: len(one.artifacts))
-    by_stage: dict[str, dict[str, Artifact]] = {
-        artifact.stage: {} for artifact in longest.artifacts
-    }
-    for one in planned:
-        for artifact in one.artifacts:
-            by_stage.setdefault(artifact.stage, {})[artifact.key] = artifact
-    for stage, artifacts in by_stage.items():
-        exist = sum(artifact.exists for artifact in artifacts.values())
-        at_most = "≤ " if any(map(unresolved, artifacts.values())) else ""
-        table.add_row(stage, str(len(artifacts)), str(exist), f"{at_most}{len(artifacts) - exist}")
-    return table
-
-
-def _state(artifact: Artifact, seen: set[str]) -> str:
-    if artifact.exists:
-        return "exists"
-    if artifact.key in seen:
-        return "made by an earlier cell"
-    return UNRESOLVED if unresolved(artifact) else "to make"
+    show(plan_table(planned(study, overrides)))

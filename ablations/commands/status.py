@@ -1,84 +1,20 @@
-"""What became of every cell of a study."""
+"""The command `status`."""
 
-from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typer import Exit
 
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
+from ablations.commands.arguments import Overrides, Study, planned, show
 
-from ablations.commands.plan import unresolved_reasons
-from ablations.results.records import read
-from ablations.studies.plan import UNRESOLVED, Planned, labels, short
-from distill.run.record import FAILED, RUN, percent, scores
-
-COLOURS = {
-    "done": "green",
-    "failed": "red",
-    "partial": "yellow",
-    "missing": "dim",
-    UNRESOLVED: "magenta",
-}
+EXAMPLES = ("demo", "table2 training.seed=0,1,2")
 
 
-def status(planned: Sequence[Planned]) -> tuple[Group, bool]:
-    """The state of a study for a terminal, and whether all of it is done.
+def command(study: Study, overrides: Overrides) -> None:
+    """List the state and scores of a study's runs.
 
-    `done`: recorded, and the last artifacts exist; `failed`: the last attempt raised; `partial`:
-    begun, and either running or killed; `missing`: no stage of its own was begun. Runs below the
-    study's folder that are no cells of it come last, apart.
-
-    Raises:
-        ValueError: a record is not JSON; names the file.
+    The exit code is 0 only if all runs are done.
     """
-    table = Table(header_style="bold")
-    failing = any(one.state == "failed" for one in planned)
-    for name in ("cell", "identity", "state", "score, 95 % interval"):
-        table.add_column(name, overflow="fold")
-    if failing:
-        table.add_column("why it failed", overflow="fold")
-    shared, names = labels(planned)
-    table.title = Text(shared) if shared else None
-    for one, label in zip(planned, names, strict=True):
-        state = one.state
-        found = _scores(one.folder) if state == "done" else ""
-        why = read(one.folder / FAILED)["why"] if state == "failed" else ""
-        sign = Text(state, COLOURS.get(state, ""))
-        table.add_row(Text(label), short(one.key), sign, found, *[Text(why)] * failing)
-    states = Counter(one.state for one in planned)
-    counts = ", ".join(f"{count} {state}" for state, count in states.items())
-    parts: list[Any] = [table, Text(f"{len(planned)} cells: {counts}")]
-    parts += unresolved_reasons(planned)
-    others = strangers(planned)
-    if others:
-        parts += [
-            Text("\nRuns of this name that are no cells of the study as it is now:"),
-            _others(others),
-        ]
-    return Group(*parts), states["done"] == len(planned)
+    from ablations.commands.answers.status import status
 
-
-def strangers(planned: Sequence[Planned]) -> list[Path]:
-    """Folders of runs beside those of the cells, but not among them."""
-    cells = {one.folder for one in planned}
-    folders = {folder for parent in {cell.parent for cell in cells} for folder in parent.glob("*")}
-    return sorted(f for f in folders - cells if (f / RUN).is_file() or (f / FAILED).is_file())
-
-
-def _scores(folder: Path) -> str:
-    record = read(folder / RUN)
-    return "\n".join(f"{name} {percent(score)}" for name, score in scores(record).items())
-
-
-def _others(folders: Sequence[Path]) -> Table:
-    table = Table(header_style="bold")
-    for name in ("folder", "label", "score, 95 % interval"):
-        table.add_column(name, overflow="fold")
-    for folder in folders:
-        done = (folder / RUN).is_file()
-        label = read(folder / (RUN if done else FAILED))["label"]
-        found = _scores(folder) if done else Text("failed", COLOURS["failed"])
-        table.add_row(folder.as_posix(), Text(label or "(defaults)"), found)
-    return table
+    text, done = status(planned(study, overrides))
+    show(text)
+    if not done:
+        raise Exit(1)

@@ -1,99 +1,38 @@
-"""What `python -m ablations table` prints."""
+"""The command `table`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated, Literal
 
-import pandas as pd
+from typer import Argument, Option
 
-from ablations.findings.arms import NOTE, grids, table
-from ablations.findings.study import Request as StudyRequest
-from ablations.findings.study import read_study
-from ablations.papers.grids import paper_grids
-from ablations.papers.tables import PAPERS, paper_title
-from ablations.render import grid as formats
-from ablations.results.runs import asked_runs
-from ablations.studies.cells import Studies
+from ablations.commands.arguments import Out, Overrides, Recorded, write
 
-CSV = "csv"
-"""The format that is numbers, not texts: shares of 1 instead of per cent."""
+EXAMPLES = (
+    "demo",
+    "table2 --format csv --out table2.csv",
+    "table5 --study table2 --runs analysis/results/table2",
+    "r1_table5 --format latex",
+)
 
 
-@dataclass(frozen=True)
-class Request:
-    """Which table, and of which runs."""
+def command(
+    table: Annotated[
+        str,
+        Argument(
+            help="a study: its arms; a paper's table (table1 to table7, r1_table5, r1_table6): "
+            "ours, published, difference, and the arms behind it; or imported runs: both verdicts",
+            metavar="TABLE",
+        ),
+    ],
+    overrides: Overrides,
+    study: Annotated[
+        str | None, Option(help="for a paper's table; default: the one that runs its arms")
+    ] = None,
+    runs: Recorded = None,
+    arms: Annotated[bool, Option("--arms", help="of a paper's table, only the arms")] = False,
+    format: Annotated[Literal["md", "latex", "csv", "html"], Option(help="of the text")] = "md",
+    out: Out = None,
+) -> None:
+    """Print scores per arm, or a paper's table next to the published numbers."""
+    from ablations.commands.answers.table import Request, tabulate
 
-    name: str
-    """A paper's table (`PAPERS`); a study: its arms; or a folder of imported runs: both
-    verdicts."""
-
-    study: str | None = None
-    """Paper's tables: the study whose arms stand beside it; None: the one that runs its arms."""
-
-    overrides: Sequence[str] = ()
-    """Of the study, as on the command line."""
-
-    folder: Path | None = None
-    """Recorded runs, such as `analysis/results/table2`; None: those of the study in `runs/`."""
-
-    arms_only: bool = False
-    """Paper's tables: only the arms of the study."""
-
-
-def tabulate(asked: Request, form: str) -> str:
-    """The table as text.
-
-    A paper's table is followed by the arms behind it, except in `csv`, which is one frame.
-
-    Args:
-        asked: see there.
-        form: `csv` or one of `formats.FORMATS`.
-
-    Raises:
-        FileNotFoundError: there is no such folder; of a paper's table only where it was named.
-        ValueError: no such table or study; names the choices.
-    """
-    if text := _imported(asked, form):
-        return text
-    paper, study = PAPERS.get(asked.name, (None, asked.name))
-    study = asked.study or study
-    if study is None and (asked.folder or asked.overrides):
-        raise ValueError(
-            f"no study runs the arms of {asked.name}; name one by --study: "
-            f"{', '.join(Studies().names())}"
-        )
-    arms = _arms(asked, study, may_be_missing=paper is not None)
-    if paper is None or asked.arms_only:
-        return arms.to_csv(index=False) if form == CSV else formats.FORMATS[form](grids(arms), NOTE)
-    comparison = paper(arms)
-    if form == CSV:
-        return comparison.to_csv(index=False)
-    parts = [formats.FORMATS[form](*paper_grids(comparison, paper_title(asked.name)))]
-    if (arms["state"] == "done").any():
-        parts.append(formats.FORMATS[form](grids(arms), NOTE))
-    return "\n".join(parts)
-
-
-def _imported(asked: Request, form: str) -> str | None:
-    """Ours and theirs of imported runs; None where a paper's table or a study is meant."""
-    studies = Studies()
-    if asked.name in PAPERS or asked.name in studies.names():
-        return None
-    from ablations.imports.runs import NOTE as BOTH
-    from ablations.imports.runs import grid, imported
-
-    folder = asked.folder or Path(studies.one(asked.overrides).config.runs) / asked.name
-    compared = imported(folder)
-    if compared is None:
-        return None
-    if form == CSV:
-        return compared.to_csv(index=False)
-    return formats.FORMATS[form]([grid(compared)], BOTH)
-
-
-def _arms(asked: Request, study: str | None, *, may_be_missing: bool) -> pd.DataFrame:
-    """The arms that the study asks for, done or not; none without a study."""
-    if study is None:
-        return table(asked_runs([]), pd.DataFrame())
-    request = StudyRequest(study, asked.overrides, asked.folder)
-    return read_study(request, may_be_missing=may_be_missing).arms
+    write(tabulate(Request(table, study, overrides, runs, arms), format), out)

@@ -1,1 +1,1 @@
-"""Model outputs from elsewhere, read, graded again and recorded as runs."""
+"""Import of model outputs from elsewhere: read, re-graded and recorded as runs."""

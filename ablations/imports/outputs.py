@@ -1,4 +1,4 @@
-"""Outputs made elsewhere -> their answers, whatever wrote the file."""
+"""Reads model responses from files of other programs: JSON lines, lm_eval, lighteval."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ FIELDS = ("question", "answer", "response", "verdict", "tokens", "truncated")
 """What a column can be named for; the first three are needed."""
 
 VERDICTS = ("exact_match", "math_verify", "extractive_match", "pass@1", "acc", "em")
-"""In the names of metrics that say whether a response is right (lighteval:
-`math_pass@1:1_samples`)."""
+"""Parts of the names of metrics that tell whether a response is correct, as in lighteval's
+`math_pass@1:1_samples`."""
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """One response that somebody else sampled and judged."""
+    """One response that was sampled elsewhere, with its verdict."""
 
     run: str
     benchmark: str
@@ -33,7 +33,7 @@ class Foreign:
 
     response: str
     verdict: bool | None
-    """Theirs; None where they give none."""
+    """Of the file; None if it has none."""
 
     tokens: int | None
     truncated: bool | None
@@ -97,14 +97,14 @@ def read(
 
 
 def _json_lines(row: Row, first: Row) -> Iterator[Row]:
-    """A row a response."""
+    """One row per response."""
     yield row
 
 
 def _lm_eval(row: Row, first: Row) -> Iterator[Row]:
-    """What lm-evaluation-harness writes by `--log_samples`: a row a question and filter.
+    """The format of lm-evaluation-harness's `--log_samples`: one row per question and filter.
 
-    Filters read an answer out of the same responses; rows of the second and later are passed over.
+    Filters extract answers from the same responses, so only the rows of the first filter are used.
     """
     for key in ("resps", "doc", "target"):
         if key not in row:
@@ -119,7 +119,7 @@ def _lm_eval(row: Row, first: Row) -> Iterator[Row]:
 
 
 def _lighteval(row: Row, first: Row) -> Iterator[Row]:
-    """What lighteval writes by `--save-details`: a row a question, its document and responses."""
+    """The format of lighteval's `--save-details`: one row per question, with all responses."""
     for key in ("doc", "model_response", "metric"):
         if not isinstance(row.get(key), Mapping):
             raise ValueError(f"no object {key}: not a row of lighteval; has {', '.join(row)}")
@@ -143,7 +143,7 @@ FORMATS: dict[str, tuple[Callable[[Row, Row], Iterator[Row]], dict[str, str]]] =
     ),
     "lighteval": (_lighteval, {name: name for name in FIELDS[:4]}),
 }
-"""Who wrote the file -> (row, first row) to responses, and where their fields are by default."""
+"""Format -> (row, first row) to responses, and the default columns of their fields."""
 
 
 def _foreign(row: Row, run: str, benchmark: str, places: Mapping[str, str]) -> Foreign:
@@ -175,7 +175,7 @@ def _foreign(row: Row, run: str, benchmark: str, places: Mapping[str, str]) -> F
 
 
 def gold(text: str) -> str:
-    """The answer of a gold text, which may be a whole solution (GSM8K's `####`, a box)."""
+    """The answer in a gold text, which may be a whole solution (GSM8K's `####`, a box)."""
     if "####" in text:
         return text.rpartition("####")[2].strip()
     return (answers.extract(text) or text) if "\\boxed" in text else text.strip()

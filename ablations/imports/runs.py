@@ -1,4 +1,4 @@
-"""Outputs made elsewhere become runs: graded by our grader, the first verdict kept beside ours."""
+"""Imports model outputs as runs: re-grades them and keeps the original verdicts next to ours."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,7 @@ import pandas as pd
 
 from ablations.imports import outputs
 from ablations.imports.outputs import Foreign
-from ablations.render import grid as formats
-from ablations.render.grid import Grid
+from ablations.render.grid import Grid, markdown
 from ablations.render.wording import interval
 from ablations.results.records import read as read_record
 from ablations.results.records import records
@@ -32,30 +31,30 @@ from distill.store.identity import canonical_json, content_hash
 from distill.trace.records import Problem
 
 THEIRS = "their_correct"
-"""Column of the sample rows and of a score's summary: the verdict that came with the response."""
+"""Column of the sample rows and field of a score's summary: the verdict in the imported file."""
 
 KINDS = ("math", "choice", "countdown", "sign_puzzle")
-"""Kinds of problems that can be graded by question and answer alone."""
+"""Kinds of problems that can be graded from question and answer alone."""
 
 NOTE = (
-    "Per cent right, with our 95 % interval clustered by problem. only ours, only theirs: "
-    "responses that one grader calls right and the other does not; undecided: by ours."
+    "Per cent correct, with our 95 % interval clustered by problem. only ours, only theirs: "
+    "responses that one grader calls correct and the other does not; undecided: by ours."
 )
 
 
 @dataclass(frozen=True)
 class Request:
-    """Which file, and how it is read."""
+    """Which file to import, and how to read it."""
 
     file: Path
     run: str
-    """Name of the run, or `@COLUMN`."""
+    """Name of the run, or `@COLUMN` that holds it."""
 
     benchmark: str
-    """The same."""
+    """Name of the benchmark, or `@COLUMN` that holds it."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    """See `foreign.read`."""
+    """See `ablations.imports.outputs.read`."""
 
     form: str = "json_lines"
     kind: str = "math"
@@ -65,28 +64,28 @@ class Request:
     study: str = "imported"
     runs: Path = Path("runs")
     overrides: Sequence[str] = ()
-    """How its students were trained, as for `python -m distill`; nothing: not at all."""
+    """How the students were trained, as for `python -m distill`; empty: not at all."""
 
 
 def import_file(asked: Request, compute: ComputeConfig | None = None) -> pd.DataFrame:
-    """Write `run.json` and the sample rows of every run in the file; grade them anew.
+    """Re-grade every response in the file, and write `run.json` and sample rows of every run.
 
-    The folder is `<runs>/<study>/<16 digits>`, its key the hash of the file, how it was read, its
-    benchmarks and the grader. What is unusable is named in `<runs>/<study>/rejected.jsonl`. Counts
-    of tokens and truncated responses are empty unless the file has them.
+    A run's folder is `<runs>/<study>/<16 digits>`; its key is the hash of the file, of how it was
+    read, of its benchmarks and of the grader. Rejected rows go to `<runs>/<study>/rejected.jsonl`.
+    Counts of tokens and truncated responses are empty unless the file has them.
 
     Args:
-        asked: see there.
-        compute: workers of the grader.
+        asked: the file, and how to read it.
+        compute: workers of the grader; None: those of the default config.
 
     Returns:
         One row per (run, benchmark): `run`, `benchmark`, `problems`, `samples`; shares `ours`,
-        `low`, `high`, `theirs` (NaN without verdicts); counts of responses `both` (right by both),
-        `only_ours`, `only_theirs`, `undecided`; and `folder`.
+        `low`, `high`, `theirs` (NaN without verdicts); counts of responses called correct by
+        `both`, `only_ours` or `only_theirs`, and `undecided` by ours; and `folder`.
 
     Raises:
-        ValueError: see `foreign.read`; an unknown kind; a benchmark's name that is no file name; or
-            problems with unequal numbers of samples.
+        ValueError: as `ablations.imports.outputs.read`; an unknown kind; a benchmark's name that
+            cannot name a file; or problems with unequal numbers of samples.
     """
     if asked.kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {asked.kind!r}")
@@ -109,19 +108,19 @@ def import_file(asked: Request, compute: ComputeConfig | None = None) -> pd.Data
 
 
 def imported(folder: Path) -> pd.DataFrame | None:
-    """What `import_file` returned of the imported runs in a folder; None if there are none."""
+    """The frame of `import_file` for the imported runs in a folder; None if there are none."""
     there = records(folder) if folder.is_dir() else ()
     found = [(path, record) for path, record in there if "imported" in record]
     return _compared(found) if found else None
 
 
 def text(compared: pd.DataFrame) -> str:
-    """What `import_file` returns, as a Markdown table."""
-    return formats.markdown([grid(compared)], NOTE)
+    """The frame of `import_file` as a Markdown table."""
+    return markdown([grid(compared)], NOTE)
 
 
 def grid(compared: pd.DataFrame) -> Grid:
-    """What `import_file` returns as texts; `NOTE` belongs below."""
+    """The frame of `import_file` as a table, to be followed by `NOTE`."""
     header = ("run", "benchmark", "n", "ours [95 %]", "theirs", "difference", "only ours")
     rows = []
     for _, row in compared.iterrows():
@@ -149,7 +148,7 @@ def _prompts() -> list[str]:
 def _graded(
     read: Sequence[Foreign], kind: str, config: Config, compute: ComputeConfig
 ) -> dict[int, dict[str, Any]]:
-    """Rows as `evaluate` writes them, by the identity of what they were read from."""
+    """Graded sample rows as `evaluate` writes them, by the `id()` of the response in `read`."""
     parsed = [parse_foreign(config.prompt, row.response) for row in read]
     problems = [Problem.of(row.question, row.answer, kind, row.benchmark) for row in read]
     seen: Counter[tuple[str, ...]] = Counter()
@@ -174,9 +173,9 @@ def _graded(
 def _write(
     asked: Request, config: Config, run: str, tables: Mapping[str, list[dict[str, Any]]]
 ) -> Path:
-    """The record and the rows of one run; returns its folder."""
+    """Write the record and the sample rows of one run; returns its folder."""
     if nameless := [name for name in tables if "/" in name]:
-        raise ValueError(f"benchmark {nameless[0]!r} cannot name a file; choose by --benchmark")
+        raise ValueError(f"benchmark {nameless[0]!r} cannot name a file; name it with --benchmark")
     origin = {
         "file": asked.file.name,
         "sha256": content_hash(asked.file),
@@ -185,8 +184,8 @@ def _write(
         "kind": asked.kind,
     }
     how = {"prompt": asdict(config.prompt), "overrides": list(asked.overrides)}
-    told = [run, sorted(tables), origin, how, grade.pins()]
-    key = sha256(canonical_json(told).encode()).hexdigest()
+    identity = [run, sorted(tables), origin, how, grade.pins()]
+    key = sha256(canonical_json(identity).encode()).hexdigest()
     summaries = {name: _summary(rows, f"{run}, {name}") for name, rows in tables.items()}
     benchmarks = {
         name: BenchmarkConfig(DatasetConfig(name=name), samples=summary["samples"])
@@ -219,17 +218,17 @@ def _write(
 
 
 def _summary(rows: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
-    """As `distill.evaluation.scores.scores`; what the file does not tell is None."""
+    """As `distill.evaluation.scores.scores`; what the file does not report is None."""
     counts = pd.Series([row["problem_id"] for row in rows]).value_counts()
     if counts.nunique() > 1:
         uneven = counts.idxmax()
         question = next(row["question"] for row in rows if row["problem_id"] == uneven)
         raise ValueError(
             f"{name}: {counts.max()} responses to {question[:60]!r}, {counts.min()} to others; "
-            "every problem needs as many"
+            "every problem needs the same number"
         )
-    untold = [k for k in ("tokens", "truncated") if any(row[k] is None for row in rows)]
-    return scores(rows) | dict.fromkeys(untold)
+    unreported = [k for k in ("tokens", "truncated") if any(row[k] is None for row in rows)]
+    return scores(rows) | dict.fromkeys(unreported)
 
 
 def _compared(found: Sequence[tuple[Path, dict[str, Any]]]) -> pd.DataFrame:

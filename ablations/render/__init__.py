@@ -1,4 +1,4 @@
-"""How numbers look: tables in four formats, wording, drawing, HTML pages.
+"""Rendering of finished results: tables in four formats, wording, figures, HTML pages.
 
 Nothing here computes a result.
 """

@@ -1,4 +1,4 @@
-"""What the figures share: canvas, intervals, lines of reference, and how they are saved."""
+"""Draws what the figures have in common: axes, intervals, reference lines, saved files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STYLES = {"content": ("#0072b2", "o", "full"), "structure": ("#d55e00", "s", "none")}
-"""Kind of damage -> colour (of Okabe and Ito), marker, filling; grey tells them apart as well."""
+"""Kind of corruption -> colour (of Okabe and Ito), marker and filling, distinct in grey, too."""
 
-LINES = {"correct": ("-", "correct traces"), "base": ("--", "before training")}
-"""Kind of arm without damage -> dash of its line, and its name."""
+LINES = {"correct": ("-", "uncorrupted traces"), "base": ("--", "before training")}
+"""Kind of arm without corruption -> dash of its line, and its name."""
 
 
 def save(figure: "Figure", path: Path) -> None:
-    """Write a figure as its suffix says (`.svg`, `.pdf`: vector; `.png`), the same bytes each time.
+    """Write a figure in the format of the suffix (`.svg`, `.pdf`, `.png`); the bytes never vary.
 
     Text stays text, so that it can be searched and set in another font.
     """
@@ -36,7 +36,7 @@ def save(figure: "Figure", path: Path) -> None:
 
 
 def canvas(width: float, height: float, columns: int = 1) -> "tuple[Figure, Axes]":
-    """An empty figure of that size in inches, and its first axis."""
+    """An empty figure of this size in inches, and its first axis."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -47,18 +47,18 @@ def canvas(width: float, height: float, columns: int = 1) -> "tuple[Figure, Axes
 
 
 def one_section(arms: pd.DataFrame) -> pd.DataFrame:
-    """The finished rows. Raises ValueError if they are of several sections, or none is finished."""
+    """The finished rows. Raises ValueError if there are none, or of more than one section."""
     done = arms[arms["state"] == "done"]
     titles = arms[["benchmark", "student", "training", "training_setting"]].drop_duplicates()
     if done.empty or len(titles) > 1:
         raise ValueError(
-            f"a figure takes one section with finished runs; got\n{titles.to_string()}"
+            f"a figure shows one section with finished runs; got\n{titles.to_string()}"
         )
     return done
 
 
 def references(axis: "Axes", done: pd.DataFrame) -> None:
-    """Accuracy of correct traces and of the base as lines, their intervals as bands."""
+    """Draw the accuracy of uncorrupted traces and of the base as lines, intervals as bands."""
     for kind, (dash, name) in LINES.items():
         for _, arm in done[done["kind"] == kind].iterrows():
             axis.axhspan(100 * arm["low"], 100 * arm["high"], color="0.5", alpha=0.2, linewidth=0)
@@ -66,11 +66,11 @@ def references(axis: "Axes", done: pd.DataFrame) -> None:
 
 
 def points_by_kind(axis: "Axes", arms: pd.DataFrame, columns: tuple[str, str, str]) -> None:
-    """Arms of each kind of damage at their rows: value and both ends of the interval, in shares."""
+    """Draw arms at their rows, by kind: columns of value and both ends of the interval, shares."""
     for kind, (colour, marker, fill) in STYLES.items():
         look = {"color": colour, "marker": marker, "fillstyle": fill, "ls": "none"}
         part = arms[(arms["kind"] == kind) & arms[columns[0]].notna()]
-        errors(axis, part, (None, *columns), f"{kind} damaged", look)
+        errors(axis, part, (None, *columns), f"{kind} corrupted", look)
 
 
 def errors(
@@ -80,14 +80,14 @@ def errors(
     name: str | None,
     look: dict[str, Any],
 ) -> None:
-    """Points with intervals, in per cent.
+    """Draw points with intervals, in per cent.
 
     Args:
         axis: to draw on.
         arms: with `columns`, which are shares.
-        columns: of x, of the value and of both ends of its interval; no x: the value goes along x,
-            and the index of `arms` up.
-        name: in the legend, if there.
+        columns: of x, of the value and of both ends of its interval; without x, the value is on the
+            x axis and the index of `arms` on the y axis.
+        name: in the legend; None: not in it.
         look: of lines and markers.
     """
     x, *scores = columns
@@ -100,13 +100,13 @@ def errors(
 
 
 def name_rows(axis: "Axes", arms: pd.DataFrame) -> None:
-    """An arm a row, named as in the table, the first of the index lowest."""
+    """Label one row per arm with its name in the table, the lowest index at the bottom."""
     axis.set_yticks(list(arms.index), labels=list(arms["arm"]))
     axis.set_ylim(-0.5, len(arms) - 0.5)
 
 
 def scored_on(done: pd.DataFrame) -> str:
-    """The benchmark, with n."""
+    """The title of the benchmark, with n."""
     first = done.iloc[0]
     runs = f"{done['runs'].min():.0f} to {done['runs'].max():.0f}"
     runs = runs if done["runs"].nunique() > 1 else f"{first['runs']:.0f}"
@@ -115,7 +115,7 @@ def scored_on(done: pd.DataFrame) -> str:
 
 
 def section_title(done: pd.DataFrame) -> str:
-    """Student and training."""
+    """The titles of student and training."""
     return f"{title(done['student'].iloc[0])}, {done['training'].iloc[0]}"
 
 
@@ -127,5 +127,5 @@ OPERATORS = {
     "delete_steps": ("#e69f00", "v"),
     "insert_steps": ("#cc79a7", "P"),
 }
-"""Operator -> colour and marker of its curve; content is filled and solid, structure open and
-dashed."""
+"""Operator -> colour and marker of its curve. Content has filled markers and solid lines, structure
+open markers and dashed lines."""

@@ -1,4 +1,8 @@
-"""Tables as text: Markdown, LaTeX (booktabs) and HTML."""
+"""Writes tables as Markdown, LaTeX (booktabs) and HTML.
+
+pandas' writers do not suffice: `Styler.to_latex` neither fits a table to the page nor escapes `<`,
+`[` and minus signs, and `DataFrame.to_html` has neither captions nor row headers.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -8,12 +12,12 @@ from html import escape
 
 @dataclass(frozen=True)
 class Grid:
-    """One table of finished texts."""
+    """A table whose cells are finished texts."""
 
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
-    """As long as the header each; the first column names the row."""
+    """Each as long as the header; the first column names the row."""
 
 
 LATEX = {
@@ -30,7 +34,7 @@ LATEX = {
     "[": "{[}",
     "]": "{]}",
 }
-"""Sign -> how LaTeX prints it; a bracket after a line's end would be read as its argument."""
+"""Character -> its LaTeX source; a bare bracket at a row's start would be an argument of `\\\\`."""
 
 _MINUS = re.compile(r"(?<!\w)-(?=[\d.])")
 _MEANT = re.compile(r"\||<(?=[A-Za-z/!?])")
@@ -38,14 +42,14 @@ _STACKED = re.compile(r", | (?=[\[(])")
 
 
 def markdown(grids: Sequence[Grid], note: str) -> str:
-    """Pipe tables with their titles in bold, the note below."""
+    """Pipe tables, each below its title in bold, then the note."""
     parts = [f"**{grid.title}**\n\n{_pipes(grid)}\n" for grid in grids]
     return "\n".join([*parts, note, ""])
 
 
 def latex(grids: Sequence[Grid], note: str) -> str:
-    r"""A `table` environment each, to be `\input`; the note in the last, so that it stays there."""
-    parts = ["% needs \\usepackage{booktabs} and \\usepackage{graphicx}; made, not written by hand"]
+    r"""One `table` environment per grid, for `\input`; the note is part of the last."""
+    parts = ["% needs \\usepackage{booktabs} and \\usepackage{graphicx}; generated file"]
     for place, grid in enumerate(grids, 1):
         parts += [
             r"\begin{table}[htp]\centering",
@@ -66,7 +70,7 @@ def latex(grids: Sequence[Grid], note: str) -> str:
 
 
 def html(grids: Sequence[Grid], note: str) -> str:
-    """A `figure` with a table and its caption each, without style; the note in a paragraph."""
+    """One `figure` element with caption and table per grid, unstyled; the note in a paragraph."""
     parts = []
     for grid in grids:
         head = "".join(f'<th scope="col">{escape(text)}</th>' for text in grid.header)
@@ -97,7 +101,7 @@ def _pipes(grid: Grid) -> str:
 
 
 def _markdown(text: str) -> str:
-    """A cell that ends no cell, row or text: no bars, line ends, elements of HTML."""
+    """A text that keeps to its cell: bars and HTML tags escaped, no line ends."""
     return _MEANT.sub(r"\\\g<0>", " ".join(text.splitlines()))
 
 
@@ -110,7 +114,7 @@ def _latex(text: str) -> str:
 
 
 def _stacked(text: str) -> str:
-    """A header in lines of its own, since numbers are narrow."""
+    """A header broken into lines, since the columns of numbers are narrow."""
     first, *more = map(_latex, _STACKED.split(text))
     if not more:
         return first

@@ -1,4 +1,4 @@
-"""Pages that need nothing but themselves: templates, and figures as part of the page."""
+"""Renders self-contained HTML pages from templates, with figures inlined as SVG."""
 
 import re
 from pathlib import Path
@@ -16,10 +16,10 @@ _NAMES = re.compile(r'(\bid="|url\(#|href="#)')
 
 
 def render(template: str, **values: Any) -> str:
-    """A template of `ablations/templates/`; text is escaped, `Markup` is not.
+    """The HTML of a template in `ablations/templates/`; text is escaped, `Markup` is not.
 
     Raises:
-        jinja2.UndefinedError: the template asks for a value that is not given.
+        jinja2.UndefinedError: the template uses a value that is not given.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -34,12 +34,12 @@ def render(template: str, **values: Any) -> str:
 
 
 def inline(figure: "Figure", name: str, alternative: str) -> Markup:
-    """A figure as an `svg` element that can stand beside others in one page.
+    """A figure as an `svg` element that can share a page with others.
 
     Args:
         figure: to draw.
-        name: before every id in it, so that no two figures of a page share one.
-        alternative: what it shows, for those who do not see it.
+        name: prefix of every id in it, so that no two figures of a page share an id.
+        alternative: its content in words, for readers who do not see it.
     """
     with TemporaryDirectory() as folder:
         file = Path(folder, "figure.svg")
@@ -50,7 +50,7 @@ def inline(figure: "Figure", name: str, alternative: str) -> Markup:
     head, end, body = text.partition(">")
     view = re.search(r'viewBox="[^"]*"', head)
     if view is None:
-        raise ValueError(f"figure {name} has no viewBox, so it cannot fit a page")
+        raise ValueError(f"figure {name} has no viewBox, so it cannot be scaled to a page")
     head = (
         f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" {view.group()} role="img" '
         f'aria-label="{escape(alternative)}"'

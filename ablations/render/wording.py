@@ -1,21 +1,21 @@
-"""An estimate in words that claim no more than its interval does."""
+"""Words and numbers for estimates, p values and shares in texts and tables."""
 
 from typing import Any
 
 import pandas as pd
 
 LEVEL = 0.05
-"""Below this p, adjusted where there are several, a difference is said to be there."""
+"""p below which a difference is reported as significant; adjusted if there are several."""
 
 
 def verdict(estimate: Any, below: str, between: str, above: str) -> str:
-    """The word for where the interval lies: all below 0, with 0 in it, or all above.
+    """One of three texts, depending on where the interval lies.
 
     Args:
-        estimate: has `low` and `high`; a `stats.Estimate`, or a row with its fields.
-        below: said where `high` < 0.
-        between: said where 0 is inside.
-        above: said where `low` > 0.
+        estimate: has `low` and `high`: an `ablations.statistics.intervals.Estimate` or a row.
+        below: returned if `high` < 0.
+        between: returned if the interval contains 0.
+        above: returned if `low` > 0.
     """
     if estimate.high < 0:
         return below
@@ -23,7 +23,7 @@ def verdict(estimate: Any, below: str, between: str, above: str) -> str:
 
 
 def per_cent(share: Any, digits: int = 1) -> str:
-    """`43.2 %` of a share of 1; empty if NaN."""
+    """A share of 1 as `43.2 %`; empty if NaN."""
     return "" if pd.isna(share) else f"{100 * share:.{digits}f} %"
 
 
@@ -54,15 +54,16 @@ def interval(value: Any, low: Any, high: Any, sign: str = "") -> str:
 
 
 def sampled(run: pd.Series) -> str:
-    """The n of an arm that was run: problems × samples a problem × runs."""
+    """The n of a finished arm: problems × samples per problem × runs."""
     return f"{run['problems']:.0f}×{run['samples']:.0f}×{run['runs']:.0f}"
 
 
 def p_value(p: Any) -> str:
-    """`0.031`, or a bound of the very small; empty if there is none."""
+    """A p value as `0.031` or `<0.0001`; empty if NaN."""
     if pd.isna(p):
         return ""
     return "<0.0001" if p < 1e-4 else f"{p:.2g}"
 
 
 ABSENT = "—"
+"""Stands for a value that does not exist."""

@@ -1,1 +1,1 @@
-"""A study as one report: parts and blocks, rendered as HTML, Markdown or a W&B report."""
+"""The report of a study: parts made of blocks, rendered as HTML, Markdown or a W&B report."""

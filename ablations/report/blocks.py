@@ -1,10 +1,11 @@
-"""What a report is made of: titled parts, their passages, and the blocks that stand in them.
+"""The parts, passages and blocks that a report is made of, as data without any format.
 
-A page (`templates/blocks.html.j2`) and a text (`report_markdown`) show every kind in their way.
+`templates/blocks.html.j2` and `ablations.report.markdown` each render every kind of block.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -22,29 +23,29 @@ class Text:
 
     text: str
     style: str = ""
-    """`said`: what matters most; `soft` and `note`: small print."""
+    """`said`: the main statement; `soft` and `note`: small print."""
 
     link: tuple[str, str] | None = None
-    """Name of a part, and the words that lead to it; only where there are links."""
+    """Name of a part and the words that link to it; left out of formats without links."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """Paragraphs that stand out."""
+    """Paragraphs in a highlighted box."""
 
     texts: Sequence[Text]
 
 
 @dataclass(frozen=True)
 class Bullets:
-    """Short lines."""
+    """A bulleted list."""
 
     lines: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Commands:
-    """Lines to be copied."""
+    """Lines to copy into a terminal or a file."""
 
     lines: Sequence[str]
 
@@ -56,24 +57,24 @@ class Tables:
     grids: Sequence[Grid]
     note: str = ""
     wordy: bool = False
-    """Whether the cells are sentences rather than numbers."""
+    """Whether the columns hold sentences rather than numbers."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure; drawn only where it is shown."""
+    """A figure, drawn only by formats that show it."""
 
     draw: "Callable[[], Figure]"
     name: str
-    """Unlike that of any other in the report."""
+    """Unique in the report."""
 
     alternative: str
-    """What it shows, for those who do not see it."""
+    """Its content in words, for readers who do not see it."""
 
 
 @dataclass(frozen=True)
 class Folded:
-    """A block for few readers."""
+    """A block of details, collapsed on a page."""
 
     summary: str
     block: Commands | Tables
@@ -81,19 +82,31 @@ class Folded:
 
 @dataclass(frozen=True)
 class Legend:
-    """How the damage of a trace is marked."""
+    """How changes are marked in a trace."""
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A trace before and after its damage."""
+    """A trace before and after its corruption."""
 
     shown: Shown
     command: str
-    """What shows the whole of it."""
+    """The command that shows all of it."""
 
 
 Block = Text | Box | Bullets | Commands | Tables | Picture | Folded | Legend | Damage
+
+
+class Panels(Enum):
+    """Charts that W&B draws from the runs themselves; other formats leave them out."""
+
+    accuracy_by_corruption = auto()
+    accuracy_by_rate = auto()
+    accuracy_by_size = auto()
+    accuracy_by_student = auto()
+    responses_by_corruption = auto()
+    training_loss = auto()
+    configs = auto()
 
 
 @dataclass(frozen=True)
@@ -101,9 +114,10 @@ class Passage:
     """Blocks below a title of their own."""
 
     title: str
-    """Empty: they stand directly below that of the part."""
+    """Empty: the blocks follow the title of the part."""
 
     blocks: Sequence[Block]
+    panels: Panels | None = None
 
 
 @dataclass(frozen=True)
@@ -112,11 +126,11 @@ class Part:
 
     title: str
     name: str
-    """Where links lead."""
+    """Target of links."""
 
     passages: Sequence[Passage]
     short: str = ""
-    """Its title in a list of parts; empty: it is not in it."""
+    """Its title in the list of parts; empty: not listed."""
 
     runs: pd.DataFrame | None = None
-    """Those that it tells of, see `ablations.results.runs.runs`; None: all of the study."""
+    """The runs it is about, see `ablations.results.runs.runs`; None: all of the study."""

@@ -1,4 +1,4 @@
-"""Traces before and after damage for the report of a study: of its artifacts, or made again."""
+"""Picks corrupted traces to show in the report of a study, from its artifacts or regenerated."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -9,7 +9,7 @@ from typing import Any
 
 from ablations.results.arms import NAMES, arm, arm_name
 from ablations.results.records import launched_in
-from ablations.show.trace import Shown, every, until_corrupt
+from ablations.show.trace import Shown, iter_traces, until_corrupt
 from ablations.studies.cells import Cell
 from ablations.studies.plan import Planned, plan
 from distill.stages import Stage
@@ -20,7 +20,7 @@ MOST = 3
 """Traces that a report shows."""
 
 LONGEST = 6000
-"""Signs of a text that a report shows; `python -m ablations show` has the rest."""
+"""Characters of a text that a report shows; `python -m ablations show` prints the rest."""
 
 
 @dataclass(frozen=True)
@@ -29,32 +29,33 @@ class Example:
 
     arm: str
     command: str
-    """What shows the whole of it."""
+    """The command that shows all of it."""
 
     shown: Shown
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What there is to show, and where it comes from."""
+    """The traces to show, and a sentence on where they come from."""
 
     shown: list[Example] = field(default_factory=list)
     note: str = ""
 
 
 def examples(cells: Sequence[Cell], found: Sequence[tuple[Path, dict[str, Any]]]) -> Examples:
-    """Up to `MOST` damaged traces of operators spread over those of the study, each another trace.
+    """Up to `MOST` corrupted traces, each of another operator and another problem.
 
-    Artifacts of the runs are read where they are; else a scripted teacher makes the same traces
-    again in a temporary folder, and those of a model are said to be missing.
+    They are read from the artifacts of the runs if these are on this machine. Otherwise a scripted
+    teacher generates the same traces again in a temporary folder; those of a model are reported as
+    missing.
 
     Args:
-        cells: of the study.
-        found: records of its runs, see `ablations.results.records.records`.
+        cells: the runs of the study.
+        found: the records of its runs, see `ablations.results.records.records`.
     """
     chosen = _choose(cells)
     if not chosen:
-        return Examples(note="No arm of this study damages traces.")
+        return Examples(note="No arm of this study corrupts traces.")
     roots = [Path(chosen[0].config.artifacts)]
     roots += [
         launched_in(path, record) / record["config"]["artifacts"] for path, record in found[:1]
@@ -63,15 +64,15 @@ def examples(cells: Sequence[Cell], found: Sequence[tuple[Path, dict[str, Any]]]
         placed = [_placed(cell, root) for cell in chosen]
         planned = plan(placed)
         if all(artifact.exists for one in planned for artifact in one.artifacts):
-            return _examples(chosen, placed, planned, found, "They are read from its artifacts.")
+            return _examples(chosen, placed, planned, found, "Read from the runs' artifacts.")
     if chosen[0].config.teacher.kind != "scripted":
         return Examples(
-            note="The traces are not in the folder of the runs, and only its teacher "
-            "could make them again."
+            note="The traces are not on this machine, and only the teacher, a model, could "
+            "generate them again."
         )
     with TemporaryDirectory() as folder:
         placed = [_placed(cell, Path(folder)) for cell in chosen]
-        note = "The scripted teacher made them again for this report."
+        note = "Generated again for this report by the scripted teacher."
         return _examples(chosen, placed, plan(placed), found, note)
 
 
@@ -89,25 +90,27 @@ def _examples(
     }
     if trained:
         note += (
-            " They are the very ones that the runs were trained on."
+            " These are the traces that the runs were trained on."
             if keys <= trained
-            else " Their keys are not those that the runs recorded: code has changed since."
+            else " Their keys differ from those recorded: the code has changed since the runs."
         )
     shown = []
     for place, (cell, own) in enumerate(zip(chosen, placed, strict=True)):
         damaged = (
-            one for one in every(own.config, Store(Path(own.config.artifacts))) if one.after.damaged
+            one
+            for one in iter_traces(own.config, Store(Path(own.config.artifacts)))
+            if one.after.damaged
         )
         one = next(islice(damaged, place, None), None)
         if one is not None:
-            again = " ".join(["python -m ablations show", *cell.overrides])
-            command = f"{again} --trace {one.before.id}"
+            show = " ".join(["python -m ablations show", *cell.overrides])
+            command = f"{show} --trace {one.before.id}"
             shown.append(Example(arm_name(arm(asdict(cell.config))), command, one))
     return Examples(shown, note)
 
 
 def _choose(cells: Sequence[Cell]) -> list[Cell]:
-    """The middle dose of operators evenly spread over those of the study."""
+    """Runs at the middle corruption rate of up to `MOST` operators, evenly spread over all."""
     by_operator: dict[str, list[Cell]] = {}
     for cell in cells:
         corruption = cell.config.corruption
@@ -121,5 +124,5 @@ def _choose(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _placed(cell: Cell, root: Path) -> Cell:
-    """The same run, ended before anything is trained, with its artifacts below `root`."""
+    """The same run, stopped before training, with its artifacts below `root`."""
     return replace(cell, config=replace(until_corrupt(cell.config), artifacts=str(root)))

@@ -1,6 +1,7 @@
-"""A study as one self-contained page: its answer, what it rests on, and how to make it again."""
+"""Writes the report of a study as one HTML page that needs no other file."""
 
 from functools import partial
+from typing import NoReturn
 
 from ablations.findings.study import Request, read_study
 from ablations.render import grid
@@ -11,10 +12,10 @@ from ablations.show.html import view
 
 
 def report(asked: Request) -> str:
-    """The page, the same bytes for the same runs.
+    """The page as HTML, byte-identical for the same runs.
 
     Raises:
-        FileNotFoundError: the folder that was named is not there.
+        FileNotFoundError: the folder named in the request does not exist.
         ValueError: no such study, or a broken record; names it.
     """
     study = read_study(asked)
@@ -26,4 +27,10 @@ def report(asked: Request) -> str:
         html=grid.html,
         inline=inline,
         view=partial(view, longest=LONGEST),
+        unknown=_unknown,
     )
+
+
+def _unknown(kind: str) -> NoReturn:
+    """Called by the template for a block that it does not render."""
+    raise TypeError(f"templates/blocks.html.j2 does not render blocks of kind {kind}")

@@ -1,7 +1,8 @@
-"""The blocks of a report as Markdown; a picture is told in words."""
+"""Writes the blocks of a report as Markdown, pictures as their descriptions."""
 
 import re
 from collections.abc import Sequence
+from typing import assert_never
 
 from ablations.render import grid
 from ablations.report.blocks import (
@@ -21,13 +22,13 @@ from ablations.show.marks import cut
 from ablations.show.trace import facts, sides, text
 
 LEGEND = (
-    "[-removed-], {+inserted+}; an arrow and a number: a step in another place, with its number "
-    "from before."
+    "[-removed-], {+inserted+}; an arrow and a number mark a moved step, with its number before "
+    "corruption."
 )
 
 
 def markdown(blocks: Sequence[Block]) -> str:
-    """The blocks, a blank line between them; links of a page are left out."""
+    """The blocks, separated by blank lines; links are left out."""
     return "\n\n".join(map(_block, blocks))
 
 
@@ -44,13 +45,15 @@ def _block(block: Block) -> str:
         case Tables():
             return grid.markdown(block.grids, block.note).rstrip("\n")
         case Picture():
-            return f"A picture on the page. {block.alternative}"
+            return f"Figure, on the HTML page. {block.alternative}"
         case Folded():
             return f"{block.summary}:\n\n{_block(block.block)}"
         case Legend():
             return LEGEND
         case Damage():
             return _damage(block)
+        case _:
+            assert_never(block)
 
 
 def _damage(block: Damage) -> str:
@@ -60,11 +63,11 @@ def _damage(block: Damage) -> str:
     for title, pieces in zip(("before", "after"), sides(shown), strict=True):
         kept, hidden = cut(pieces, LONGEST)
         parts += [f"**{title}**", _fenced(text(kept, colour=False).plain)]
-        parts += [f"{hidden:,} more signs are not shown here."] if hidden else []
-    return "\n\n".join([*parts, f"The whole of it: `{block.command}`"])
+        parts += [f"{hidden:,} more characters not shown."] if hidden else []
+    return "\n\n".join([*parts, f"The full trace: `{block.command}`"])
 
 
 def _fenced(text: str) -> str:
-    """As it is, whatever is in it: a fence is longer than any inside."""
+    """A text between fences longer than any that it contains."""
     fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 3)
     return f"{fence}\n{text}\n{fence}"

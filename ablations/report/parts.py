@@ -1,4 +1,4 @@
-"""What a report says of a study, part by part: the one source of its page and of its text."""
+"""Composes the report of a study part by part, for the page and the W&B report alike."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -23,6 +23,7 @@ from ablations.report.blocks import (
     Damage,
     Folded,
     Legend,
+    Panels,
     Part,
     Passage,
     Picture,
@@ -33,24 +34,15 @@ from ablations.report.examples import examples
 from ablations.report.provenance import command, commands, configs, costs, failures, versions
 from ablations.studies.plan import plan
 
-EFFECTS = "Effects by arm"
-DOSES = "Dose and response"
 SAMPLES = "Best of several samples of the base"
-RESPONSES = "Truncation, tokens and keywords"
-SIZES = "Accuracy by traces trained on, ours and published"
+SIZES = "Accuracy by number of training traces, ours and published"
 STUDENTS = "Accuracy before and after training by student, ours and published"
-METHODS = "LoRA and full fine-tuning, arm by arm"
-SPENT = "Wall time and tokens"
-CONFIGS = "Runs and their configs"
 
-NOTHING = (
-    "Nothing of this study has been run yet, so there is no answer: below are its plan and what it "
-    "could show."
-)
+NOTHING = "No run of this study is recorded yet. Below are its plan and what it could detect."
 
 
 def parts(study: Study) -> list[Part]:
-    """Everything that is said, in order; a study of which nothing was run has its plan."""
+    """The parts in order; a study without runs has its plan instead of results."""
     by_size = sections.sizes(sections.unmixed_sizes(study.runs), study.samples)
     by_method = sections.methods(sections.unmixed_methods(study.runs), study.samples)
     said = [sentences.answers(section) for section in study.scored]
@@ -70,19 +62,16 @@ def parts(study: Study) -> list[Part]:
 
 
 def _answer(study: Study, together: Sequence[Finding], said: list[list[str]]) -> Part:
-    """What sections say together, and each of damage; without either, how arms differ."""
+    """The results over several sections, then those of each section on corruption or arms."""
     boxes = [Box([Text(one.title, "soft"), Text(one.said, "said")]) for one in together]
     for section, texts in zip(study.scored, said, strict=True):
         if texts or not together:
             title = [Text(section.title, "soft")] if len(said) > 1 else []
-            told = [Text(text, "" if place else "said") for place, text in enumerate(texts)]
-            boxes.append(Box([*title, *told, Text(sentences.effects(section))]))
+            claims = [Text(text, "" if place else "said") for place, text in enumerate(texts)]
+            boxes.append(Box([*title, *claims, Text(sentences.effects(section))]))
     arms, run = len(study.arms), int((study.arms["state"] == "done").sum())
     failed = ", some failed" if failures(study.folder) else ""
-    count = (
-        f"{len(study.found)} runs recorded{failed}; {run} of {arms} arms run, counted in every "
-        "section."
-    )
+    count = f"{len(study.found)} runs recorded{failed}; {run} of {arms} arms run in all sections."
     blocks: list[Block] = [*(boxes or [Box([Text(NOTHING, "said")])])]
     blocks.append(Text(count, "soft", ("missing", "What is missing")))
     return Part("The answer", "answer", [Passage("", blocks)], "Answer")
@@ -92,24 +81,25 @@ def _section(section: Section, said: Sequence[str], name: str) -> Part:
     arms, effects = section.arms, sentences.effects(section)
     passages: list[Passage] = []
     if section.done["difference"].notna().any():
-        shows = f"Change of accuracy to correct traces by arm, {section.title}. {effects} "
+        shows = f"Accuracy minus that of uncorrupted traces by arm, {section.title}. {effects} "
         shows += "The numbers are in the table of this section."
-        passages.append(Passage(EFFECTS, [Picture(partial(forest, arms), f"{name}-forest", shows)]))
+        picture = Picture(partial(forest, arms), f"{name}-forest", shows)
+        passages.append(Passage("Effects by arm", [picture], Panels.accuracy_by_corruption))
     if section.done["kind"].isin(("content", "structure")).any():
-        shows = f"Accuracy against the share damaged, {section.title}; ours left, published right. "
+        shows = f"Accuracy by corruption rate, {section.title}; ours left, published right. "
         shows += f"{' '.join(said)} The numbers are in the tables of this section."
         blocks: list[Block] = [Picture(partial(dose_response, arms), f"{name}-dose", shows)]
         if slopes := sentences.slopes(section):
             blocks.append(Tables([slopes]))
-        passages.append(Passage(DOSES, blocks))
+        passages.append(Passage("Dose-response", blocks, Panels.accuracy_by_rate))
     if {"base", "correct"} <= {*section.done.loc[section.done["samples"] > 1, "kind"]}:
-        shows = f"{SAMPLES}, and one of the student trained on correct traces, {section.title}."
+        shows = f"{SAMPLES}, and one of the student trained on uncorrupted traces, {section.title}."
         drawn = Picture(partial(best_of_n, section.rows), f"{name}-samples", shows)
         passages.append(Passage(SAMPLES, [drawn]))
-    passages += [
-        Passage("Scores", [Tables(grids(arms), NOTE)]),
-        Passage(RESPONSES, [Tables([sentences.responses(section)])]),
-    ]
+    responses = Tables([sentences.responses(section)])
+    title = "Truncation, tokens and keywords"
+    passages.append(Passage("Scores", [Tables(grids(arms), NOTE)]))
+    passages.append(Passage(title, [responses], Panels.responses_by_corruption))
     return Part(section.title, name, passages, section.title, section.runs)
 
 
@@ -118,25 +108,26 @@ def _across(study: Study, by_size: Sequence[Finding], by_method: Sequence[Findin
     passages = []
     if by_size:
         picture = Picture(partial(data_size, study.arms), "data-size", SIZES)
-        passages.append(Passage(SIZES, [picture, Tables([one.grid for one in by_size])]))
+        tables = Tables([one.grid for one in by_size])
+        passages.append(Passage(SIZES, [picture, tables], Panels.accuracy_by_size))
     correct = study.arms[(study.arms["kind"] == "correct") & (study.arms["state"] == "done")]
     if correct["student"].nunique() > 1:
         picture = Picture(partial(students, study.arms), "students", STUDENTS)
-        passages.append(Passage(STUDENTS, [picture]))
+        passages.append(Passage(STUDENTS, [picture], Panels.accuracy_by_student))
     if by_method:
         blocks: list[Block] = []
         for place, one in enumerate(by_method, 1):
             shows = f"Accuracy of both methods by arm, {one.title}. {one.said}"
             blocks.append(Picture(partial(methods_figure, one.rows), f"methods{place}", shows))
             blocks.append(Tables([one.grid]))
-        passages.append(Passage(METHODS, blocks))
+        passages.append(Passage("LoRA and full fine-tuning, arm by arm", blocks))
     undamaged = (study.runs["corruption"] == "none") & (study.runs["method"] != "none")
     title = "Across sections"
     return Part(title, "across", passages, title, study.runs[undamaged])
 
 
 def _published(study: Study) -> Part:
-    """Every paper's table that runs this study's arms, ours beside it."""
+    """The papers' tables with this study's arms, ours next to the published numbers."""
     passages = []
     for name, (paper, of) in PAPERS.items():
         if of != study.asked.study:
@@ -144,60 +135,61 @@ def _published(study: Study) -> Part:
         title = paper_title(name)
         try:
             block: Block = Tables(*paper_grids(paper(study.arms), title))
-        except SeveralArmsError:  # the study was run with axes that the paper has not
-            block = Text("Not shown: several arms of this study claim one place of the table.")
+        except SeveralArmsError:  # the study was run with axes that the paper does not have
+            block = Text("Not shown: several arms of this study match one cell of the table.")
         passages.append(Passage(title, [block]))
     return Part("Ours, published, difference", "published", passages, "Published numbers")
 
 
 def _power(study: Study) -> Part:
-    """At the variance measured where there is one, else at the one assumed."""
+    """Detectable effects at the measured variance, or at an assumed one if there are no runs."""
     measured = [grid for one in study.scored if (grid := design.measured_power(one))]
     found = measured or [design.assumed_power(comparisons(plan(study.cells)))]
     blocks: list[Block] = [Tables([grid]) for grid in found if grid.rows]
     if not blocks:
-        blocks.append(Text("The study has no arm on correct traces, so it compares nothing."))
+        blocks.append(Text("The study has no arm on uncorrupted traces, so it compares nothing."))
     blocks.append(Text(design.NOTE, "note"))
-    return Part("Power: what the design could show", "power", [Passage("", blocks)], "Power")
+    return Part("Power: what the design could detect", "power", [Passage("", blocks)], "Power")
 
 
 def _traces(study: Study) -> Part:
     found = examples(study.cells, study.found)
-    told: list[Block] = [Text(found.note)]
+    blocks: list[Block] = [Text(found.note)]
     if found.shown:
-        told.append(Legend())
+        blocks.append(Legend())
     passages = [Passage(one.arm, [Damage(one.shown, one.command)]) for one in found.shown]
-    title = "Traces before and after damage"
-    return Part(title, "traces", [Passage("", told), *passages], "Traces")
+    title = "Traces before and after corruption"
+    return Part(title, "traces", [Passage("", blocks), *passages], "Traces")
 
 
 def _spent(study: Study) -> Part:
-    blocks: list[Block] = [Text("Nothing yet.")]
+    blocks: list[Block] = [Text("No runs yet.")]
     if study.found:
-        note = "Tokens: trained on, over all epochs, prompts included; and of evaluated responses."
+        note = "Tokens: of training, over all epochs, prompts included; and of evaluated responses."
         blocks = [Tables([costs(study.records)]), Text(note, "note")]
-    return Part(SPENT, "spent", [Passage("", blocks)], "Spent")
+    passage = Passage("", blocks, Panels.training_loss)
+    return Part("Wall time and tokens", "spent", [passage], "Cost")
 
 
 def _reproduce(study: Study) -> Part:
-    """Commands, versions and configs of what was run, or the plan."""
-    text = Text("The page and its tables, of the same runs:")
+    """Commands, versions and configs of the runs, or the plan."""
+    text = Text("This report and its tables, from the same runs:")
     passages = [Passage("", [text, Commands(commands(study.asked))])]
     if study.found:
         shared, each = configs(study.records)
-        summary = f"The config of all {len(study.found)} runs, except for what is a run's own"
-        own = "What is each run's own, and the command that makes it again"
-        folded = [Folded(summary, Commands(shared)), Folded(own, Tables([each], wordy=True))]
+        usual = f"Config of all {len(study.found)} runs, except for the fields below"
+        own = "Fields in which each run differs, and the command that makes it"
+        folded = [Folded(usual, Commands(shared)), Folded(own, Tables([each], wordy=True))]
         passages.append(Passage("Versions", [Bullets(versions(study.records))]))
-        passages.append(Passage(CONFIGS, folded))
+        passages.append(Passage("Runs and their configs", folded, Panels.configs))
     else:
-        cells = [command(study.asked.study, cell.label) for cell in study.cells]
-        passages.append(Passage("Plan", [Text(f"{len(cells)} runs:"), Commands(cells)]))
+        runs = [command(study.asked.study, cell.label) for cell in study.cells]
+        passages.append(Passage("Plan", [Text(f"{len(runs)} runs:"), Commands(runs)]))
     return Part("Reproduce", "reproduce", passages, "Reproduce")
 
 
 def _missing(study: Study) -> Part:
-    """What failed, was not scored, or was not run: the arms of a section in a line."""
+    """Failed, unscored and missing runs; the missing arms of a section on one line."""
     failed = failures(study.folder)
     unscored = [record["label"] for record in study.records if not record["scores"]]
     lines = [
@@ -209,8 +201,8 @@ def _missing(study: Study) -> Part:
     blocks = blocks or [Text("No failed run is recorded.")]
     blocks += [Text(f"Not scored: {label}") for label in unscored]
     if lines:
-        blocks += [Text("Asked for by the study and not run:"), Bullets(lines)]
+        blocks += [Text("Arms of the study that were not run:"), Bullets(lines)]
     else:
-        blocks.append(Text("Every arm that the study asks for was run."))
+        blocks.append(Text("Every arm of the study was run."))
     title = "Failed and missing"
     return Part(title, "missing", [Passage("", blocks)], title)

@@ -1,4 +1,4 @@
-"""Where the numbers of a study come from: what runs cost, were configured with, and failed of."""
+"""Lists what produced the numbers of a study: commands, versions, configs, costs and failures."""
 
 import json
 from collections import Counter
@@ -22,13 +22,13 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def command(study: str, label: str) -> str:
-    """What makes one run of a study again, and nothing else of it."""
+    """The command that makes one run of a study."""
     named = [] if study == SINGLE else [f"study={study}", "hydra.mode=RUN"]
     return " ".join(["python -m distill", *named, label]).strip()
 
 
 def commands(asked: Request) -> list[str]:
-    """What makes the page and its tables again of the same runs."""
+    """The commands that print the report and the tables of the same runs."""
     folder = ["--runs", asked.folder.as_posix()] if asked.folder else []
     papers = [name for name, (_, study) in PAPERS.items() if study == asked.study]
     tables = dict.fromkeys([f"table {name}" for name in [asked.study, *papers]])
@@ -42,7 +42,7 @@ def commands(asked: Request) -> list[str]:
 def costs(records: Records) -> Grid:
     """Wall time and tokens by stage; an artifact that several runs share counts once.
 
-    Responses that were imported took no time here.
+    Imported responses have no wall time.
     """
     made: dict[str, dict[str, tuple[float, float]]] = {stage.value: {} for stage in Stage}
     for record in records:
@@ -58,11 +58,11 @@ def costs(records: Records) -> Grid:
     ]
     rows.append(_cost("all", [cost for artifacts in made.values() for cost in artifacts.values()]))
     header = ("stage", "artifacts", "wall time, h:mm:ss", "longest", "tokens")
-    return Grid("Spent, each artifact once", header, rows)
+    return Grid("Cost by stage, each artifact counted once", header, rows)
 
 
 def versions(records: Records) -> list[str]:
-    """Library and version; several where runs were made with several."""
+    """`library version` lines; several versions if the runs differ."""
     found: dict[str, set[str]] = {}
     for record in records:
         for stage in [*record["stages"].values(), *record["scores"].values()]:
@@ -74,15 +74,15 @@ def versions(records: Records) -> list[str]:
 
 
 def configs(records: Records) -> tuple[list[str], Grid]:
-    """Every field of every config, once.
+    """The configs of all runs: the value of each field that most runs have, and the exceptions.
 
     Args:
         records: at least one.
 
     Returns:
-        usual: `field: value` lines of what most runs have.
-        cells: a row a run, by student and in the order of the tables, with its scores, the command
-            that makes it again, and the fields in which it differs from these.
+        usual: `field: value` lines, the most frequent value of each field.
+        runs: one row per run, by student and in the order of the tables, with its scores, the
+            command that makes it, and the fields in which it differs from `usual`.
     """
     flat = [{name: _json(value) for name, value in _leaves(record["config"])} for record in records]
     names = dict.fromkeys(name for one in flat for name in one if not name.startswith("study."))
@@ -90,22 +90,22 @@ def configs(records: Records) -> tuple[list[str], Grid]:
         name: Counter(one.get(name, ABSENT) for one in flat).most_common(1)[0][0] for name in names
     }
     rows = []
-    told = [arm(record["config"]) for record in records]
-    order = sorted(range(len(flat)), key=lambda at: (told[at]["student"], place(told[at]), at))
+    arms = [arm(record["config"]) for record in records]
+    order = sorted(range(len(flat)), key=lambda at: (arms[at]["student"], place(arms[at]), at))
     for at in order:
         record, one = records[at], flat[at]
         own = {name: one.get(name, ABSENT) for name in names}
         fields = [f"{name}: {value}" for name, value in own.items() if value != usual[name]]
         found = "; ".join(f"{name} {percent(s)}" for name, s in scores(dict(record)).items())
-        again = command(record["study"]["name"], record["label"])
-        name = f"{arm_name(told[at])}, {told[at]['student']}, {short(record['cell'])}"
-        rows.append([name, found or "not scored", again, "; ".join(fields)])
+        line = command(record["study"]["name"], record["label"])
+        name = f"{arm_name(arms[at])}, {arms[at]['student']}, {short(record['cell'])}"
+        rows.append([name, found or "not scored", line, "; ".join(fields)])
     lines = [f"{name}: {value}" for name, value in usual.items() if value != ABSENT]
-    return lines, Grid("Runs", ("run", "score [95 %]", "made again by", "what is its own"), rows)
+    return lines, Grid("Runs", ("run", "score [95 %]", "command", "differs in"), rows)
 
 
 def failures(folder: Path) -> Grid | None:
-    """Runs whose last attempt raised; None if there are none.
+    """Runs whose last attempt failed, with the reason; None if there are none.
 
     Raises:
         ValueError: a file is not JSON; names it.
@@ -127,7 +127,7 @@ def _time(seconds: float) -> str:
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted name, value) of everything in a config that is no mapping."""
+    """(dotted name, value) of every leaf of a config."""
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _leaves(inner, f"{name}.{key}" if name else str(key))

@@ -1,4 +1,4 @@
-"""What a report says of one section of a study: sentences and grids of finished texts."""
+"""Sentences and tables on one section of a study, for its report."""
 
 from collections.abc import Callable
 
@@ -19,55 +19,54 @@ from ablations.results.arms import KINDS
 
 
 def answers(section: Section) -> list[str]:
-    """Structure against content in sentences with intervals, or why there are none.
+    """Structure compared with content in sentences with intervals, or why that is not possible.
 
-    First along the lines through all doses, then at the doses that both kinds have; nothing where
-    no arm was damaged.
+    First by slopes over all corruption rates, then at the rates that both kinds have; no sentence
+    if no arm is corrupted.
     """
-    damaged = section.done[
+    corrupted = section.done[
         section.done["fraction"].gt(0) & section.done["kind"].isin(KINDS.values())
     ]
-    if damaged.empty:
+    if corrupted.empty:
         return []
-    doses = [
-        set(damaged.loc[damaged["kind"] == kind, "fraction"]) for kind in ("structure", "content")
-    ]
-    told = []
+    kinds = (corrupted["kind"] == kind for kind in ("structure", "content"))
+    rates = [set(corrupted.loc[kind, "fraction"]) for kind in kinds]
+    sentences = []
     if (section.slopes["operator"] == CONTRAST).any():
-        told.append(slopes_sentence(section.slopes))
-    if doses[0] & doses[1]:
-        told.append(sentence(*structure_minus_content(section.runs, section.samples)))
-    return told or [
-        "Structure and content cannot be set against each other: no dose was run of both. "
-        f"Doses of structure: {doses_text(doses[0]) or 'none'}; "
-        f"of content: {doses_text(doses[1]) or 'none'}."
+        sentences.append(slopes_sentence(section.slopes))
+    if rates[0] & rates[1]:
+        sentences.append(sentence(*structure_minus_content(section.runs, section.samples)))
+    return sentences or [
+        "Structure and content cannot be compared: no corruption rate was run for both. "
+        f"Rates of structure: {doses_text(rates[0]) or 'none'}; "
+        f"of content: {doses_text(rates[1]) or 'none'}."
     ]
 
 
 def effects(section: Section) -> str:
-    """How many arms can be told from correct traces, in a sentence."""
+    """How many arms differ significantly from uncorrupted traces, in a sentence."""
     tested = section.done[section.done["p_holm"].notna()]
     if tested.empty:
-        return "No arm can be compared with correct traces yet."
+        return "No arm can be compared with uncorrupted traces yet."
     worse, better = (
         tested[(tested["p_holm"] < LEVEL) & (sign * tested["difference"] > 0)] for sign in (-1, 1)
     )
     return (
-        f"Of {len(tested)} arms {len(worse)} score lower than correct traces and {len(better)} "
-        f"higher (Holm-adjusted p < {LEVEL}); {len(tested) - len(worse) - len(better)} cannot be "
-        "told apart from them."
+        f"Of {len(tested)} arms, {len(worse)} score lower than uncorrupted traces and "
+        f"{len(better)} higher (Holm-adjusted p < {LEVEL}); "
+        f"{len(tested) - len(worse) - len(better)} do not differ significantly."
     )
 
 
 def slopes(section: Section) -> Grid | None:
-    """Change along the dose by operator, and structure minus content; None without a curve."""
-    title = "Slopes: accuracy along the dose, least squares through correct traces"
+    """Slope of each operator, and of structure minus content; None without a curve."""
+    title = "Slopes: accuracy by corruption rate, least squares through uncorrupted traces"
     return None if section.slopes.empty else slopes_grid(section.slopes, title)
 
 
 def responses(section: Section) -> Grid:
-    """Truncation, length and keywords by arm."""
-    header = ("arm", "n", "truncated", "tokens", "keywords", "units damaged", "traces trained on")
+    """Means over the responses of each arm: truncation, tokens and reflection keywords."""
+    header = ("arm", "n", "truncated", "tokens", "keywords", "units damaged", "training traces")
     forms: dict[str, Callable[[float], str]] = {
         "truncated": per_cent,
         "tokens": "{:,.0f}".format,
@@ -82,4 +81,4 @@ def responses(section: Section) -> Grid:
             means = ("" if pd.isna(arm[name]) else form(arm[name]) for name, form in forms.items())
             values = [sampled(arm), *means]
         rows.append([arm["arm"], *values])
-    return Grid("Responses: means over all of an arm; keywords: of reflection", header, rows)
+    return Grid("Responses: mean by arm; keywords of reflection", header, rows)

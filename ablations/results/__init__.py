@@ -1,4 +1,4 @@
-"""What was run, as data frames: records, sample rows, arms and settings.
+"""Finished runs as data frames: records, sample rows, arms and settings.
 
 No statistics here.
 """

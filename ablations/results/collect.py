@@ -1,4 +1,4 @@
-"""The runs of a study in a folder that can be kept: records, and sample rows beside them."""
+"""Copies the records and sample rows of a study's runs to a folder for version control."""
 
 import shutil
 from pathlib import Path
@@ -8,7 +8,7 @@ from ablations.results.responses import responses
 from distill.run.record import RUN
 
 LEFT_OUT = ("question", "response")
-"""Columns of texts; everything that a table, a figure or a test reads is kept."""
+"""Columns of texts, which no table, figure or test reads."""
 
 
 def collect(folder: Path, out: Path) -> int:
@@ -16,14 +16,14 @@ def collect(folder: Path, out: Path) -> int:
 
     Args:
         folder: of a study's runs, such as `runs/table2`.
-        out: made if it is not there; runs in it stay, and the same run is written anew.
+        out: created if it does not exist; its other runs stay, and the same run is overwritten.
 
     Returns:
         How many runs were copied.
 
     Raises:
-        FileNotFoundError: there is no such folder.
-        ValueError: a record is broken, or its rows are gone or not those that it was scored on.
+        FileNotFoundError: `folder` does not exist.
+        ValueError: a record is broken, or its rows are missing or not those that it was scored on.
     """
     from pyarrow import parquet
 

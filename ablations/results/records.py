@@ -1,4 +1,7 @@
-"""Finding the JSON records of runs; a broken one is an error, never an absent run."""
+"""Finds the `run.json` records of runs and the folders that hold them.
+
+A broken record is an error that names its file; it is never skipped.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +9,38 @@ from typing import Any
 
 from distill.run.record import FORMAT, RUN, read, upgraded
 
+MADE = Path("runs")
+"""Folder of a checkout in which `python -m distill` writes the runs of each study."""
+
+RECORDED = Path("analysis", "results")
+"""Folder of a checkout with the runs behind the README's tables."""
+
+
+def study_folder(checkout: Path, study: str) -> Path:
+    """The folder of a study's runs: in `runs` if there are any, else in `analysis/results`.
+
+    Args:
+        checkout: where `python -m distill` was launched.
+        study: a file in `conf/study/`, or the name of any folder of runs.
+
+    Raises:
+        FileNotFoundError: neither has runs; names the command that makes them.
+    """
+    for folder in (checkout / MADE / study, checkout / RECORDED / study):
+        if any(folder.glob(f"*/{RUN}")):
+            return folder
+    raise FileNotFoundError(
+        f"no runs of {study} in {MADE / study} or {RECORDED / study}; make them with: "
+        f"python -m distill study={study}"
+    )
+
 
 def records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every `run.json` in a study's folder, or in those of all studies below `runs`, by name.
+    """Every `run.json` in the folder of a study, or in those of all studies below `runs`, by name.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: one is not JSON; names it.
+        ValueError: a record is not JSON, or of a later format; names the file.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}; python -m distill study=NAME makes runs/NAME")
@@ -27,36 +55,12 @@ def records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def launched_in(path: Path, record: dict[str, Any]) -> Path:
-    """The folder from which this `run.json` was launched: its relative paths start there.
+    """The folder from which a run was launched, to which the paths in its record are relative.
 
-    Of records at an absolute `runs` nobody knows it, and here is as good as any.
+    Args:
+        path: of its `run.json`.
+        record: what it holds. If its `runs` is an absolute path, the folder is unknown, and this is
+            the current one.
     """
     runs = Path(record["config"]["runs"])
     return Path.cwd() if runs.is_absolute() else path.absolute().parents[2 + len(runs.parts)]
-
-
-MADE = Path("runs")
-"""Folder of a checkout in which `python -m distill` keeps the runs of each study."""
-
-
-RECORDED = Path("analysis", "results")
-"""Folder of a checkout that holds what the README reports."""
-
-
-def study_folder(checkout: Path, study: str) -> Path:
-    """The folder of a study's runs: those made in this checkout, else those recorded in it.
-
-    Args:
-        checkout: where `python -m distill` was launched.
-        study: a file in `conf/study/`, or any name of a folder of runs.
-
-    Raises:
-        FileNotFoundError: there are neither; says which command makes them.
-    """
-    for folder in (checkout / MADE / study, checkout / RECORDED / study):
-        if any(folder.glob(f"*/{RUN}")):
-            return folder
-    raise FileNotFoundError(
-        f"no runs of {study} in {MADE / study} or {RECORDED / study}; make them by: "
-        f"python -m distill study={study}"
-    )

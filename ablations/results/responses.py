@@ -1,4 +1,4 @@
-"""The sample rows behind a record, wherever they are, and only if they are those that it names."""
+"""Reads the sample rows of a run, and checks that its recorded score was computed from them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,13 +23,13 @@ def responses(
 
     Args:
         path: of the run's `run.json`.
-        record: what is in it.
+        record: what it holds.
         benchmark: one of its scores.
         columns: see `ablations.results.runs.samples`.
 
     Raises:
-        ValueError: the rows are gone, cannot be read, or are not those that the record's score was
-            computed from; names the file.
+        ValueError: the rows are missing, cannot be read, or are not those that the record's score
+            was computed from; names the file.
     """
     file = _file(path, record, benchmark)
     rows = _read(file, columns)
@@ -38,19 +38,16 @@ def responses(
 
 
 def _file(path: Path, record: dict[str, Any], benchmark: str) -> Path:
-    """`<benchmark>.parquet` beside the record, where it was collected, or the artifact's rows.
-
-    Artifacts are recorded as seen from the folder that the run was launched in.
-    """
-    beside = path.parent / f"{benchmark}.parquet"
-    if beside.is_file():
-        return beside
+    """`<benchmark>.parquet` next to a collected record, else the rows in the run's artifact."""
+    collected = path.parent / f"{benchmark}.parquet"
+    if collected.is_file():
+        return collected
     stage = record["scores"][benchmark]
     file = launched_in(path, record) / stage["path"] / "samples.parquet"
     if not file.is_file():
         raise ValueError(
-            f"{path} was scored on {file}, which is gone, and {beside.name} is not beside it; run "
-            "its study again to have it made"
+            f"{path} was scored on {file}, which is missing, as is {collected.name} next to the "
+            "record; run its study again to make it"
         )
     return file
 
@@ -72,13 +69,13 @@ def _read(file: Path, columns: Sequence[str] | None) -> "pyarrow.Table":
 
 
 def _check(rows: "pyarrow.Table", summary: Mapping[str, Any], name: str) -> None:
-    """Refuse rows that a recorded score was not computed from."""
+    """Raise ValueError if a recorded score was not computed from these rows."""
     from pyarrow import compute
 
     right = compute.sum(rows["correct"]).as_py() or 0
     asked = summary["problems"] * summary["samples"]
     if right != round(summary["accuracy"] * len(rows)) or len(rows) != asked:
         raise ValueError(
-            f"{name}: {right} of {len(rows)} rows are right, not the recorded "
+            f"{name}: {right} of {len(rows)} rows are correct, not the recorded "
             f"{summary['accuracy']:.4f} of {asked}"
         )

@@ -1,7 +1,9 @@
-"""`run.json` files -> frames: one row per (run, benchmark), one row per evaluated sample."""
+"""Reads `run.json` files into frames: one row per (run, benchmark), or per evaluated sample."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,46 +21,46 @@ if TYPE_CHECKING:
     from ablations.studies.plan import Planned
 
 IDENTITY = {
-    "cell": ("cell",),
-    "label": ("label",),
-    "study": ("study", "name"),
-    "commit": ("commit",),
-    "teacher": ("config", "teacher", "name"),
-    "dataset": ("config", "dataset", "name"),
-    "size": ("config", "size", "traces"),
-    "student": ("config", "student", "name"),
-    "training": ("config", "training", "name"),
-    "method": ("config", "training", "method"),
-    "corruption": ("config", "corruption", "kind"),
-    "fraction": ("config", "corruption", "fraction"),
-    "mode": ("config", "corruption", "mode"),
-    "unit": ("config", "corruption", "unit"),
-    "scope": ("config", "corruption", "scope"),
-    "steps": ("config", "corruption", "steps"),
-    "training_seed": ("config", "training", "seed"),
-    "corruption_seed": ("config", "corruption", "seed"),
+    "cell": "cell",
+    "label": "label",
+    "study": "study.name",
+    "commit": "commit",
+    "teacher": "config.teacher.name",
+    "dataset": "config.dataset.name",
+    "size": "config.size.traces",
+    "student": "config.student.name",
+    "training": "config.training.name",
+    "method": "config.training.method",
+    "corruption": "config.corruption.kind",
+    "fraction": "config.corruption.fraction",
+    "mode": "config.corruption.mode",
+    "unit": "config.corruption.unit",
+    "scope": "config.corruption.scope",
+    "steps": "config.corruption.steps",
+    "training_seed": "config.training.seed",
+    "corruption_seed": "config.corruption.seed",
 }
-"""Column -> its place in `run.json`; what the run is. A teacher that is a model, or traces on the
-hub, goes by that name."""
+"""Column -> its field in `run.json`; they tell which run it is. If the teacher is a model or a data
+set on the hub, `teacher` is the name of that."""
 
 COUNTS = {
-    "units": ("stages", "corrupt", "summary", "units"),
-    "damaged": ("stages", "corrupt", "summary", "damaged"),
-    "damaged_share": ("stages", "corrupt", "summary", "share"),
-    "rows": ("stages", "train", "summary", "rows"),
-    "dropped": ("stages", "train", "summary", "dropped"),
-} | {f"seconds_{s}": ("stages", s.value, "seconds") for s in Stage if s is not Stage.evaluate}
-"""Column -> its place in `run.json`; empty for runs without that stage. `units` could be damaged,
-`damaged` were, in the traces selected; `rows` were trained on, `dropped` were too long in some
-arm."""
+    "units": "corrupt.summary.units",
+    "damaged": "corrupt.summary.damaged",
+    "damaged_share": "corrupt.summary.share",
+    "rows": "train.summary.rows",
+    "dropped": "train.summary.dropped",
+} | {f"seconds_{s}": f"{s.value}.seconds" for s in Stage if s is not Stage.evaluate}
+"""Column -> its field below `stages` in `run.json`; empty for runs without that stage. `damaged` of
+the `units` in the selected traces were corrupted; the student was trained on `rows` traces, and
+`dropped` were too long in at least one arm."""
 
 SCORES = (
     *("problems", "samples", "accuracy", "low", "high", "standard_error"),
     *("truncated", "unclosed", "undecided", "tokens", "keywords"),
 )
-"""Columns of a benchmark's summary, see `distill.evaluation.scores.scores`. What else is there
-follows: its diagnostics, and `refused`, the share that a server refused, empty where it refused
-none. `seconds_evaluate` is the last."""
+"""Columns of a benchmark's summary, see `distill.evaluation.scores.scores`. Other fields of it
+follow: diagnostics, and `refused`, the share of requests that a server refused, if any.
+`seconds_evaluate` is the last column."""
 
 
 def runs(folder: Path) -> pd.DataFrame:
@@ -69,25 +71,25 @@ def runs(folder: Path) -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: a record is broken; names the file. It is never left out.
+        ValueError: a record is broken; names the file. No record is skipped.
     """
     return frame(records(folder))
 
 
 def frame(found: Iterable[tuple[Path, Mapping[str, Any]]]) -> pd.DataFrame:
-    """Records, each with the path that errors name, in the columns of `runs`."""
+    """Records in the columns of `runs`; each comes with the path that errors name."""
     rows = [row for path, record in found for row in _rows(record, path)]
     return pd.DataFrame(rows, columns=None if rows else _columns())
 
 
 def planned_runs(planned: "Iterable[Planned]") -> pd.DataFrame:
-    """The cells of a study in the columns of `runs`, without counts and scores."""
+    """Planned runs in the columns of `runs`, without counts and scores."""
     rows = [row for one in planned for row in _rows(one.record(), one.folder)]
     return pd.DataFrame(rows, columns=None if rows else _columns())
 
 
 def asked_runs(cells: "Iterable[Cell]") -> pd.DataFrame:
-    """The same of cells whose identity nobody needs: `cell` is empty."""
+    """Runs that a study asks for in the same columns; `cell` is empty, since no key is computed."""
     rows: list[dict[str, Any]] = []
     for cell in cells:
         config = asdict(cell.config)
@@ -102,17 +104,16 @@ def samples(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
 
     Args:
         folder: as for `runs`.
-        columns: of `distill.evaluation.scores.COLUMNS` or a diagnostic;
-        `ablations.results.responses.KEPT` come in any
-            case. None: all that there are.
+        columns: of `distill.evaluation.scores.COLUMNS`, or diagnostics;
+            `ablations.results.responses.KEPT` are always included. None: all.
 
     Returns:
-        These columns, and of the run `cell`, `benchmark` and all of `IDENTITY` and `SETTINGS` that
-        tell arms and seeds apart. A diagnostic that a benchmark has not is empty in its rows.
+        These columns, `benchmark`, and of the run all of `IDENTITY` and `SETTINGS`. A diagnostic
+        that a benchmark does not have is empty in its rows.
 
     Raises:
-        ValueError: the rows are gone, cannot be read, or are not those that the record's score was
-            computed from; names the file.
+        ValueError: the rows are missing, cannot be read, or are not those that the record's score
+            was computed from; names the file.
     """
     import pyarrow
 
@@ -121,19 +122,23 @@ def samples(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
         identity = _identity(record, path)
         for benchmark in record["scores"]:
             tables.append(responses(path, record, benchmark, columns))
-            known = settings(record["config"], benchmark)
-            identities.append(identity | known | {"benchmark": benchmark})
+            setting = settings(record["config"], benchmark)
+            identities.append(identity | setting | {"benchmark": benchmark})
     if not tables:
         return pd.DataFrame()
     made = pyarrow.concat_tables(tables, promote_options="default").to_pandas()
     places = np.repeat(np.arange(len(tables)), [len(rows) for rows in tables])
-    told = pd.DataFrame(identities).take(places).reset_index(drop=True)
-    return pd.concat([made.drop(columns=[c for c in told if c in made]), told], axis=1)
+    known = pd.DataFrame(identities).take(places).reset_index(drop=True)
+    return pd.concat([made.drop(columns=[c for c in known if c in made]), known], axis=1)
 
 
 def _rows(record: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
     identity = _identity(record, path)
-    counts = {name: _at(record, place, path, optional=True) for name, place in COUNTS.items()}
+    made = record["stages"]
+    counts = {
+        name: _at(record, f"stages.{field}", path) if field.split(".")[0] in made else None
+        for name, field in COUNTS.items()
+    }
     for benchmark, stage in (record["scores"] or {None: None}).items():
         scores: dict[str, Any] = dict.fromkeys(SCORES)
         if stage is not None:
@@ -149,23 +154,18 @@ def _rows(record: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _identity(record: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    made = {name: _at(record, place, path) for name, place in IDENTITY.items()}
+    made = {name: _at(record, field, path) for name, field in IDENTITY.items()}
     teacher = record["config"]["teacher"]
     named = teacher.get("model") or teacher.get("hub") or made["teacher"]
     return made | {"teacher": named, "asked": asked_model(record["config"]["corruption"])}
 
 
-def _at(
-    record: Mapping[str, Any], place: tuple[str, ...], path: Path, optional: bool = False
-) -> Any:
-    value: Any = record
-    for depth, name in enumerate(place):
-        if optional and depth == 1 and name not in value:
-            return None
-        if not isinstance(value, Mapping) or name not in value:
-            raise ValueError(f"{path} has no {'.'.join(place)}; it is no record of this version")
-        value = value[name]
-    return value
+def _at(record: Mapping[str, Any], field: str, path: Path) -> Any:
+    """The value at a dotted field of a record; raises ValueError with the record's path."""
+    try:
+        return reduce(getitem, field.split("."), record)
+    except (KeyError, TypeError):
+        raise ValueError(f"{path} has no {field}; it is no record of this version") from None
 
 
 def _columns() -> list[str]:

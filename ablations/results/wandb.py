@@ -1,4 +1,4 @@
-"""Read finished runs of a W&B project as the frames of `runs`."""
+"""Reads the finished runs of a W&B project into the frame of `ablations.results.runs`."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,22 +13,21 @@ from distill.stages import Stage
 
 
 def wandb_runs(path: str, study: str | None = None) -> pd.DataFrame:
-    """The finished cells of a W&B project in the columns of `ablations.results.runs.runs`.
+    """The finished runs of a W&B project in the columns of `ablations.results.runs.runs`.
 
     Args:
         path: `entity/project`.
-        study: only this group's; None: all.
+        study: whose runs; None: those of all studies.
 
     Raises:
         ValueError: W&B has no such project, or a run lacks what `distill.run.tracking` writes;
-        names
-            it.
+            names it.
     """
     return frame(_records(path, study))
 
 
 def _records(path: str, study: str | None) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """What a `run.json` holds, of every cell; of a cell that was tracked twice, the last time."""
+    """Every run in the form of `run.json`; of a run that was tracked twice, the last record."""
     import wandb
 
     wanted = {"jobType": "cell", "state": "finished"} | ({"group": study} if study else {})
@@ -43,7 +42,7 @@ def _records(path: str, study: str | None) -> Iterator[tuple[Path, dict[str, Any
 def _record(summary: Mapping[str, Any], place: Path) -> dict[str, Any]:
     missing = [name for name in ("cell", "label", "config") if name not in summary]
     if missing:
-        raise ValueError(f"W&B run {place} has no {', '.join(missing)}; no run of this program")
+        raise ValueError(f"W&B run {place} has no {', '.join(missing)}; it is not a run of distill")
     config = upgraded(json.loads(summary["config"]))
     benchmarks = config["evaluation"]["benchmarks"]
     scores = {name: _below(summary, f"{name}/") for name in benchmarks}
@@ -55,17 +54,17 @@ def _record(summary: Mapping[str, Any], place: Path) -> dict[str, Any]:
         "commit": summary.get("commit"),
         "config": config,
         "stages": {
-            name: {"summary": told, "seconds": summary[f"seconds/{name}"]}
-            for name, told in stages.items()
+            name: {"summary": one, "seconds": summary[f"seconds/{name}"]}
+            for name, one in stages.items()
             if f"seconds/{name}" in summary
         },
         "scores": {
             name: {
-                "summary": dict.fromkeys(SCORES) | told,  # W&B keeps no empty values
+                "summary": dict.fromkeys(SCORES) | one,  # W&B keeps no empty values
                 "seconds": summary.get(f"seconds/evaluate/{name}"),
             }
-            for name, told in scores.items()
-            if "accuracy" in told
+            for name, one in scores.items()
+            if "accuracy" in one
         },
     }
 

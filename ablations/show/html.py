@@ -1,4 +1,4 @@
-"""A trace before and after its damage, for a page."""
+"""Renders a trace before and after its corruption as HTML."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from ablations.show.marks import Piece, cut
 from ablations.show.trace import Shown, facts, sides
 
 TAGS = {"removed": "del", "inserted": "ins", "moved": "mark"}
-"""Kind of a piece -> its element; each is told apart without colour as well."""
+"""Kind of a piece -> its element; the kinds are distinct without colour, too."""
 
 
 @dataclass(frozen=True)
 class TraceView:
-    """What a page says of one trace."""
+    """The texts of one trace on a page."""
 
     facts: list[str]
     question: str
@@ -24,11 +24,11 @@ class TraceView:
 
 
 def view(shown: Shown, longest: int | None = None) -> TraceView:
-    """Both texts with their differences marked.
+    """Both texts with their changes marked.
 
     Args:
-        shown: see there.
-        longest: signs of either text; the rest is left out, and how much it is is said. None: all.
+        shown: the trace.
+        longest: characters of each text to show; the number of the rest is stated. None: all.
     """
     before, after = (marked(pieces, longest) for pieces in sides(shown))
     return TraceView(facts(shown), shown.before.problem.question, before, after)
@@ -40,11 +40,11 @@ def trace_page(shown: Shown) -> str:
 
 
 def marked(pieces: Sequence[Piece], longest: int | None = None) -> Markup:
-    """The pieces as HTML; steps that could be in another place carry their number from before."""
+    """The pieces as HTML; steps of a reordered text carry their number before corruption."""
     kept, hidden = (pieces, 0) if longest is None else cut(pieces, longest)
     made = Markup().join(map(_element, kept))
     if hidden:
-        made += Markup('<p class="cut">{:,} more signs are not shown here.</p>').format(hidden)
+        made += Markup('<p class="cut">{:,} more characters not shown.</p>').format(hidden)
     return made
 
 

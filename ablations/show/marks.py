@@ -1,4 +1,4 @@
-"""What differs between two texts, piece by piece: removed, inserted, or moved."""
+"""Splits two versions of a text into pieces that are equal, removed, inserted or moved."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,15 +9,14 @@ from itertools import groupby
 from distill.trace.steps import Steps, split
 
 SIMILAR = 0.75
-"""Two steps with a greater share of common words are one step edited, else one replaced by
-another."""
+"""Share of common words above which two steps are one step edited rather than replaced."""
 
 _WORDS = re.compile(r"\d|[^\W\d]+|\s+|[^\w\s]|_")
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of text with one thing to say of it."""
+    """A stretch of text with one mark."""
 
     text: str
 
@@ -25,19 +24,19 @@ class Piece:
     """`removed`, `inserted` or `moved`; empty: the same in both texts."""
 
     origin: int = 0
-    """Of a step that is in another place, or could be: its number before, from 1. Else 0."""
+    """The number before corruption, from 1, of a step of a reordered text; 0 for other texts."""
 
 
 def mark(before: str, after: str, rule: str) -> tuple[list[Piece], list[Piece]]:
-    """The pieces of both texts; the texts are their pieces joined.
+    """The pieces of both texts; joined, they are the texts.
 
-    Where the steps of one are those of the other in another order, every step is a piece with its
-    number; else texts are compared step by step, and within a step that was edited word by word.
+    If both have the same steps in another order, every step is a piece with its number. Otherwise
+    the texts are compared step by step, and an edited step word by word.
 
     Args:
         before: a thought.
-        after: the same, damaged.
-        rule: how they fall into steps, see `distill.trace.steps`.
+        after: the same, corrupted.
+        rule: how they are split into steps, see `distill.trace.steps`.
     """
     old, new = split(before, rule), split(after, rule)
     if old.steps != new.steps and sorted(old.steps) == sorted(new.steps):
@@ -46,7 +45,7 @@ def mark(before: str, after: str, rule: str) -> tuple[list[Piece], list[Piece]]:
 
 
 def cut(pieces: Sequence[Piece], longest: int) -> tuple[list[Piece], int]:
-    """The first `longest` signs of the text that the pieces are, and how many more it has."""
+    """The pieces up to `longest` characters, and how many characters are left."""
     kept, left = [], longest
     for piece in pieces:
         if left > 0:
@@ -56,7 +55,7 @@ def cut(pieces: Sequence[Piece], longest: int) -> tuple[list[Piece], int]:
 
 
 def words(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
-    """The pieces of both texts, compared word by word, digit by digit and sign by sign."""
+    """The pieces of both texts, compared by words, digits and punctuation characters."""
     old, new = _WORDS.findall(before), _WORDS.findall(after)
     pieces: tuple[list[Piece], list[Piece]] = [], []
     if not _have_one_shape(old, new):
@@ -73,7 +72,7 @@ def _moved(before: Steps, after: Steps) -> tuple[list[Piece], list[Piece]]:
     places: dict[str, list[int]] = {}
     for number, step in enumerate(before.steps, 1):
         places.setdefault(step, []).append(number)
-    # A step that stands where it stood is itself, also where another has the same text.
+    # A step that kept its position did not move, even if another step has the same text.
     stays = [b == a for b, a in zip(before.steps, after.steps, strict=True)]
     for number, (step, stay) in enumerate(zip(after.steps, stays, strict=True), 1):
         if stay:
@@ -116,7 +115,7 @@ def _compare(before: Steps, after: Steps) -> tuple[list[Piece], list[Piece]]:
 
 
 def _step(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
-    """A step that was left, edited, or replaced by another."""
+    """A step that was kept, edited, or replaced by another."""
     old, new = _WORDS.findall(before), _WORDS.findall(after)
     alike = SequenceMatcher(None, old, new, autojunk=False).ratio() > SIMILAR
     if alike or _have_one_shape(old, new):
@@ -125,7 +124,7 @@ def _step(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
 
 
 def _have_one_shape(old: Sequence[str], new: Sequence[str]) -> bool:
-    """Whether they differ in digits and signs only, so that places say what became of what."""
+    """Whether they differ in digits and punctuation only, and so can be compared by position."""
     return len(old) == len(new) and list(map(_shape, old)) == list(map(_shape, new))
 
 
@@ -138,7 +137,7 @@ def _shape(word: str) -> str:
 def _changes(
     old: Sequence[str], new: Sequence[str]
 ) -> Iterator[tuple[Sequence[str], Sequence[str]]]:
-    """Stretches of both, in order, as they belong to each other."""
+    """Matching stretches of both, in order."""
     for _, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         yield old[a:b], new[c:d]
 

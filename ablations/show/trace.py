@@ -1,4 +1,4 @@
-"""One trace before and after its damage."""
+"""Shows one trace before and after its corruption in a terminal."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,69 +21,70 @@ from distill.trace.records import Trace
 
 STYLES = {"removed": "red strike", "inserted": "green", "": ""}
 SIGNS = {"removed": ("[-", "-]"), "inserted": ("{+", "+}")}
-"""Around what differs where there is no colour."""
+"""Put around changes if there is no colour."""
 
 PALETTE = ("cyan", "magenta", "yellow", "blue", "green", "red")
 SIDE_BY_SIDE = 120
-"""Columns of a terminal from which two texts fit beside each other."""
+"""Columns of a terminal from which two texts fit next to each other."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A trace of a corpus, and what was done to it and to all."""
+    """A trace before and after its corruption, and how much of the corpus was corrupted."""
 
     corruption: CorruptionConfig
     before: Trace
     after: Damaged
     corpus: dict[str, Any]
-    """Summary of the whole: `traces`, `units`, `damaged`, `share`, `untouched_traces`."""
+    """Summary of the corpus: `traces`, `units`, `damaged`, `share`, `untouched_traces`."""
 
 
 def show(config: Config, which: str | None, store: Store) -> Shown:
-    """Make the corrupted traces of a run, if they are not there, and take one.
+    """Make the corrupted traces of a run, if they do not exist, and pick one.
 
     Args:
         config: the run; nothing after `corrupt` is made.
-        which: id of a trace, or its place in the selected traces from 0; None: the first damaged.
-        store: where artifacts are and go.
+        which: id of a trace, or its position in the selected traces from 0; None: the first
+            corrupted one.
+        store: where artifacts are read and written.
 
     Raises:
         ValueError: no such trace; or the run has no traces, since nothing is trained.
-        RuntimeError: the operator's code no longer does what the stored artifact holds.
+        RuntimeError: the operator's code no longer gives what is in the stored artifact.
     """
     place = -1
-    for place, one in enumerate(every(config, store)):
+    for place, one in enumerate(iter_traces(config, store)):
         anything = bool(one.corpus["damaged"])
         if _is_wanted(which, place, one.before, bool(one.after.damaged) or not anything):
             return one
-    raise ValueError(f"no trace {which!r}; give an id, or a place from 0 to {place}")
+    raise ValueError(f"no trace {which!r}; give an id, or a position from 0 to {place}")
 
 
-def every(config: Config, store: Store) -> Iterator[Shown]:
-    """Every selected trace of a run in order; arguments and errors are those of `show`."""
+def iter_traces(config: Config, store: Store) -> Iterator[Shown]:
+    """Iterate over the selected traces of a run in order; arguments and errors as for `show`."""
     made = {s.stage: s.artifact for s in pipeline.run(until_corrupt(config), store.produce)}
     selected = made[Stage.select].path
-    said = made[config.corruption.asks].path if config.corruption.asks else None
-    damaged = damage(config.corruption, selected, made[Stage.verify].path, said)
+    answers = made[config.corruption.asks].path if config.corruption.asks else None
+    damaged = damage(config.corruption, selected, made[Stage.verify].path, answers)
     corpus = TraceFile(selected / "traces.jsonl")
     stored = TraceFile(made[Stage.corrupt].path / "traces.jsonl")
     summary = made[Stage.corrupt].summary()
     for before, after, kept in zip(corpus, damaged, stored, strict=True):
         if after.trace != kept:
             raise RuntimeError(
-                f"{config.corruption.kind} makes something else of trace {before.id} than is in "
-                f"{made[Stage.corrupt].path}: its code was changed, but not the stage's VERSION"
+                f"{config.corruption.kind} no longer makes of trace {before.id} what is in "
+                f"{made[Stage.corrupt].path}: its code has changed, but not the stage's VERSION"
             )
         yield Shown(config.corruption, before, after, summary)
 
 
 def until_corrupt(config: Config) -> Config:
-    """The same run, ended before anything is trained."""
+    """The same run, stopped before training."""
     return replace(config, until=Stage.corrupt)
 
 
 def render(shown: Shown, console: Console) -> Group:
-    """The header, then both texts, their differences in colour, or by signs where none is."""
+    """A header and both texts, with the changes in colour, or in brackets without colour."""
     old, new = sides(shown)
     question = f"question: {shown.before.problem.question}"
     header = Text("\n".join([*facts(shown), question]))
@@ -104,7 +105,7 @@ def sides(shown: Shown) -> tuple[list[Piece], list[Piece]]:
     """The pieces of both responses, thought and solution."""
     before, after = shown.before, shown.after.trace
     steps = shown.corruption.steps
-    # What a model said of the undamaged thought tells nothing of the damaged one.
+    # Steps found by a model are those of the original thought, not of the corrupted one.
     rule = steps if steps in STEP_RULES else STEP_RULES[0]
     old, new = mark(before.thought, after.thought, rule)
     for side, part in zip((old, new), words(before.solution, after.solution), strict=True):
@@ -113,7 +114,7 @@ def sides(shown: Shown) -> tuple[list[Piece], list[Piece]]:
 
 
 def text(pieces: Sequence[Piece], colour: bool) -> Text:
-    """The pieces, marked. Steps that could be in another place carry their number from before."""
+    """The pieces, marked; steps of a reordered text carry their number before corruption."""
     made = Text()
     for piece in pieces:
         if piece.origin:
@@ -129,7 +130,7 @@ def text(pieces: Sequence[Piece], colour: bool) -> Text:
 
 
 def facts(shown: Shown) -> list[str]:
-    """What was done, to this trace and to the corpus, a line each."""
+    """One line each on the corruption, on this trace and on the corpus."""
     corruption, corpus, after = shown.corruption, shown.corpus, shown.after
     fields = [
         (name, getattr(value, "name", value))
@@ -140,9 +141,9 @@ def facts(shown: Shown) -> list[str]:
     other = "" if after.trace.id == shown.before.id else f", replaced by trace {after.trace.id}"
     return [
         "corruption: " + " ".join(f"{name}={value}" for name, value in fields),
-        f"trace {shown.before.id}{other}: {after.damaged} of {after.units} units damaged",
+        f"trace {shown.before.id}{other}: {after.damaged} of {after.units} units corrupted",
         f"corpus of {corpus['traces']} traces: {corpus['damaged']} of {corpus['units']} units "
-        f"damaged{share}, {corpus['untouched_traces']} traces untouched",
+        f"corrupted{share}, {corpus['untouched_traces']} traces unchanged",
     ]
 
 

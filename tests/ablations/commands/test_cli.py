@@ -1,5 +1,6 @@
 """The command line: answers, errors, nothing heavy."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,43 +12,66 @@ from distill.store.identity import CHECKOUT
 
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "vllm", "scipy"}
 STATISTICS = {"plan": {"scipy"}, "table": {"scipy"}}
-COMMANDS = {
+RUNS = {
     "plan": ["smoke"],
     "status": ["smoke"],
     "table": ["smoke"],
     "show": ["corruption=shuffle_steps", "dataset.problems=20", "size.traces=5"],
     "explain": ["training.seed=0", "training.seed=1"],
 }
+COMMANDS = [*RUNS, "report", "import", "collect", "wandb-report", "wandb-sweep"]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def python(*arguments):
+    """What `python ARGUMENTS` prints, 80 columns wide in a pipe."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=CHECKOUT,
+        env=os.environ | {"COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def loaded(done):
+    """Modules that a process with `-X importtime` imported."""
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+
+
+@pytest.mark.parametrize("command", RUNS)
 def test_no_command_loads_what_trains(command, make_run, tmp_path):
     make_run(["corruption=none"], [True, False])
     places = [f"artifacts={tmp_path}/artifacts", f"runs={tmp_path}/runs"]
-    arguments = [*COMMANDS[command], *(places if command != "explain" else [])]
-    python = [sys.executable, "-X", "importtime", "-m", "ablations", command, *arguments]
-    done = subprocess.run(python, cwd=CHECKOUT, capture_output=True, text=True)
+    arguments = [*RUNS[command], *(places if command != "explain" else [])]
+    done = python("-X", "importtime", "-m", "ablations", command, *arguments)
     assert done.returncode == (command == "status"), done.stderr[-2000:]
-    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "distill.pipeline" in loaded
+    assert "distill.pipeline" in loaded(done)
     heavy = HEAVY - STATISTICS.get(command, set())
-    assert not heavy & {name.partition(".")[0] for name in loaded}
+    assert not heavy & {name.partition(".")[0] for name in loaded(done)}
 
 
-def test_help_names_every_command_with_one_line_and_gives_examples(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    with pytest.raises(SystemExit, match="0"):
-        main(["--help"])
-    text = capsys.readouterr().out
-    assert all(re.search(rf"^    {command}  +\w.*\.$", text, re.MULTILINE) for command in COMMANDS)
-    assert text.count("python -m ablations ") >= len(COMMANDS)
+def test_help_names_every_command_in_a_sentence_and_loads_nothing_heavy():
+    done = python("-X", "importtime", "-m", "ablations", "--help")
+    told = re.findall(r"^  ([a-z-]+)  +\w(?:.|\n {5,})*\.$", done.stdout, re.MULTILINE)
+    assert sorted({*told} - {"--help"}) == sorted(COMMANDS)
+    assert done.stdout.count("python -m ablations ") >= len(RUNS)
+    tops = {name.partition(".")[0] for name in loaded(done)}
+    assert "typer" in tops and not tops & (HEAVY | {"pandas", "numpy", "hydra"})
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_examples(command, capsys):
-    with pytest.raises(SystemExit, match="0"):
-        main([command, "--help"])
-    assert f"python -m ablations {command} " in capsys.readouterr().out
+def test_help_of_a_command_fits_80_columns_and_has_examples(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main([command, "--help"]) == 0
+    text, _, examples = capsys.readouterr().out.partition("Examples:")
+    assert f"python -m ablations {command} " in examples
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_in_a_pipe_a_plan_is_plain_text_that_keeps_to_its_columns():
+    text = python("-m", "ablations", "plan", "smoke").stdout
+    assert "│" in text and "\x1b" not in text
+    assert all(len(line) <= 80 for line in text.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -68,16 +92,53 @@ def test_a_wrong_request_is_one_message_and_exit_code_1(arguments, told, capsys)
     assert not printed.out
 
 
-def test_overrides_may_follow_an_option(make_run, tmp_path, capsys):
+def test_overrides_and_options_may_stand_in_any_order(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(
+        "ablations.commands.answers.table.tabulate", lambda *given: asked.append(given) or ""
+    )
+    line = "table2 training.seed=0,1 --format csv +a.b=1 ~c --study demo ++d={e: 1} --arms size=1k"
+    assert main(["table", *re.findall(r"\S+\{.*?\}|\S+", line)]) == 0
+    ((request, form),) = asked
+    assert (request.name, request.study, request.arms_only, form) == ("table2", "demo", True, "csv")
+    assert request.overrides == ["training.seed=0,1", "+a.b=1", "~c", "++d={e: 1}", "size=1k"]
+
+
+def test_an_override_that_follows_an_option_counts(make_run, tmp_path, capsys):
     make_run(["corruption=none"], [True, False])
     assert main(["table", "smoke", "--format", "csv", f"runs={tmp_path}/runs"]) == 0
     assert capsys.readouterr().out.startswith("benchmark,")
 
 
-def test_an_unknown_option_is_refused(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["plan", "smoke", "--fast"])
-    assert "--fast" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["plan", "smoke", "--fast"], "No such option: --fast"),
+        (["plan"], "Missing argument 'STUDY'"),
+        (["table", "demo", "--format", "xml"], "'xml' is not one of 'md', 'latex', 'csv', 'html'"),
+        (["import", "out.jsonl", "--run", "a"], "Missing option '--benchmark'"),
+        (["plann", "smoke"], "No such command 'plann'. Did you mean 'plan'"),
+    ],
+)
+def test_a_line_that_cannot_be_parsed_is_a_message_and_exit_code_2(arguments, told, capsys):
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert told in printed.err and not printed.out
+
+
+def test_without_a_command_there_is_help_and_exit_code_2(capsys):
+    assert main([]) == 2
+    printed = capsys.readouterr()
+    assert "wandb-sweep" in printed.out + printed.err
+
+
+def test_a_mistake_of_the_program_is_not_taken_for_a_wrong_request(monkeypatch):
+    def broken(*_):
+        raise KeyError("x")
+
+    monkeypatch.setattr("ablations.commands.answers.plan.plan_table", broken)
+    with pytest.raises(KeyError):
+        main(["plan", "smoke"])
 
 
 def test_a_table_goes_to_a_file_instead_and_its_name_is_told(make_run, tmp_path, capsys):

@@ -6,7 +6,13 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ablations.commands.explain import differences, explain, of_plan, of_record
+from ablations.commands.answers.explain import (
+    differences,
+    explain,
+    from_plan,
+    from_record,
+    identity,
+)
 from ablations.studies.plan import plan
 from distill import pipeline
 from distill.run.record import write_record
@@ -20,7 +26,7 @@ UNTIL_CORRUPT = (Stage.problems, Stage.traces, Stage.verify, Stage.select, Stage
 def planned(studies, tiny_student):
     """(overrides) -> identity of the run as it would be made."""
     student = f"student.model={tiny_student}"
-    return lambda *overrides: of_plan(plan([studies.one([student, *overrides])])[0])
+    return lambda *overrides: from_plan(plan([studies.one([student, *overrides])])[0])
 
 
 def told(a, b):
@@ -36,13 +42,17 @@ def rows(text):
     return {row[1].strip(): row[4].strip() for row in cells}
 
 
-def test_a_seed_parts_two_runs_where_it_is_first_read(planned):
+def test_two_runs_with_other_seeds_differ_where_the_seed_is_first_read(planned):
     text = told(planned(), planned("training.seed=1"))
-    assert "They part at train." in text
+    assert "The first stage that differs is train." in text
     found = rows(text)
     assert found["train"] == "training.seed: 0 → 1"
     assert found["evaluate sign_puzzle"] == "input trained differs"
     assert {found[stage.value] for stage in UNTIL_CORRUPT} == {"shared"}
+
+
+def test_a_text_that_is_no_key_is_overrides(planned, tmp_path):
+    assert identity("training.seed=2 corruption=none", tmp_path).config["training"]["seed"] == 2
 
 
 def test_equal_runs_are_one_and_the_same(planned):
@@ -68,7 +78,7 @@ def test_a_pin_that_differs_is_told(planned, monkeypatch):
     before = planned()
     monkeypatch.setattr("distill.grading.grade.VERSION", 999)
     text = told(before, planned())
-    assert "They part at verify." in text
+    assert "The first stage that differs is verify." in text
     assert "pins.grading.version: 2 → 999" in text
 
 
@@ -84,11 +94,11 @@ def test_a_finished_run_is_explained_by_what_it_was_made_of(
     for step, path in zip(made, relative, strict=True):
         record["stages"][step.stage.value]["path"] = path.as_posix()
     (folder / "run.json").write_text(json.dumps(record))
-    identity = of_record(record["cell"][:6], tmp_path / "runs")
-    same = of_plan(plan([cell])[0])
-    assert identity.recipes == same.recipes
-    assert list(identity.recipes) == [stage.value for stage in UNTIL_CORRUPT]
-    assert "They are the same run" in told(identity, same)
+    recorded = from_record(record["cell"][:6], tmp_path / "runs")
+    same = from_plan(plan([cell])[0])
+    assert recorded.recipes == same.recipes
+    assert list(recorded.recipes) == [stage.value for stage in UNTIL_CORRUPT]
+    assert "They are the same run" in told(recorded, same)
 
 
 def test_runs_without_their_artifacts_are_told_apart_by_keys_and_fields(make_run, tmp_path):
@@ -99,8 +109,9 @@ def test_runs_without_their_artifacts_are_told_apart_by_keys_and_fields(make_run
         for made in record["stages"].values():
             made["path"] = "artifacts/elsewhere"
         path.write_text(json.dumps(record | {"cell": key * 64}))
-    text = told(*(of_record(key, tmp_path / "runs") for key in "12"))
-    assert "They part at train." in text
+    text = told(*(from_record(key, tmp_path / "runs") for key in "12"))
+    assert identity("1" * 4, tmp_path / "runs") == from_record("1", tmp_path / "runs")
+    assert "The first stage that differs is train." in text
     assert rows(text)["corrupt"] == "shared"
     assert "not on this machine" in rows(text)["train"]
     assert "training.seed: 0 → 1" in text
@@ -108,8 +119,8 @@ def test_runs_without_their_artifacts_are_told_apart_by_keys_and_fields(make_run
 
 def test_a_key_that_begins_no_run_is_an_error(make_run, tmp_path):
     make_run([], [True])
-    with pytest.raises(ValueError, match=r"'ffff' must be the beginning of one run .* fits none"):
-        of_record("ffff", tmp_path / "runs")
+    with pytest.raises(ValueError, match=r"'ffff' must begin the key of one run .* begins: none"):
+        from_record("ffff", tmp_path / "runs")
 
 
 def test_every_leaf_that_differs_is_named_and_no_other():

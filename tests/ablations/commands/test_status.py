@@ -1,4 +1,4 @@
-"""What became of the cells of a study."""
+"""The state of the runs of a study."""
 
 import json
 from io import StringIO
@@ -6,14 +6,14 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ablations.commands.status import status
+from ablations.commands.answers.status import status
 from ablations.studies.plan import plan
 from distill.run.record import write_failure
 
 
 @pytest.fixture
 def planned(studies, tiny_run, tmp_path):
-    """The cells of a tiny study below `tmp_path`, nothing made."""
+    """The runs of a tiny study below `tmp_path`, nothing made."""
     places = [f"artifacts={tmp_path}/artifacts", f"runs={tmp_path}/runs"]
     return plan(studies.cells("smoke", [*tiny_run, *places]))
 
@@ -51,7 +51,7 @@ def test_every_state_is_told_and_only_a_study_that_is_all_done_is_done(planned):
     assert "1 done, 1 failed, 1 partial" in text
 
 
-def test_a_study_is_done_when_every_cell_is(planned):
+def test_a_study_is_done_when_every_run_is(planned):
     for one in planned:
         finish(one)
     assert shown(planned)[1]
@@ -69,7 +69,7 @@ def test_runs_that_left_the_study_are_listed_apart(planned):
     planned[0].folder.rename(old)
     text, done = shown(planned)
     assert not done
-    assert text.index("no cells of the study") < text.index("0123456789abcdef")
+    assert text.index("does not ask for") < text.index("0123456789abcdef")
 
 
 def test_a_broken_record_is_an_error_that_names_its_file(planned):

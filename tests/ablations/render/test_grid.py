@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from ablations.__main__ import main
-from ablations.commands.table import Request, tabulate
+from ablations.commands.answers.table import Request, tabulate
 from ablations.papers.tables import PAPERS
 from ablations.render import grid
 from ablations.render.grid import Grid

@@ -11,7 +11,9 @@ import pytest
 from ablations.__main__ import main
 from ablations.findings import design
 from ablations.findings.slopes import sentence, structure_minus_content
+from ablations.report.blocks import Folded, Part, Passage
 from ablations.report.html import Request, report
+from ablations.report.markdown import markdown
 from ablations.report.parts import SAMPLES
 from ablations.report.provenance import configs, costs
 from ablations.results.runs import runs, samples
@@ -89,15 +91,27 @@ def test_the_answer_is_the_claim_of_the_runs_with_its_interval(ask):
     assert claim in words(page.partition("<h2>")[0])
 
 
+def test_a_block_that_the_page_or_the_text_cannot_show_is_an_error(monkeypatch, ask):
+    asked = ask(arms={})
+    monkeypatch.setattr(
+        "ablations.report.html.parts",
+        lambda _: [Part("t", "t", [Passage("", [Folded("more", object())])])],
+    )
+    with pytest.raises(TypeError, match="does not render blocks of kind object"):
+        report(asked)
+    with pytest.raises(AssertionError, match="object"):
+        markdown([object()])
+
+
 def test_every_demand_of_the_page_has_its_section(page):
     text = words(page)
     for title in (
         "Effects by arm",
-        "Dose and response",
+        "Dose-response",
         "Scores",
         "Truncation, tokens and keywords",
         "Power",
-        "Traces before and after damage",
+        "Traces before and after corruption",
         "Wall time and tokens",
         "Versions",
         "Runs and their configs",
@@ -132,7 +146,7 @@ def test_the_same_runs_give_the_same_bytes(ask, tmp_path):
 
 def test_a_study_without_runs_says_so_and_has_its_plan_and_power(ask):
     text = words(report(ask(arms={})))
-    assert "Nothing of this study has been run yet" in text
+    assert "No run of this study is recorded yet" in text
     assert "python -m distill study=smoke hydra.mode=RUN corruption=shuffle_steps" in text
     assert "At the variance assumed" in text
 
@@ -148,11 +162,11 @@ def test_what_is_not_run_and_what_failed_is_named(ask, tmp_path):
     assert missing.count("steps shuffled 67 %") == 1 and "random digits 67 %" not in missing
     assert "corruption=x <script>boom" in missing
     assert "<script" not in page
-    assert "no dose was run of both" in words(page)
+    assert "no corruption rate was run for both" in words(page)
 
 
 def test_a_study_that_was_run_whole_misses_nothing(page):
-    assert "Every arm that the study asks for was run." in words(page)
+    assert "Every arm of the study was run." in words(page)
     assert "No failed run is recorded." in words(page)
 
 
@@ -214,7 +228,7 @@ def test_imported_responses_took_no_time(make_run):
 
 def test_one_problem_has_a_page_that_claims_nothing(ask):
     text = words(report(ask({label: right[:1] for label, right in ARMS.items()})))
-    assert "Of 3 arms 0 score lower than correct traces and 0 higher" in text
+    assert "Of 3 arms, 0 score lower than uncorrupted traces and 0 higher" in text
     assert "> 100" in text
 
 
@@ -224,7 +238,7 @@ def test_marks_keep_the_text_and_what_is_cut_is_counted():
     assert unescape(re.sub(r"</?(del|ins)>", "", html)) == "a < b\ngonenew"
     assert "<del>gone</del><ins>new</ins>" in html
     cut = marked(pieces, longest=8)
-    assert "<del>go</del>" in cut and "new" not in cut and "5 more signs" in cut
+    assert "<del>go</del>" in cut and "new" not in cut and "5 more characters not shown." in cut
 
 
 def test_best_of_n_is_drawn_where_the_base_was_sampled_more_than_once(ask):
@@ -253,7 +267,7 @@ def test_a_study_of_sizes_answers_with_what_more_traces_buy(ask):
     page = report(ask(sizes, "corruption=none size.traces=64,128"))
     assert "Gained from 64 to 128 traces: +50.0 points of accuracy" in answer(page)
     assert "Structure" not in answer(page)
-    assert "<h3>Accuracy by traces trained on, ours and published</h3>" in page
+    assert "<h3>Accuracy by number of training traces, ours and published</h3>" in page
 
 
 def test_a_study_of_methods_answers_with_lora_against_full_fine_tuning(ask):
@@ -279,7 +293,7 @@ def test_a_study_with_an_axis_that_its_paper_has_not_says_so_in_place_of_the_tab
         write_run(tmp_path, cell, right, f"{place}a")
     asked = Request("table2", [f"artifacts={tmp_path}"], tmp_path / "runs" / "table2")
     part = words(report(asked).partition('<section id="published">')[2].partition("<h3>")[2])
-    assert "several arms of this study claim one place of the table" in part
+    assert "several arms of this study match one cell of the table" in part
 
 
 def test_a_study_of_damage_answers_along_the_lines_and_at_equal_doses(page):
@@ -295,7 +309,7 @@ def test_three_different_traces_are_shown_with_their_damage(ask):
     ids = re.findall(r"trace (\w{8,}): ", part)
     assert len(ids) == len(set(ids)) == 3
     assert "<del>" in part and "<ins>" in part and "<mark>" in part
-    assert "The scripted teacher made them again" in part
+    assert "Generated again for this report by the scripted teacher." in part
 
 
 def test_the_commands_write_their_pages(ask, tmp_path, capsys):

@@ -20,11 +20,11 @@ import yaml
 
 from ablations import __main__
 from ablations.findings.slopes import sentence, structure_minus_content
-from ablations.report.blocks import Commands
+from ablations.report.blocks import Commands, Panels
 from ablations.report.html import Request
 from ablations.report.html import report as html_report
 from ablations.report.markdown import markdown
-from ablations.report.wandb import report, save, spec, sweep
+from ablations.report.wandb import _panels, report, save, spec, sweep
 from ablations.results.runs import runs, samples
 from ablations.results.wandb import wandb_runs
 from ablations.studies.cells import Studies
@@ -254,8 +254,8 @@ def test_a_dry_run_prints_the_spec_with_what_the_page_says(recorded, capsys):
     found = texts(json.loads(capsys.readouterr().out))
     claim = sentence(*structure_minus_content(runs(folder), samples(folder)))
     assert "95 % interval [" in claim and "n = 4 problems" in claim
-    assert claim in found["The answer"] and claim in found["Dose and response"]
-    assert dict(rows(found["Dose and response"], "n: problems, seeds")) == dict.fromkeys(
+    assert claim in found["The answer"] and claim in found["Dose-response"]
+    assert dict(rows(found["Dose-response"], "n: problems, seeds")) == dict.fromkeys(
         ("random digits", "steps shuffled", "structure minus content"), "4, 1"
     )
     arms = ("base", "correct", "random digits 100 %", "steps shuffled 100 %")
@@ -263,15 +263,15 @@ def test_a_dry_run_prints_the_spec_with_what_the_page_says(recorded, capsys):
         assert dict(rows(found[title], "n")) == dict.fromkeys(arms, "4×1×1")
     changes = dict(rows(found["Scores"], "difference to correct [95 %]"))
     assert changes["steps shuffled 100 %"].startswith("-50.0 [")
-    assert dict(rows(found["Power: what the design could show"], "n"))["base"] == "4×1"
+    assert dict(rows(found["Power: what the design could detect"], "n"))["base"] == "4×1"
     assert "study=smoke hydra.mode=RUN corruption=none" in found["Runs and their configs"]
-    assert "Every arm that the study asks for was run." in found["Failed and missing"]
+    assert "Every arm of the study was run." in found["Failed and missing"]
 
 
 def test_a_study_without_runs_has_a_report_of_what_is_missing(tmp_path):
     found = texts(json.loads(spec(report("smoke", [f"runs={tmp_path}"]))))
-    assert "Nothing of this study has been run yet" in found["The answer"]
-    asked = found["Failed and missing"].partition("Asked for by the study and not run:")[2]
+    assert "No run of this study is recorded yet" in found["The answer"]
+    asked = found["Failed and missing"].partition("Arms of the study that were not run:")[2]
     assert asked.count("* ") == 1 and "steps shuffled" in asked
     assert found["Plan"].count("python -m distill study=smoke") == 3
 
@@ -297,6 +297,14 @@ def test_panels_show_the_runs_of_the_study_and_the_benchmark(recorded):
     named = [sum(key in json.dumps(grid["runSets"]) for key in keys) for grid in grids]
     assert named == [4, 4, 4, 0, 0], "of the section, of the section, and of the whole study"
     assert "sign_puzzle/accuracy" in json.dumps(grids)
+
+
+@pytest.mark.parametrize("panels", Panels)
+def test_every_kind_of_panels_is_drawn(panels, recorded):
+    from wandb_workspaces.reports import v2 as wr
+
+    drawn = _panels(panels, runs(recorded[0].parent.parent))
+    assert wr.PanelGrid(panels=drawn).panels == drawn != []
 
 
 def test_a_report_is_sent_as_its_spec_says(recorded, server):
@@ -338,5 +346,5 @@ def test_every_study_has_a_sweep_of_its_cells(study):
 
 
 def test_an_override_with_a_blank_cannot_be_part_of_a_sweep():
-    with pytest.raises(ValueError, match=r"cannot hold a blank: 'study\.hypothesis="):
+    with pytest.raises(ValueError, match=r"cannot contain a space: 'study\.hypothesis="):
         sweep("single", ["study.hypothesis=a b"])

@@ -1,4 +1,4 @@
-"""Where runs are found."""
+"""Records and the folders that hold them."""
 
 import pytest
 
@@ -20,5 +20,5 @@ def test_runs_made_here_come_before_recorded_ones_and_empty_folders_do_not_count
 
 
 def test_a_study_without_runs_says_which_command_makes_them(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"make them by: python -m distill study=size$"):
+    with pytest.raises(FileNotFoundError, match=r"make them with: python -m distill study=size$"):
         study_folder(tmp_path, "size")

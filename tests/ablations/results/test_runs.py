@@ -136,7 +136,7 @@ def test_rows_that_are_not_those_of_the_score_are_an_error(make_run, tmp_path):
 def test_rows_that_are_gone_are_an_error_that_names_the_run(make_run, tmp_path):
     path = make_run([], [True])
     next((tmp_path / "artifacts").rglob("samples.parquet")).unlink()
-    with pytest.raises(ValueError, match="which is gone") as raised:
+    with pytest.raises(ValueError, match="which is missing, as is sign_puzzle") as raised:
         samples(tmp_path / "runs")
     assert str(path) in str(raised.value)
 
@@ -179,7 +179,7 @@ def test_rows_beside_a_collected_record_are_found_and_checked_all_the_same(make_
     kept = collect(make_run([], [True, False]), tmp_path / "results" / "smoke")
     assert samples(tmp_path / "results" / "smoke")["correct"].tolist() == [True, False]
     rewrite(kept / "run.json", lambda r: r["scores"]["sign_puzzle"]["summary"].update(accuracy=1.0))
-    with pytest.raises(ValueError, match="1 of 2 rows are right"):
+    with pytest.raises(ValueError, match="1 of 2 rows are correct"):
         samples(tmp_path / "results" / "smoke")
 
 

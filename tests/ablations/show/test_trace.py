@@ -52,7 +52,7 @@ def test_the_first_damaged_trace_is_shown_unless_one_is_named(look):
 
 
 def test_a_trace_that_is_not_there_is_an_error_with_the_choices(look):
-    with pytest.raises(ValueError, match="no trace '5'; give an id, or a place from 0 to 4"):
+    with pytest.raises(ValueError, match="no trace '5'; give an id, or a position from 0 to 4"):
         look("corruption=none", "5")
 
 
@@ -96,7 +96,7 @@ def test_the_header_tells_trace_question_and_share_of_the_corpus(look):
     assert shown.before.id in text
     assert shown.before.problem.question in text
     units = shown.corpus["units"]
-    assert f"corpus of 5 traces: {units} of {units} units damaged (100.0 %)" in text
+    assert f"corpus of 5 traces: {units} of {units} units corrupted (100.0 %)" in text
 
 
 def test_the_untrained_student_has_no_traces_to_show(look):

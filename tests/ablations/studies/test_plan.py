@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ablations.commands.plan import plan_table
+from ablations.commands.answers.plan import plan_table
 from ablations.studies.plan import UNRESOLVED, labels, plan
 from distill import pipeline
 from distill.run.record import cell_key

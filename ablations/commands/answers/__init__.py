@@ -1,0 +1,1 @@
+"""What the commands print that are more than a call of another room."""

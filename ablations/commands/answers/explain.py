@@ -1,0 +1,144 @@
+"""Which fields, pins and inputs make two runs differ, stage by stage."""
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from ablations.render.wording import ABSENT
+from ablations.results.records import launched_in, read, records
+from ablations.studies.cells import Studies
+from ablations.studies.plan import Planned, plan, short
+from distill.stages import Stage
+from distill.store.identity import RECIPE
+
+UNKNOWN = "its recipe is not on this machine; see the fields below, or code and libraries"
+"""Why two artifacts differ if one is only recorded, as in `analysis/results/`."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The config of a run and the identities of its artifacts."""
+
+    name: str
+    config: dict[str, Any]
+    recipes: dict[str, tuple[str, dict[str, Any]]]
+    """Step (`train`, `evaluate sign_puzzle`) -> key and canonical identity of its artifact, in
+    order; the identity is empty if the artifact is not on this machine."""
+
+
+def identity(text: str, runs: Path) -> Identity:
+    """The identity of a run.
+
+    Args:
+        text: overrides as on a command line, or the first 4 or more digits of a recorded run's key.
+        runs: folder of all runs.
+    """
+    if re.fullmatch(r"[0-9a-f]{4,64}", text):
+        return from_record(text, runs)
+    return from_plan(plan([Studies().one(shlex.split(text))])[0])
+
+
+def from_plan(planned: Planned) -> Identity:
+    """The identity of a run as it would be made now."""
+    recipes = {
+        f"{step.stage.value} {step.benchmark}".strip(): (step.artifact.key, step.artifact.recipe)
+        for step in planned.made
+    }
+    return Identity(planned.cell.label, asdict(planned.cell.config), recipes)
+
+
+def from_record(prefix: str, folder: Path) -> Identity:
+    """The identity of a run as it was made.
+
+    Args:
+        prefix: the first digits of its key.
+        folder: where the runs are.
+
+    Raises:
+        ValueError: no run's key begins with them, or several do.
+    """
+    found = {r["cell"]: (path, r) for path, r in records(folder) if r["cell"].startswith(prefix)}
+    if len(found) != 1:
+        some = ", ".join(sorted(key[:16] for key in found)) or "none"
+        raise ValueError(f"{prefix!r} must begin the key of one run in {folder}; it begins: {some}")
+    ((path, record),) = found.values()
+    steps = {
+        stage: record["stages"][stage] for stage in map(str, Stage) if stage in record["stages"]
+    }
+    steps |= {f"evaluate {name}": stage for name, stage in record["scores"].items()}
+    recipes = {}
+    for step, stage in steps.items():
+        recipe = launched_in(path, record) / stage["path"] / RECIPE
+        recipes[step] = stage["key"], read(recipe)["identity"] if recipe.is_file() else {}
+    return Identity(f"{record['cell'][:16]} {record['label']}", record["config"], recipes)
+
+
+def explain(a: Identity, b: Identity) -> Group:
+    """A table of shared and differing artifacts, then every config field that differs."""
+    steps = list(dict.fromkeys([*a.recipes, *b.recipes]))
+    table = Table(header_style="bold")
+    for name in ("stage", "A", "B", "what differs"):
+        table.add_column(name, overflow="fold")
+    first = None
+    for step in steps:
+        (key_a, recipe_a), (key_b, recipe_b) = (i.recipes.get(step, ("", {})) for i in (a, b))
+        if key_a == key_b:
+            table.add_row(step, short(key_a), "=", Text("shared", "green"))
+            continue
+        first = first or step
+        if not (key_a and key_b):
+            why = f"only {'A' if key_a else 'B'} has this stage"
+        elif recipe_a and recipe_b:
+            why = "\n".join(_lines(recipe_a, recipe_b))
+        else:
+            why = UNKNOWN
+        table.add_row(step, short(key_a) or ABSENT, short(key_b) or ABSENT, Text(why))
+    verdict = "They are the same run: every artifact is shared."
+    if first:
+        verdict = f"The first stage that differs is {first}."
+    parts: list[Any] = [Text(f"A  {a.name}\nB  {b.name}"), table, Text(verdict, "bold")]
+    left, right = ({name: v for name, v in i.config.items() if name != "study"} for i in (a, b))
+    fields = [_line(*difference) for difference in differences(left, right)]
+    if fields:
+        parts.append(Text("\nConfig fields that differ, including those that change no artifact:"))
+        parts.append(Text("\n".join(f"  {field}" for field in fields)))
+    return Group(*parts)
+
+
+def differences(a: Any, b: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(dotted name, value in `a`, value in `b`) of every differing leaf of two JSON values."""
+    if a == b:
+        return
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in dict.fromkeys([*a, *b]):
+            below = f"{name}.{key}" if name else str(key)
+            yield from differences(a.get(key, ABSENT), b.get(key, ABSENT), below)
+    else:
+        yield name, a, b
+
+
+def _lines(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
+    """Differences of two recipes; an input that differs is explained at the stage that makes it."""
+    for name, left, right in differences(a, b):
+        is_input = any(
+            isinstance(value, Mapping) and "artifact" in value for value in (left, right)
+        )
+        if is_input or name.endswith(".artifact"):
+            yield f"input {name.removeprefix('arguments.').removesuffix('.artifact')} differs"
+        else:
+            yield _line(name.removeprefix("arguments."), left, right)
+
+
+def _line(name: str, a: Any, b: Any) -> str:
+    return f"{name}: {_short(a)} → {_short(b)}"
+
+
+def _short(value: Any) -> str:
+    return str(value) if len(str(value)) <= 60 else f"{str(value)[:57]}..."

@@ -1,0 +1,84 @@
+"""The state of every run of a study for a terminal: done, failed and why, partial or missing."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from ablations.commands.answers.plan import unresolved_reasons
+from ablations.results.records import read
+from ablations.studies.plan import UNRESOLVED, Planned, labels, short
+from distill.run.record import FAILED, RUN, percent, scores
+
+COLOURS = {
+    "done": "green",
+    "failed": "red",
+    "partial": "yellow",
+    "missing": "dim",
+    UNRESOLVED: "magenta",
+}
+
+
+def status(planned: Sequence[Planned]) -> tuple[Group, bool]:
+    """The state of a study, and whether all of its runs are done.
+
+    `done`: recorded, and the last artifacts exist; `failed`: the last attempt raised; `partial`:
+    started, and either running or killed; `missing`: no stage of its own was started. Runs in the
+    study's folder that the study no longer asks for are listed last, in a table of their own.
+
+    Raises:
+        ValueError: a record is not JSON; names the file.
+    """
+    table = Table(header_style="bold")
+    failing = any(one.state == "failed" for one in planned)
+    for name in ("run", "key", "state", "score, 95 % interval"):
+        table.add_column(name, overflow="fold")
+    if failing:
+        table.add_column("why it failed", overflow="fold")
+    shared, names = labels(planned)
+    table.title = Text(shared) if shared else None
+    for one, label in zip(planned, names, strict=True):
+        state = one.state
+        found = _scores(one.folder) if state == "done" else ""
+        why = read(one.folder / FAILED)["why"] if state == "failed" else ""
+        sign = Text(state, COLOURS.get(state, ""))
+        table.add_row(Text(label), short(one.key), sign, found, *[Text(why)] * failing)
+    states = Counter(one.state for one in planned)
+    counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    parts: list[Any] = [table, Text(f"{len(planned)} runs: {counts}")]
+    parts += unresolved_reasons(planned)
+    others = orphans(planned)
+    if others:
+        parts += [
+            Text("\nRuns in the same folder that the study, as it is now, does not ask for:"),
+            _others(others),
+        ]
+    return Group(*parts), states["done"] == len(planned)
+
+
+def orphans(planned: Sequence[Planned]) -> list[Path]:
+    """Folders of runs next to those of the study that are none of them."""
+    asked = {one.folder for one in planned}
+    folders = {folder for parent in {own.parent for own in asked} for folder in parent.glob("*")}
+    return sorted(f for f in folders - asked if (f / RUN).is_file() or (f / FAILED).is_file())
+
+
+def _scores(folder: Path) -> str:
+    record = read(folder / RUN)
+    return "\n".join(f"{name} {percent(score)}" for name, score in scores(record).items())
+
+
+def _others(folders: Sequence[Path]) -> Table:
+    table = Table(header_style="bold")
+    for name in ("folder", "label", "score, 95 % interval"):
+        table.add_column(name, overflow="fold")
+    for folder in folders:
+        done = (folder / RUN).is_file()
+        label = read(folder / (RUN if done else FAILED))["label"]
+        found = _scores(folder) if done else Text("failed", COLOURS["failed"])
+        table.add_row(folder.as_posix(), Text(label or "(defaults)"), found)
+    return table

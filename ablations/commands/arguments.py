@@ -1,0 +1,51 @@
+"""Arguments that several commands take, and the ways in which a command prints its answer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ablations.studies.plan import Planned
+
+Study = Annotated[str, Argument(help="a file in conf/study/, or `single`", metavar="STUDY")]
+Overrides = Annotated[
+    list[str],
+    Argument(
+        help="as for `python -m distill`, before or after options",
+        metavar="OVERRIDES",
+        default_factory=list,
+        show_default=False,
+    ),
+]
+Recorded = Annotated[
+    Path | None, Option(help="folder of recorded runs; default: the study's", metavar="FOLDER")
+]
+Out = Annotated[Path | None, Option(help="file to write, instead of printing", metavar="FILE")]
+
+
+def planned(study: str, overrides: Sequence[str]) -> "list[Planned]":
+    """The runs of a study with the keys of their artifacts."""
+    from ablations.studies.cells import Studies
+    from ablations.studies.plan import plan
+
+    return plan(Studies().cells(study, overrides))
+
+
+def show(answer: "RenderableType") -> None:
+    """Print tables and texts as wide as the terminal, in colour where there is one."""
+    from rich.console import Console
+
+    Console().print(answer)
+
+
+def write(text: str, out: Path | None) -> None:
+    """Write a text to a file and print the file's name; without a file, print the text."""
+    if out:
+        out.write_text(text, encoding="utf-8")
+        print(f"wrote {out}")
+    else:
+        print(text, end="")

@@ -1,0 +1,25 @@
+"""The command `collect`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+EXAMPLES = ("table2 --out analysis/results/table2",)
+
+
+def command(
+    study: Annotated[str, Argument(help="whose runs are in runs/STUDY", metavar="STUDY")],
+    runs: Annotated[
+        Path | None, Option(help="folder of the runs; default: runs/STUDY", metavar="FOLDER")
+    ] = None,
+    out: Annotated[
+        Path | None, Option(help="default: analysis/results/STUDY", metavar="FOLDER")
+    ] = None,
+) -> None:
+    """Copy a study's records and sample rows, without texts, to a folder for version control."""
+    from ablations.results.collect import collect
+
+    out = out or Path("analysis", "results", study)
+    count = collect(runs or Path("runs", study), out)
+    print(f"{count} run(s) in {out}")

@@ -1,0 +1,64 @@
+"""The command `import`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from typer import Argument, Option
+
+from ablations.commands.arguments import Overrides
+
+EXAMPLES = (
+    "out.jsonl --run qwq --benchmark aime24 --columns question=problem,answer=gold,response=text",
+    "all.jsonl --run @run --benchmark @benchmark --prompt sky_t1 "
+    "--columns question=question,answer=gold,response=thought+solution,verdict=correct",
+    "samples_gsm8k.jsonl --run qwen --benchmark gsm8k --format lm_eval",
+)
+
+
+def command(
+    file: Annotated[Path, Argument(help="JSON lines, a JSON array, or Parquet", metavar="FILE")],
+    overrides: Overrides,
+    run: Annotated[str, Option(help="a name, or @COLUMN that holds it", metavar="NAME")],
+    benchmark: Annotated[str, Option(help="a name, or @COLUMN that holds it", metavar="NAME")],
+    columns: Annotated[
+        str | None,
+        Option(
+            help="FIELD=COLUMN,...: question, answer, response, verdict, tokens, truncated; "
+            "a.b looks inside, a|b takes the first that exists, a+b joins",
+            metavar="COLUMNS",
+        ),
+    ] = None,
+    format: Annotated[
+        Literal["json_lines", "lm_eval", "lighteval"], Option(help="what wrote the file")
+    ] = "json_lines",
+    kind: Annotated[str, Option(help="of the problems", metavar="KIND")] = "math",
+    prompt: Annotated[
+        str, Option(help="in conf/prompt/: where thoughts end", metavar="PROMPT")
+    ] = "plain",
+    study: Annotated[str, Option(help="to file the runs under", metavar="STUDY")] = "imported",
+    runs: Annotated[Path, Option(help="folder of all runs", metavar="FOLDER")] = Path("runs"),
+) -> None:
+    """Import model outputs from elsewhere and re-grade them."""
+    from ablations.imports.runs import Request, import_file, text
+
+    request = Request(
+        file=file,
+        run=run,
+        benchmark=benchmark,
+        columns=dict(_pair(text) for text in columns.split(",")) if columns else {},
+        form=format,
+        kind=kind,
+        prompt=prompt,
+        study=study,
+        runs=runs,
+        overrides=overrides,
+    )
+    print(text(import_file(request)), end="")
+    print(f"\nrecords: {runs / study}/*/run.json, with the responses next to them")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise ValueError(f"--columns takes FIELD=COLUMN pairs separated by commas, got {text!r}")
+    return name.strip(), value.strip()

@@ -1,0 +1,24 @@
+"""The command `report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from ablations.commands.arguments import Overrides, Recorded, Study, write
+
+EXAMPLES = ("demo", "table2 --runs analysis/results/table2 --out page.html")
+
+
+def command(
+    study: Study,
+    overrides: Overrides,
+    runs: Recorded = None,
+    out: Annotated[
+        Path | None, Option(help="page to write; default: STUDY.html", metavar="FILE")
+    ] = None,
+) -> None:
+    """Write a self-contained HTML report of a study."""
+    from ablations.report.html import Request, report
+
+    write(report(Request(study, overrides, runs)), out or Path(f"{study}.html"))

@@ -1,0 +1,34 @@
+"""The command `wandb-report`."""
+
+from typing import Annotated
+
+from typer import Option
+
+from ablations.commands.arguments import Overrides, Recorded, Study
+
+EXAMPLES = ("demo --dry-run", "table2 --entity my-team --project distill")
+
+
+def command(
+    study: Study,
+    overrides: Overrides,
+    runs: Recorded = None,
+    entity: Annotated[
+        str | None, Option(help="W&B user or team; default: tracking.entity", metavar="NAME")
+    ] = None,
+    project: Annotated[str | None, Option(help="default: tracking.project", metavar="NAME")] = None,
+    dry_run: Annotated[
+        bool, Option("--dry-run", help="print the report as JSON; needs no login")
+    ] = False,
+) -> None:
+    """Publish a study as a W&B report."""
+    from ablations.report.wandb import report, save, spec
+
+    made = report(study, overrides, runs, entity, project)
+    if dry_run:
+        print(spec(made))
+        return
+    try:
+        print(save(made))
+    except Exception as error:  # wandb raises bare ones where there is no login
+        raise ValueError(f"W&B: {error}. Log in (wandb login), or add --dry-run") from error
