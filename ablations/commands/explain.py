@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from ablations.render.wording import ABSENT
-from ablations.results.records import launched_in, read, records
+from ablations.results.records import launched_in, records
 from ablations.studies.plan import Planned, short
+from distill.run.record import read
 from distill.stages import Stage
 from distill.store.identity import RECIPE
 
