@@ -1,5 +1,6 @@
 """One run, or a sweep of runs: `python -m distill [-m] [overrides]`."""
 
+import re
 import shlex
 import sys
 import time
@@ -16,7 +17,7 @@ from distill import pipeline
 from distill.config import Config
 from distill.run import sweep
 from distill.run.compose import build
-from distill.run.fields import describe, refuse_unknown
+from distill.run.fields import describe, refuse_unknown, unknown_name
 from distill.run.record import (
     Outcome,
     failed_at,
@@ -62,9 +63,10 @@ def group_page(group: str) -> str:
     """What `--help GROUP` prints: its fields with type, default, rule and meaning.
 
     Raises:
-        ValueError: no config has a field of that name; names the nearest.
+        ValueError: no config has a group of that name; names the nearest.
     """
-    refuse_unknown([f"{group}=?"])
+    if problem := unknown_name(group):
+        raise ValueError(problem)
     lines = []
     for field in describe(Config):
         if field.name.startswith(f"{group}."):
@@ -141,11 +143,12 @@ def cli() -> None:
     """The command: a page of help, or Hydra's entry once every name is known."""
     words = sys.argv[1:]
     try:
-        if {"-h", "--help"} & {*words}:
-            groups = [word for word in words if not word.startswith("-") and "=" not in word]
-            print(group_page(groups[0]) if groups else help_page())
-            return
-        refuse_unknown(get_args_parser().parse_known_args(words)[0].overrides)
+        if not {"-h", "--help"} & {*words}:
+            refuse_unknown(get_args_parser().parse_known_args(words)[0].overrides)
+        elif groups := [word for word in words if re.fullmatch(r"\w+", word)]:
+            return print(group_page(groups[0]))
+        else:
+            return print(help_page())
     except ValueError as error:
         sys.exit(f"Nothing was run: {error}")
     sweep.register()

@@ -78,20 +78,23 @@ def unknown(override: Override) -> str:
     if override.is_hydra_override() or override.is_delete():
         return ""
     name = override.package or override.key_or_group.replace("/", ".")
-    if name in GLOBAL_GROUPS or _known(name):
-        return ""
-    return f"{override.input_line}: no config has {name}; nearest: {', '.join(nearest(name))}"
+    problem = "" if name in GLOBAL_GROUPS else unknown_name(name)
+    return problem and f"{override.input_line}: {problem}"
 
 
-def nearest(name: str) -> list[str]:
-    """The fields whose dotted names are most like a word; at least one, at most five."""
-    last = name.split(".")[-1]
-    namesakes = [known for known in _names() if known.split(".")[-1] == last]
-    short = [known for known in namesakes if known.count(".") == 1]
-    if "." not in name and short:
-        return short[:5]
-    alike = {known: SequenceMatcher(None, name, known).ratio() for known in _names()}
-    return sorted(namesakes or alike, key=lambda known: -alike[known])[:3]
+def unknown_name(name: str) -> str:
+    """Says that no config has the dotted name, and which are nearest; empty if one has it."""
+    return "" if _known(name) else f"no config has {name}; nearest: {', '.join(_nearest(name))}"
+
+
+def _nearest(name: str) -> list[str]:
+    """The five fields named most like it; a word without dots is compared to last parts."""
+
+    def order(known: str) -> tuple[float, int]:
+        compared = known if "." in name else known.split(".")[-1]
+        return -SequenceMatcher(None, name, compared).ratio(), known.count(".")
+
+    return sorted(_names(), key=order)[:5]
 
 
 @cache

@@ -54,7 +54,7 @@ def test_every_command_has_examples(command, capsys):
     ("arguments", "told"),
     [
         (["plan", "nope"], "unknown study 'nope'; known: "),
-        (["plan", "smoke", "corruption.fraction=2"], "must be in [0, 1], got 2.0"),
+        (["plan", "smoke", "corruption.fraction=2"], "must be in [0, 1]; got 2.0"),
         (["plan", "smoke", "corruption.fracton=1"], "corruption.fracton"),
         (["plan", "smoke", "corruption=shufle"], "corruption/shufle"),
         (["table", "smoke", "runs=no/such/folder"], "no folder no/such/folder/smoke"),
