@@ -1,5 +1,6 @@
 """One run, or a sweep of runs: `python -m distill [-m] [overrides]`."""
 
+import re
 import shlex
 import sys
 import time
@@ -7,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -15,14 +17,14 @@ from distill import pipeline
 from distill.config import Config
 from distill.run import sweep
 from distill.run.compose import build
+from distill.run.fields import describe, refuse_unknown, unknown_name
 from distill.run.record import (
     Outcome,
-    cell_folder,
-    cell_key,
     failed_at,
     percent,
-    read_record,
+    read_finished,
     reason,
+    run_folder,
     scores,
     write_failure,
     write_record,
@@ -30,7 +32,7 @@ from distill.run.record import (
 from distill.run.tracking import track
 from distill.stages import Stage
 from distill.store.artifacts import Store
-from distill.store.identity import CHECKOUT
+from distill.store.identity import CHECKOUT, run_key
 
 HELP = """\
 distill: which part of a teacher's trace teaches the student?
@@ -39,7 +41,7 @@ One run: problems -> traces -> verified -> selected -> corrupted -> student -> s
 Groups (group=option)
 {groups}
 
-Any field can be set: group.field=value. See conf/ and distill/config.py.
+Any field can be set: group.field=value. --help GROUP lists the fields of a group.
 
 Examples
   python -m distill corruption=shuffle_steps corruption.fraction=0.67
@@ -57,6 +59,23 @@ def help_page() -> str:
     return HELP.format(groups="\n".join(lines))
 
 
+def group_page(group: str) -> str:
+    """What `--help GROUP` prints: its fields with type, default, rule and meaning.
+
+    Raises:
+        ValueError: no config has a group of that name; names the nearest.
+    """
+    if problem := unknown_name(group):
+        raise ValueError(problem)
+    lines = []
+    for field in describe(Config):
+        if field.name.startswith(f"{group}."):
+            default = f" = {field.default}" if field.default else ""
+            rule = f", {field.rule}" if field.rule else ""
+            lines.append(f"{field.name}: {field.type}{default}{rule}\n    {field.text}")
+    return "\n".join(lines)
+
+
 def run_cell(config: Config, label: str) -> Outcome:
     """Make one run, or say that it is there already.
 
@@ -65,10 +84,10 @@ def run_cell(config: Config, label: str) -> Outcome:
     begun = time.perf_counter()
     store = Store(Path(config.artifacts), say=lambda line: print(f"  {line}", flush=True))
     planned = pipeline.run(config, store.artifact)
-    key = cell_key(planned)
-    folder = cell_folder(config, key)
-    print(f"cell {key[:16]}  {label or '(defaults)'}  -> {folder}", flush=True)
-    record = read_record(folder, planned)
+    key = run_key(planned)
+    folder = run_folder(config, key)
+    print(f"run {key[:16]}  {label or '(defaults)'}  -> {folder}", flush=True)
+    record = read_finished(folder, planned)
     state = "done before" if record else "done"
     if not record:
         try:
@@ -83,7 +102,7 @@ def run_cell(config: Config, label: str) -> Outcome:
 
 
 def _say_what_next(config: Config, outcome: Outcome) -> None:
-    folder = cell_folder(config, outcome.key)
+    folder = run_folder(config, outcome.key)
     for name, score in outcome.scores.items():
         print(f"{name}: {percent(score)}, truncated {100 * score['truncated']:.1f} %")
     print(f"{outcome.state} in {outcome.seconds:.1f} s")
@@ -96,14 +115,14 @@ def _say_what_next(config: Config, outcome: Outcome) -> None:
 
 @hydra.main(version_base=None, config_path="../conf", config_name="config")
 def main(composed: DictConfig) -> Outcome | None:
-    """Hydra's entry: one cell."""
+    """Hydra's entry: one run."""
     hydra_config = HydraConfig.get()
     sweeping = hydra_config.mode is RunMode.MULTIRUN
     label = " ".join(o for o in hydra_config.overrides.task if not o.startswith("study="))
     begun = time.perf_counter()
     try:
         config = build(composed)
-    except ValueError as error:  # in a sweep every cell was built before the first one ran
+    except ValueError as error:  # in a sweep every run was built before the first one started
         sys.exit(f"Nothing was run: {error}")
     try:
         outcome = run_cell(config, label)
@@ -120,9 +139,21 @@ def main(composed: DictConfig) -> Outcome | None:
     return outcome
 
 
+def cli() -> None:
+    """The command: a page of help, or Hydra's entry once every name is known."""
+    words = sys.argv[1:]
+    try:
+        if not {"-h", "--help"} & {*words}:
+            refuse_unknown(get_args_parser().parse_known_args(words)[0].overrides)
+        elif groups := [word for word in words if re.fullmatch(r"\w+", word)]:
+            return print(group_page(groups[0]))
+        else:
+            return print(help_page())
+    except ValueError as error:
+        sys.exit(f"Nothing was run: {error}")
+    sweep.register()
+    main()
+
+
 if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv[1:]}:
-        print(help_page())
-    else:
-        sweep.register()
-        main()
+    cli()

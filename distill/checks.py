@@ -1,11 +1,73 @@
-"""Checks of config fields that name value, rule and choices."""
+"""Rules of config fields: one rule is what is checked, what the help shows and what errors say."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from omegaconf import MISSING
 
 LABEL = {"label": True}
 """Marks a field that only names a choice or a place: shown everywhere, part of no identity."""
 
+APART = {"apart": True}
+"""Marks a config whose own artifact is made first: it enters later keys through that artifact."""
+
+RULE = "rule"
+"""Key of a field's `Rule` in its metadata."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which values a field may have."""
+
+    text: str
+    """Follows "must be", such as `>= 1`."""
+
+    holds: Callable[[Any], bool]
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ValueError, with name, rule and value, unless the value is allowed."""
+        if not self.holds(value):
+            raise ValueError(f"{name} must be {self.text}; got {value!r}")
+
+
+SHARE = Rule("in [0, 1]", lambda value: 0 <= value <= 1)
+POSITIVE_SHARE = Rule("in (0, 1]", lambda value: 0 < value <= 1)
+SHARE_BELOW_1 = Rule("in [0, 1)", lambda value: 0 <= value < 1)
+POSITIVE = Rule("> 0", lambda value: value > 0)
+
+
+def at_least(least: float) -> Rule:
+    """Numbers from `least` on."""
+    return Rule(f">= {least}", lambda value: value >= least)
+
+
+def one_of(*choices: str) -> Rule:
+    """These choices."""
+    return Rule(f"one of {', '.join(choices)}", lambda value: value in choices)
+
+
+def ruled(default: Any, rule: Rule) -> Any:
+    """A dataclass field with a default and the rule of its values."""
+    return field(default=default, metadata={RULE: rule})
+
+
+@dataclass
+class Checked:
+    """A config that checks its fields: their rules, and that every number is finite."""
+
+    def __post_init__(self) -> None:
+        group = type(self).__name__.removesuffix("Config").lower()
+        for f in fields(self):
+            name, value = f"{group}.{f.name}", getattr(self, f.name)
+            _refuse_infinite(name, value)
+            if f.metadata.get(RULE) and value not in (None, MISSING):
+                f.metadata[RULE].check(name, value)
+
 
 def label(group: str, name: str, kind: str, kinds: tuple[str, ...], default: str) -> str:
-    """The label of a choice; its kind, where that was set and the default option's label is left.
+    """The label of a choice; its kind, if that was set and the default option's label is left.
 
     Args:
         group: such as `corruption`.
@@ -27,19 +89,13 @@ def label(group: str, name: str, kind: str, kinds: tuple[str, ...], default: str
     return name
 
 
-def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise ValueError unless the value is one of the choices."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
-
-
-def share(name: str, value: float) -> None:
-    """Raise ValueError unless the value is in [0, 1]."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be in [0, 1], got {value}")
-
-
-def at_least(name: str, value: float, least: float) -> None:
-    """Raise ValueError unless the value is at least `least`."""
-    if not value >= least:
-        raise ValueError(f"{name} must be >= {least}, got {value}")
+def _refuse_infinite(name: str, value: Any) -> None:
+    """Infinity and NaN have no JSON form and pass comparisons that they should fail."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number; got {value}")
+    if isinstance(value, list | tuple):
+        for item in value:
+            _refuse_infinite(name, item)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_infinite(f"{name}.{key}", item)

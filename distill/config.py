@@ -6,11 +6,10 @@ fields that mean nothing for a choice are set to one value, so that two configs 
 same thing are equal.
 """
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
 
-from distill.checks import one_of
+from distill.checks import Checked, one_of, ruled
 from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
 from distill.data.config import DatasetConfig, FilterConfig
@@ -29,7 +28,7 @@ from distill.teachers.config import (
     VerificationConfig,
     recorded_problems,
 )
-from distill.training.config import Method, TrainingConfig
+from distill.training.config import TrainingConfig
 
 
 class TrackingMode(StrEnum):
@@ -40,11 +39,11 @@ class TrackingMode(StrEnum):
 
 
 @dataclass
-class TrackingConfig:
-    """Where curves and scores are logged beside the files of the run. See `conf/tracking/`."""
+class TrackingConfig(Checked):
+    """Where curves and scores are logged besides the files of the run. See `conf/tracking/`."""
 
-    name: str = "wandb"
-    """`wandb` or `none`."""
+    name: str = ruled("wandb", one_of("wandb", "none"))
+    """Which tracker, if any."""
 
     mode: TrackingMode = TrackingMode.offline
     """`offline` keeps everything on this machine and needs no login."""
@@ -54,9 +53,6 @@ class TrackingConfig:
 
     entity: str | None = None
     """W&B user or team; None: the login's own."""
-
-    def __post_init__(self) -> None:
-        one_of("tracking.name", self.name, ("wandb", "none"))
 
 
 @dataclass
@@ -98,7 +94,7 @@ class Config:
     """Folder of what the stages make, shared by all runs."""
 
     runs: str = "runs"
-    """Folder of the runs' records: `<runs>/<study>/<cell>/run.json`."""
+    """Folder of the runs' records: `<runs>/<study>/<16 digits>/run.json`."""
 
     def __post_init__(self) -> None:
         if self.teacher.kind == "model" and self.teacher.engine is None:
@@ -119,9 +115,9 @@ class Config:
         }
         if not asked.get(self.until, True):
             raise ValueError(
-                f"until={self.until.value}, but this run has no such stage; it takes "
+                f"until={self.until.value}, but this run has no such stage; it is there with "
                 "filter.rating, an active filter, teacher.convert, or a corruption that asks a "
-                "model to have it"
+                "model"
             )
         available = self.dataset.problems * min(self.selection.per_problem, self.teacher.samples)
         if self.dataset.problems and self.size.traces > available:
@@ -131,13 +127,3 @@ class Config:
                 f"{min(self.selection.per_problem, self.teacher.samples)} trace(s) of each "
                 f"is {available}"
             )
-
-    @property
-    def read(self) -> tuple[Any, ...]:
-        """What its stages read: equal for two cells of a study that are one run."""
-        unread = TRAINED_ON if self.training.method is Method.none else ()
-        return tuple(getattr(self, f.name) for f in fields(self) if f.name not in unread)
-
-
-TRAINED_ON = ("teacher", "dataset", "filter", "verification", "size", "selection", "corruption")
-"""Fields of a run that an untrained student has nothing of."""

@@ -15,6 +15,17 @@ from distill.store.identity import CHECKOUT
 os.environ |= {"HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline", "TOKENIZERS_PARALLELISM": "false"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--accept` writes down what a test compares with, where a change was decided."""
+    parser.addoption("--accept", action="store_true", help="record what was decided to change")
+
+
+@pytest.fixture
+def accept(request: pytest.FixtureRequest) -> bool:
+    """Whether the files that a test compares with are to be written again."""
+    return request.config.getoption("--accept")
+
+
 @pytest.fixture
 def hydra_compose() -> Iterator[Callable[..., DictConfig]]:
     """Overrides -> the config that `python -m distill` is given, unchecked."""

@@ -59,12 +59,11 @@ ROOMS = {
     "distill.trace",
     "ablations.imports": "results studies render distill.run distill.config distill.evaluation "
     "distill.data distill.grading distill.models distill.compute distill.store distill.trace",
-    "ablations.results": "studies distill.run distill.training distill.teachers distill.data "
-    "distill.corruptions distill.grading distill.models distill.stages distill.store "
-    "distill.trace",
+    "ablations.results": "studies distill.run distill.config distill.corruptions distill.models "
+    "distill.stages distill.store distill.trace",
     "ablations.show": "render distill.pipeline distill.config distill.corruptions distill.stages "
     "distill.store distill.trace",
-    "ablations.studies": "distill.run distill.pipeline distill.config distill.store distill.trace",
+    "ablations.studies": "distill.run distill.pipeline distill.config distill.store",
     "ablations.statistics": "distill.evaluation",
     "ablations.render": "reference",
     "ablations.reference": "distill.corruptions",

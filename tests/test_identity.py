@@ -1,21 +1,27 @@
 """What enters an identity: every field of every config, at its stage and after it, no more."""
 
+import json
+from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ablations.results.arms import ARM
+from ablations.results.runs import frame
+from ablations.results.settings import SETTINGS, settings
 from distill import pipeline
 from distill.config import Config
 from distill.corruptions.config import CorruptionConfig
 from distill.data.config import BenchmarkConfig, DatasetConfig
 from distill.evaluation.config import EvaluationConfig
-from distill.models.config import AskConfig, EngineConfig, PromptConfig
+from distill.models.config import AskConfig, EngineConfig, PromptConfig, SamplingConfig
 from distill.stages import Stage
 from distill.store.artifacts import Store
+from distill.store.identity import named, run_key
 from distill.training.config import Method, TrainingConfig
 
 FIRST_STAGE = {
@@ -206,17 +212,30 @@ def test_the_address_of_a_server_is_no_identity(base, tmp_path):
     assert keys(base, tmp_path)[Stage.traces] != at(8000)[Stage.traces]
 
 
-@pytest.mark.parametrize("group", sorted({f.name for f in fields(Config)} - NO_IDENTITY))
-def test_what_an_untrained_student_has_nothing_of_tells_no_runs_apart(base, tmp_path, group):
-    base.training = TrainingConfig(name="none", method=Method.none)
-    for name, label in leaves(getattr(base, group), f"{group}."):
-        if name.startswith("training") or label:
+@pytest.mark.parametrize(
+    ("method", "until"),
+    [
+        (Method.lora, Stage.corrupt),
+        (Method.lora, Stage.train),
+        (Method.lora, Stage.evaluate),
+        (Method.none, Stage.evaluate),
+    ],
+)
+def test_two_runs_are_launched_as_one_exactly_where_they_have_one_key(
+    base, tmp_path, method, until
+):
+    base.training, base.until = TrainingConfig(name="t", method=method), until
+
+    def both(config):
+        makes = (named, Store(tmp_path).artifact)
+        return [run_key(pipeline.run(config, make)) for make in makes]
+
+    launched, recorded = both(base)
+    for name, _ in leaves(base):
+        if name == "until" or (name.startswith("training.") and method is Method.none):
             continue
-        other = changed(base, name, tmp_path)
-        same = [s.artifact.key for s in pipeline.run(base, Store(tmp_path).artifact)] == [
-            s.artifact.key for s in pipeline.run(other, Store(tmp_path).artifact)
-        ]
-        assert same == (base.read == other.read), name
+        other_launched, other_recorded = both(changed(base, name, tmp_path))
+        assert (launched == other_launched) == (recorded == other_recorded), name
 
 
 def test_content_of_the_students_folder_is_identity_and_its_place_is_not(base, tmp_path):
@@ -286,3 +305,91 @@ def test_stages_leave_the_config_as_it_was(base, tmp_path):
     before = deepcopy(base)
     keys(base, tmp_path)
     assert base == before
+
+
+SEEDS_OF_ONE_ARM = (
+    *("compute", "tracking", "study", "until", "artifacts", "runs"),
+    *("training.seed", "corruption.seed"),
+)
+"""Fields in which runs of one arm may differ, besides labels: `name` and `base_url` anywhere."""
+
+
+@pytest.fixture
+def recorded(base) -> dict[str, Any]:
+    """The config of a run as `run.json` has it, every part present."""
+    base.training.union = [deepcopy(base.corruption)]
+    base.filter.benchmarks = {"a": deepcopy(base.evaluation.benchmarks["a"])}
+    base.evaluation.benchmarks["a"].sampling = SamplingConfig()
+    return json.loads(json.dumps(asdict(base)))
+
+
+def json_leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where every value without parts stands in a JSON value."""
+    parts: Any = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, item in parts:
+        if isinstance(item, dict | list) and item:
+            yield from json_leaves(item, (*path, name))
+        else:
+            yield (*path, name)
+
+
+def with_another(config: dict[str, Any], path: tuple[str | int, ...]) -> dict[str, Any]:
+    """A copy of a recorded config in which one value is another."""
+    copy = deepcopy(config)
+    owner: Any = copy
+    for part in path[:-1]:
+        owner = owner[part]
+    match owner[path[-1]]:
+        case bool() as value:
+            owner[path[-1]] = not value
+        case int() | float() as value:
+            owner[path[-1]] = value / 2 + 0.125
+        case str() as value:
+            owner[path[-1]] = f"{value} other"
+        case _:
+            owner[path[-1]] = "other"
+    return copy
+
+
+def arm_of(config: dict[str, Any]) -> tuple[Any, ...]:
+    """What runs of one arm have in common in the frames."""
+    scores = dict.fromkeys(["a"])
+    record = {"cell": "", "label": "", "study": config["study"], "commit": "", "stages": {}}
+    row = frame([(Path(), record | {"config": config, "scores": scores})]).iloc[0]
+    return tuple(row[name] for name in (*SETTINGS, *ARM, "method"))
+
+
+def test_runs_that_differ_in_any_field_but_a_seed_are_never_seeds_of_one_arm(recorded):
+    before, seen = arm_of(recorded), set()
+    for path in json_leaves(recorded):
+        name = ".".join(map(str, path))
+        neutral = name.startswith(SEEDS_OF_ONE_ARM) or path[-1] in ("name", "base_url")
+        assert (arm_of(with_another(recorded, path)) == before) == neutral, name
+        seen.add(name)
+    assert {"training.union.0.ask.model", "evaluation.benchmarks.a.sampling.seed"} <= seen
+
+
+@pytest.mark.parametrize("place", ["", "training", "corruption", "dataset", "engine", "evaluation"])
+def test_a_field_that_this_version_does_not_know_tells_arms_apart(recorded, place):
+    owner = recorded[place] if place else recorded
+    owner["curriculum"] = {"name": "easy_first"}
+    before = arm_of(recorded)
+    owner["curriculum"] = {"name": "hard_first"}
+    assert arm_of(recorded) != before
+
+
+def test_the_base_stands_in_every_section_that_is_scored_like_it(recorded):
+    trained, base = settings(recorded, "a"), deepcopy(recorded)
+    base["training"]["method"] = "none"
+    assert settings(base, "a") == trained | {"training_setting": None}
+    scoring = ("student", "prompt", "engine", "grading", "evaluation")
+    for path in json_leaves(base):
+        counts = path[0] in scoring and path[-1] not in ("name", "base_url")
+        same = settings(with_another(base, path), "a") == settings(base, "a")
+        assert same != counts or path == ("training", "method"), path
+
+
+def test_of_an_evaluation_only_the_benchmark_itself_counts(recorded):
+    before = settings(recorded, "a")
+    recorded["evaluation"]["benchmarks"]["other"] = {"samples": 3}
+    assert settings(recorded, "a")["evaluation_setting"] == before["evaluation_setting"]

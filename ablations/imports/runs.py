@@ -13,7 +13,6 @@ from ablations.imports import outputs
 from ablations.imports.outputs import Foreign
 from ablations.render.grid import Grid, markdown
 from ablations.render.wording import interval
-from ablations.results.records import read as read_record
 from ablations.results.records import records
 from ablations.results.responses import responses
 from ablations.studies.cells import Studies
@@ -25,7 +24,8 @@ from distill.evaluation.intervals import run_interval
 from distill.evaluation.scores import scores, write_samples
 from distill.grading import grade
 from distill.models.prompt import parse_foreign
-from distill.run.record import RUN, commit
+from distill.run.formats import FORMAT
+from distill.run.record import RUN, commit, read_record
 from distill.store.artifacts import write_json
 from distill.store.identity import canonical_json, content_hash
 from distill.trace.records import Problem
@@ -204,6 +204,7 @@ def _write(
         write_samples(folder / f"{name}.parquet", rows)
     made: dict[str, Any] = {"key": key, "path": "", "seconds": None, "how": {}, "versions": {}}
     record = {
+        "format": FORMAT,
         "cell": key,
         "label": run,
         "study": asdict(config.study),

@@ -11,10 +11,9 @@ from ablations.papers.tables import PAPERS
 from ablations.render.grid import Grid
 from ablations.render.wording import ABSENT
 from ablations.results.arms import arm, arm_name, place
-from ablations.results.records import read
 from ablations.studies.cells import SINGLE
 from ablations.studies.plan import short
-from distill.run.record import FAILED, percent, scores
+from distill.run.record import FAILED, percent, read, scores
 from distill.stages import Stage
 
 Records = Sequence[Mapping[str, Any]]

@@ -1,13 +1,15 @@
-"""Arms: what a run's arm is, its name, and its place in a table."""
+"""An arm is what a corruption does: this names it and gives it its place in a table."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from ablations.results.settings import _differing
 from distill.corruptions.config import CORRUPTION_CHOICES
 from distill.models.config import AskConfig
-from distill.store.identity import canonical_json
-from distill.trace.records import digest
+from distill.store.identity import arm_group
+
+ARM = ("corruption", "fraction", "mode", "unit", "scope", "steps", "asked")
+"""Columns that say what an arm is; `asked` names the model that the corruption asked and how, where
+it asked one."""
 
 NAMES = {
     "none": "correct",
@@ -18,8 +20,8 @@ NAMES = {
     "delete_steps": "steps deleted",
     "insert_steps": "steps inserted",
 }
-"""Operator -> its name in a table, in the order of Table 2 of arXiv:2502.07374. Others follow by
-their own."""
+"""Operator -> its name in a table, in the order of Table 2 of arXiv:2502.07374. Other operators
+follow, under their own names."""
 
 
 KINDS = {
@@ -30,11 +32,11 @@ KINDS = {
     "delete_steps": "structure",
     "insert_steps": "structure",
 }
-"""What of a trace an operator damages; `base` and `correct` are neither."""
+"""Operator -> what of a trace it damages; `base` and `correct` are neither."""
 
 
 def arm_name(run: Any) -> str:
-    """An arm in words: operator, share, and what is not the operator's default."""
+    """An arm in words: operator, corruption rate, and what is not the operator's default."""
     if run["method"] == "none":
         return "base"
     if run["corruption"] == "none":
@@ -57,14 +59,13 @@ def place(run: Any) -> tuple[Any, ...]:
 
 
 def asked_model(corruption: Mapping[str, Any]) -> str | None:
-    """The model that a corruption asked, with a hash of all that it was told; None: no model.
+    """The model that a corruption asked, with a hash of all that it was asked; None: no model.
 
     Two arms that differ in a wording or a temperature are two arms.
     """
     if not (ask := corruption.get("ask")):
         return None
-    told = digest(canonical_json(_differing(ask, AskConfig())))[:4]
-    return f"{ask['model']} ({told})"
+    return f"{ask['model']} ({arm_group(ask, AskConfig)[:4]})"
 
 
 def arm(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,7 +77,3 @@ def arm(config: Mapping[str, Any]) -> dict[str, Any]:
         "student": config["student"]["name"],
         "method": config["training"]["method"],
     }
-
-
-ARM = ("corruption", "fraction", "mode", "unit", "scope", "steps", "asked")
-"""What an arm is; `asked` names the model that the corruption asked and how, where it asked one."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from distill.run.record import FORMAT, RUN, read, upgraded
+from distill.run.record import RUN, read_record
 
 MADE = Path("runs")
 """Folder of a checkout in which `python -m distill` writes the runs of each study."""
@@ -45,13 +45,7 @@ def records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}; python -m distill study=NAME makes runs/NAME")
     for path in sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + RUN)):
-        record = read(path)
-        if record.get("format", 1) > FORMAT:
-            raise ValueError(
-                f"{path} has format {record['format']}, written by a later version of distill; "
-                f"this one reads up to {FORMAT}"
-            )
-        yield path, record | {"config": upgraded(record.get("config"))}
+        yield path, read_record(path)
 
 
 def launched_in(path: Path, record: dict[str, Any]) -> Path:

@@ -1,4 +1,4 @@
-"""`conf/study/*.yaml` -> the checked configs of its cells, without running anything."""
+"""Studies list their runs as checked configs, from `conf/study/*.yaml`; nothing is run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from distill.config import Config, StudyConfig
 from distill.run.compose import Composer
+from distill.run.fields import refuse_unknown
 from distill.run.sweep import distinct, expand, register
 from distill.store.identity import CHECKOUT
 
@@ -17,7 +18,7 @@ SINGLE = StudyConfig().name
 """Study of the runs that were launched without one."""
 
 SHOWN = 10
-"""Errors of a study that a message lists; a mistake in one YAML is a mistake of every cell."""
+"""Errors of a study that a message lists; a mistake in one YAML is a mistake of every run."""
 
 
 @dataclass(frozen=True)
@@ -48,39 +49,40 @@ class Studies:
         return [*self._loader.get_group_options("study", ObjectType.CONFIG), SINGLE]
 
     def cells(self, study: str, overrides: Sequence[str] = ()) -> list[Cell]:
-        """The distinct cells of `python -m distill study=STUDY OVERRIDES`, in its order.
+        """The distinct runs of `python -m distill study=STUDY OVERRIDES`, in its order.
 
         Args:
             study: a file in `conf/study/`, or `single` for the overrides alone.
             overrides: as on the command line; those with several values multiply the study's grids.
 
         Raises:
-            ValueError: no such study, or bad cells; names the choices, or what is wrong.
+            ValueError: no such study, or bad runs; names the choices, or what is wrong.
             hydra.errors.HydraException: an override cannot be parsed, or names nothing.
         """
         if study not in self.names():
             raise ValueError(f"unknown study {study!r}; known: {', '.join(self.names())}")
+        refuse_unknown(overrides)
         named = [] if study == SINGLE else [f"study={study}"]
         grids, axes = self._sweep([*named, *_fixed(overrides)])
         kept, errors = distinct(expand(grids, [*axes, *named, *overrides]), self._composer)
         if errors:
             more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
-            title = f"{len(errors)} bad cell(s) in {study}:"
+            title = f"{len(errors)} bad run(s) in {study}:"
             raise ValueError("\n  ".join([title, *errors[:SHOWN], *more]))
-        return [Cell(_label(cell), tuple(cell), config) for cell, config in kept]
+        return [Cell(_label(run), tuple(run), config) for run, config in kept]
 
     def one(self, overrides: Sequence[str]) -> Cell:
-        """The one run that the overrides describe; of a `study=` only its fixed fields count.
+        """The one run that the overrides describe; of a `study=` only its fixed fields are taken.
 
         Raises:
             ValueError: an override has several values, or a value is out of range.
         """
-        cells = expand([], list(overrides))
-        if len(cells) > 1:
+        runs = expand([], list(overrides))
+        if len(runs) > 1:
             raise ValueError(
-                f"{' '.join(overrides)} is {len(cells)} runs; give each field one value"
+                f"{' '.join(overrides)} is {len(runs)} runs; give each field one value"
             )
-        return Cell(_label(overrides), tuple(overrides), self._composer.config(cells[0]))
+        return Cell(_label(overrides), tuple(overrides), self._composer.config(runs[0]))
 
     def _sweep(self, overrides: list[str]) -> tuple[list[str], list[str]]:
         """The grids and axes of the study as Hydra's sweeper is given them."""
@@ -91,7 +93,7 @@ class Studies:
 
 
 def _fixed(overrides: Sequence[str]) -> list[str]:
-    """Those with one value; the others are the sweeper's business."""
+    """Those with one value; the sweeper takes the others."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     return [o.input_line for o in parsed if o.input_line and not o.is_sweep_override()]
 

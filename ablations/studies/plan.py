@@ -1,6 +1,5 @@
-"""What a study makes: the identity of every cell and of every artifact, without making them."""
+"""A plan names every run and every artifact of a study; nothing is made."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -9,10 +8,10 @@ from typing import Any
 from ablations.studies.cells import Cell
 from distill import pipeline
 from distill.pipeline import Made
-from distill.run.record import FAILED, RUN, cell_folder, cell_key, reason, short_labels
+from distill.run.formats import FORMAT
+from distill.run.record import FAILED, RUN, reason, run_folder, short_labels
 from distill.store.artifacts import Store
-from distill.store.identity import Artifact, canonical, canonical_json
-from distill.trace.records import digest
+from distill.store.identity import Artifact, named, run_key
 
 UNRESOLVED = "unresolved"
 """Stands for a key that needs what this machine cannot reach, such as a hub model's commit."""
@@ -20,7 +19,7 @@ UNRESOLVED = "unresolved"
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell with its names."""
+    """A run with its names."""
 
     cell: Cell
     made: list[Made]
@@ -35,16 +34,16 @@ class Planned:
     @property
     def key(self) -> str:
         """64 hex digits, or `unresolved`."""
-        return UNRESOLVED if any(map(unresolved, self.artifacts)) else cell_key(self.made)
+        return UNRESOLVED if any(map(unresolved, self.artifacts)) else run_key(self.made)
 
     @property
     def folder(self) -> Path:
         """Where its `run.json` is or will be."""
-        return cell_folder(self.cell.config, self.key)
+        return run_folder(self.cell.config, self.key)
 
     @property
     def state(self) -> str:
-        """`done`, `failed`, `partial`, `missing` or `unresolved`; by names, not by contents."""
+        """`done`, `failed`, `partial`, `missing` or `unresolved`; files are not read."""
         if self.key == UNRESOLVED:
             return UNRESOLVED
         last = [step.artifact for step in self.made if step.stage is self.made[-1].stage]
@@ -58,6 +57,7 @@ class Planned:
         """Its `run.json` as far as it is known before anything runs."""
         config = asdict(self.cell.config)
         return {
+            "format": FORMAT,
             "cell": self.key,
             "label": self.cell.label,
             "study": config["study"],
@@ -69,12 +69,12 @@ class Planned:
 
 
 def plan(cells: Sequence[Cell]) -> list[Planned]:
-    """Name what every cell makes, without making it.
+    """Name what every run makes; nothing is made.
 
     Raises:
-        ValueError: a cell has nothing to make, or something without an identity; names the cell.
+        ValueError: a run has nothing to make, or something without an identity; names the run.
     """
-    known: dict[tuple[str, ...], Artifact] = {}
+    known: dict[tuple[str, str], Artifact] = {}
     return [_plan(cell, known) for cell in cells]
 
 
@@ -84,53 +84,43 @@ def unresolved(artifact: Artifact) -> bool:
 
 
 def labels(planned: Sequence[Planned]) -> tuple[str, list[str]]:
-    """What the overrides of all cells share, and what is left of each cell's label."""
+    """What the overrides of all runs share, and what is left of each run's label."""
     return short_labels([one.cell.label for one in planned])
 
 
 def short(key: str) -> str:
-    """A key as people read it."""
+    """The first digits of a key."""
     return UNRESOLVED if key.startswith(UNRESOLVED) else key[:12]
 
 
-def _plan(cell: Cell, known: dict[tuple[str, ...], Artifact]) -> Planned:
-    """Name a cell's artifacts; `known` holds those of earlier cells, and takes the new ones."""
+def _plan(cell: Cell, known: dict[tuple[str, str], Artifact]) -> Planned:
+    """Name a run's artifacts; `known` holds those of earlier runs, and takes the new ones."""
     artifacts: list[Artifact] = []
     reasons: list[str] = []
     store = Store(Path(cell.config.artifacts))
 
     def name(stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
-        asked = (str(store.root), stage.__name__, *map(_text, identity))
+        given = named(stage, *identity)
+        asked = str(store.root), given.key
+        pending = any(isinstance(value, Artifact) and unresolved(value) for value in identity)
         try:
-            if asked not in known:
+            if asked not in known and not pending:
                 known[asked] = store.artifact(stage, *identity)
-            artifact = known[asked]
+            artifact = known.get(asked) or _placeholder(store, given)
         except OSError as error:
             reasons.append(reason(error))
-            artifact = _placeholder(store, stage, identity)
-        if any(isinstance(value, Artifact) and unresolved(value) for value in identity):
-            artifact = _placeholder(store, stage, identity)
+            artifact = _placeholder(store, given)
         artifacts.append(artifact)
         return artifact
 
     try:
         made = pipeline.run(cell.config, name)
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"cell {cell.label or '(defaults)'}: {reason(error)}") from error
+        raise ValueError(f"run {cell.label or '(defaults)'}: {reason(error)}") from error
     return Planned(cell, made, artifacts, reasons)
 
 
-def _text(value: Any) -> str:
-    """The same for equal values only."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_text, value))}]"
-    return value.key if isinstance(value, Artifact) else repr(value)
-
-
-def _placeholder(store: Store, stage: Callable[..., None], identity: Sequence[Any]) -> Artifact:
-    """Differs where the configs differ, so that what is shared can still be counted."""
-    names = inspect.signature(stage).parameters
-    arguments = {name: canonical(value) for name, value in zip(names, identity, strict=False)}
-    recipe = {"stage": stage.__name__, "arguments": arguments}
-    key = f"{UNRESOLVED} {digest(canonical_json(recipe))}"
-    return Artifact(stage.__name__, key, store.root / stage.__name__ / UNRESOLVED, recipe)
+def _placeholder(store: Store, given: Artifact) -> Artifact:
+    """Differs where the arguments differ, so that what is shared can still be counted."""
+    path = store.root / given.stage / UNRESOLVED
+    return Artifact(given.stage, f"{UNRESOLVED} {given.key[:16]}", path, given.recipe)

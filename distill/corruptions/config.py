@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from distill.checks import LABEL, label, one_of, share
+from distill.checks import APART, LABEL, SHARE, Checked, label, one_of, ruled
 from distill.models.config import AskConfig
 from distill.stages import Stage
 
@@ -31,14 +31,14 @@ line here, a file in `distill/corruptions/operators/` and a YAML in `conf/corrup
 
 
 @dataclass
-class CorruptionConfig:
+class CorruptionConfig(Checked):
     """What damage is done to the teacher's traces, and how much. See `conf/corruption/`."""
 
-    kind: str = "none"
+    kind: str = ruled("none", one_of(*CORRUPTION_CHOICES))
     """A function in `distill/corruptions/operators/`."""
 
-    fraction: float = 0.0
-    """Share of units damaged, in [0, 1]; the operator says what its unit is. 0 is the same as
+    fraction: float = ruled(0.0, SHARE)
+    """Share of units damaged; the operator says what its unit is. 0 is the same as
     `none`."""
 
     seed: int = 0
@@ -61,15 +61,13 @@ class CorruptionConfig:
     name: str = field(default="", metadata=LABEL)
     """The YAML's file name."""
 
-    ask: AskConfig | None = field(default=None, metadata=LABEL)
+    ask: AskConfig | None = field(default=None, metadata=APART)
     """The model that removes reflections (unit `reflection`) or finds steps (steps `model`). What
     it says is an artifact of its own, which the damage takes its identity from."""
 
     def __post_init__(self) -> None:
-        kinds = tuple(CORRUPTION_CHOICES)
-        one_of("corruption.kind", self.kind, kinds)
-        self.name = label("corruption", self.name, self.kind, kinds, "none")
-        share("corruption.fraction", self.fraction)
+        super().__post_init__()
+        self.name = label("corruption", self.name, self.kind, tuple(CORRUPTION_CHOICES), "none")
         if self.kind == "none" or self.fraction == 0:
             self.kind, self.name, self.fraction, self.seed = "none", "none", 0.0, 0
             self.mode = self.unit = self.scope = self.steps = self.ask = None
@@ -78,7 +76,8 @@ class CorruptionConfig:
             value = getattr(self, name)
             if name in choices:
                 setattr(self, name, choices[name][0] if value is None else value)
-                one_of(f"corruption.{name} of {self.kind}", getattr(self, name), choices[name])
+                read = f"corruption.{name} of {self.kind}"
+                one_of(*choices[name]).check(read, getattr(self, name))
             elif value is not None:
                 raise ValueError(
                     f"corruption.{name} is {value!r}, but {self.kind} reads only "

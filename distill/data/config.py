@@ -4,15 +4,15 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, at_least, label, one_of, share
-from distill.models.config import AskConfig, SamplingConfig
+from distill.checks import LABEL, SHARE, Checked, at_least, label, one_of, ruled
+from distill.models.config import ASKS, AskConfig, SamplingConfig
 
 KINDS = ("sign_puzzle", "recorded", "rows")
 """Kinds of data sets: made here, the questions of recorded traces, or read from rows."""
 
 
 @dataclass
-class SourceConfig:
+class SourceConfig(Checked):
     """Where rows come from: a data set on the hub, or a local file in the same schema."""
 
     path: str | None = field(default=None, metadata={"content": True})
@@ -41,13 +41,12 @@ class SourceConfig:
     where: dict[str, str] = field(default_factory=dict)
     """Column -> regular expression that must be found in its value; other rows are passed over."""
 
-    max_rejected: float = 0.01
-    """Share of rows that may be unusable, in [0, 1]; they are set aside, and past it the run
+    max_rejected: float = ruled(0.01, SHARE)
+    """Share of rows that may be unusable; they are set aside, and past it the run
     stops."""
 
     def __post_init__(self) -> None:
-        group = type(self).__name__.removesuffix("Config").lower()
-        share(f"{group}.max_rejected", self.max_rejected)
+        super().__post_init__()
         if self.path:
             self.hub = self.subset = None
 
@@ -56,14 +55,14 @@ class SourceConfig:
 class DatasetConfig(SourceConfig):
     """Which problems. See `conf/dataset/`."""
 
-    kind: str = "rows"
+    kind: str = ruled("rows", one_of(*KINDS))
     """`sign_puzzle` (the embedded world's task), `recorded` (the questions of a recorded teacher)
     or `rows` (a file or a data set on the hub, in the schema that `format` names)."""
 
     name: str = field(default="", metadata=LABEL)
     """The YAML's file name."""
 
-    problems: int = 0
+    problems: int = ruled(0, at_least(0))
     """How many distinct problems; 0 takes all there are."""
 
     seed: int = 0
@@ -71,25 +70,23 @@ class DatasetConfig(SourceConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_of("dataset.kind", self.kind, KINDS)
         self.name = label("dataset", self.name, self.kind, KINDS, "sign_puzzle")
         if self.kind == "sign_puzzle":
-            one_of("dataset.split", self.split, ("train", "validation", "test"))
-        at_least("dataset.problems", self.problems, 0)
+            one_of("train", "validation", "test").check("dataset.split", self.split)
 
 
 @dataclass
-class BenchmarkConfig:
+class BenchmarkConfig(Checked):
     """One set of problems that a student is scored on. See `conf/benchmark/`."""
 
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     """The problems."""
 
-    samples: int = 1
-    """Responses a problem, >= 1."""
+    samples: int = ruled(1, at_least(1))
+    """Responses per problem."""
 
-    user: str | None = None
-    """User message instead of the prompt's; must contain `{question}`. None: as in training."""
+    user: str | None = ruled(None, ASKS)
+    """User message instead of the prompt's. None: as in training."""
 
     sampling: SamplingConfig | None = None
     """How responses are drawn; None: as `evaluation.sampling` says."""
@@ -97,14 +94,9 @@ class BenchmarkConfig:
     harness: str | None = None
     """A task of lm-evaluation-harness instead of `dataset`: its prompt, sampling and grading."""
 
-    def __post_init__(self) -> None:
-        at_least("benchmark.samples", self.samples, 1)
-        if self.user is not None and "{question}" not in self.user:
-            raise ValueError(f"benchmark.user must contain {{question}}, got {self.user!r}")
-
 
 @dataclass
-class FilterConfig:
+class FilterConfig(Checked):
     """Which problems are left out before a teacher sees them. See `conf/filter/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)
@@ -124,28 +116,26 @@ class FilterConfig:
     """Last part of a problem's source, such as `olympiads` -> least and greatest difficulty of its
     problems, in place of the two above."""
 
-    near_duplicates: float = 0.0
-    """Similarity (Jaccard, of word 5-grams) from which two questions count as one, in [0, 1]; 0:
-    near duplicates stay."""
+    near_duplicates: float = ruled(0.0, SHARE)
+    """Similarity (Jaccard, of word 5-grams) from which two questions count as one; 0: near
+    duplicates stay."""
 
-    contamination: int = 0
-    """Words in a row that a question may not share with a benchmark's, >= 0; 0: not looked for."""
+    contamination: int = ruled(0, at_least(0))
+    """Words in a row that a question may not share with a benchmark's; 0: not looked for."""
 
     benchmarks: dict[str, BenchmarkConfig] = field(default_factory=dict)
     """Benchmark name -> the problems that are looked for, whatever `evaluation` scores; nothing
     but its `dataset` is read."""
 
-    overlap: float = 0.0
+    overlap: float = ruled(0.0, SHARE)
     """Share of a benchmark question's runs of that many words that a problem must have to be left
-    out for it, in [0, 1]; at 0 one run is enough, a stock phrase of contests too."""
+    out for it; at 0 one run is enough, a stock phrase of contests too."""
 
     keep_contaminated: bool = False
     """Whether overlapping problems are only reported."""
 
     def __post_init__(self) -> None:
-        share("filter.near_duplicates", self.near_duplicates)
-        share("filter.overlap", self.overlap)
-        at_least("filter.contamination", self.contamination, 0)
+        super().__post_init__()
         for source, pair in self.bounds.items():
             if len(pair) != 2 or pair[0] > pair[1]:
                 raise ValueError(f"filter.bounds.{source} must be [least, greatest], got {pair}")

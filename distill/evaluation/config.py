@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL
+from distill.checks import LABEL, Checked
 from distill.data.config import BenchmarkConfig
 from distill.models.config import SamplingConfig
 
 
 @dataclass
-class EvaluationConfig:
+class EvaluationConfig(Checked):
     """On what, and how, the student is scored. See `conf/evaluation/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)

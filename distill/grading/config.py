@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL
+from distill.checks import LABEL, Checked
 
 
 @dataclass
-class GradingConfig:
+class GradingConfig(Checked):
     """When an answer counts as right; the same for traces and students. See `conf/grading/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)

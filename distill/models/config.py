@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, at_least, label, one_of
+from distill.checks import LABEL, POSITIVE_SHARE, Checked, Rule, at_least, label, one_of, ruled
 
 
 class Dtype(StrEnum):
@@ -28,35 +28,33 @@ ENGINES = tuple(sorted(path.stem for path in Path(__file__).with_name("engines")
 """Kinds of engines: the modules of `distill/models/engines/`."""
 
 
+ASKS = Rule("a text with {question}", lambda text: "{question}" in text)
+"""What a user message must hold."""
+
+
 @dataclass
-class SamplingConfig:
+class SamplingConfig(Checked):
     """How tokens are drawn from a model."""
 
-    temperature: float = 0.0
-    """Softmax temperature, >= 0; 0 is greedy."""
+    temperature: float = ruled(0.0, at_least(0))
+    """Softmax temperature; 0 is greedy."""
 
-    top_p: float = 1.0
-    """Nucleus: smallest set of tokens with this probability, in (0, 1]."""
+    top_p: float = ruled(1.0, POSITIVE_SHARE)
+    """Nucleus: smallest set of tokens with this probability."""
 
-    max_new_tokens: int = 32_768
-    """Tokens after which a response is cut and counted as truncated, >= 1."""
+    max_new_tokens: int = ruled(32_768, at_least(1))
+    """Tokens after which a response is cut and counted as truncated."""
 
     seed: int = 0
     """Base seed of the draws; each (problem, sample) has a stream of its own where the engine
     allows."""
 
-    def __post_init__(self) -> None:
-        at_least("sampling.temperature", self.temperature, 0)
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"sampling.top_p must be in (0, 1], got {self.top_p}")
-        at_least("sampling.max_new_tokens", self.max_new_tokens, 1)
-
 
 @dataclass
-class EngineConfig:
+class EngineConfig(Checked):
     """What runs a model to generate. See `conf/engine/`."""
 
-    kind: str = "transformers"
+    kind: str = ruled("transformers", one_of(*ENGINES))
     """A module of `distill/models/engines/`."""
 
     name: str = field(default="", metadata=LABEL)
@@ -66,12 +64,12 @@ class EngineConfig:
     """Number format of weights and activations while generating. `openai`: what the server is said
     to use."""
 
-    batch: int = 256
-    """`transformers` only: prompts generated side by side, >= 1. Identity: the padding of a batch
+    batch: int = ruled(256, at_least(1))
+    """`transformers` only: prompts generated side by side. Identity: the padding of a batch
     can move a last bit."""
 
-    context: int = 0
-    """`vllm` only: longest prompt and response in tokens, >= 0; 0 takes the model's own."""
+    context: int = ruled(0, at_least(0))
+    """`vllm` only: longest prompt and response in tokens; 0 takes the model's own."""
 
     base_url: str = field(default="", metadata=LABEL)
     """`openai` only: address of the server, such as `http://localhost:8000/v1`. At another address
@@ -81,9 +79,8 @@ class EngineConfig:
     """`openai` only: `completions` sends token ids (vLLM), `chat` sends messages (vendors)."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.name = label("engine", self.name, self.kind, ENGINES, "transformers")
-        at_least("engine.batch", self.batch, 1)
-        at_least("engine.context", self.context, 0)
         if self.kind != "transformers":
             self.batch = 256
         if self.kind != "vllm":
@@ -102,7 +99,7 @@ class EngineConfig:
 
 
 @dataclass
-class PromptConfig:
+class PromptConfig(Checked):
     """The text around question, thought and solution, in training and evaluation alike."""
 
     name: str = field(default=MISSING, metadata=LABEL)
@@ -111,8 +108,8 @@ class PromptConfig:
     system: str = ""
     """System message; empty: none is sent."""
 
-    user: str = "{question}"
-    """User message; must contain `{question}`."""
+    user: str = ruled("{question}", ASKS)
+    """User message."""
 
     thought_open: str = MISSING
     """Text that begins a response."""
@@ -123,13 +120,9 @@ class PromptConfig:
     solution_close: str = ""
     """Text that ends a response."""
 
-    def __post_init__(self) -> None:
-        if "{question}" not in self.user:
-            raise ValueError(f"prompt.user must contain {{question}}, got {self.user!r}")
-
 
 @dataclass
-class AskConfig:
+class AskConfig(Checked):
     """A model that is asked about texts; see `distill/models/converse.py` and `conf/ask/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)
@@ -155,7 +148,7 @@ class AskConfig:
 
 
 @dataclass
-class StudentConfig:
+class StudentConfig(Checked):
     """Which model is trained. See `conf/student/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)
@@ -168,8 +161,5 @@ class StudentConfig:
     revision: str = "main"
     """Branch, tag or commit of a hub model; its commit is part of the identity."""
 
-    attention: str = "sdpa"
-    """Attention implementation of transformers: `sdpa`, `eager` or `flash_attention_2`."""
-
-    def __post_init__(self) -> None:
-        one_of("student.attention", self.attention, ("sdpa", "eager", "flash_attention_2"))
+    attention: str = ruled("sdpa", one_of("sdpa", "eager", "flash_attention_2"))
+    """Attention implementation of transformers."""

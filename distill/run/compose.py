@@ -1,4 +1,9 @@
-"""Compose the configs of a sweep, each section once."""
+"""The composer makes the configs of a sweep, each section once.
+
+Hydra composes a config from nothing in 730 ms; a plan of 200 runs would take two minutes. Runs of a
+study share most of their sections, so here a config takes 27 ms. It stands on Hydra's internals;
+`tests/run/test_compose.py` holds it to what Hydra composes.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,21 +25,18 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from distill.config import Config
+from distill.run.fields import GLOBAL_GROUPS, unknown
 from distill.run.record import reason
 
-GLOBAL_GROUPS = ("world", "study")
-"""Groups that pick options of others; every other group fills the field of its name and no more."""
-
-
 SECTIONS = tuple(section.name for section in fields(Config))
-"""What a config is put together from."""
+"""Fields of `Config`, which a config is composed of."""
 
 
 class Composer:
-    """Composes cells a hundred times faster than Hydra does: each section of a config once.
+    """Composes each section of a config once.
 
     A section is a field of `Config`. It is what the world, the study, its group's option and its
-    own overrides make it, and cells that are alike in these share it.
+    own overrides make it, and runs that are alike in these share it.
     """
 
     def __init__(self, loader: ConfigLoader) -> None:
@@ -47,13 +49,15 @@ class Composer:
         self._sections: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Any] = {}
 
     def config(self, overrides: Sequence[str]) -> Config:
-        """The checked config of one cell.
+        """The checked config of one run.
 
         Raises:
-            ValueError: a value is out of range or of the wrong type; names overrides, rule and
-            choices.
+            ValueError: a value is out of range or of the wrong type, or no config has a field or
+                group; names overrides, rule and choices, or the nearest fields.
         """
         parsed = [o for o in map(self._parse, overrides) if not o.is_hydra_override()]
+        if problem := next(filter(None, map(unknown, parsed)), ""):
+            raise ValueError(problem)
         if any(o.package is not None or o.is_delete() for o in parsed):
             return self._whole(overrides)
         options = {o.key_or_group: o.value() for o in parsed if o.key_or_group in self._groups}
@@ -88,7 +92,7 @@ class Composer:
         return self._composed[overrides]
 
     def _whole(self, overrides: Sequence[str]) -> Config:
-        """A cell composed by Hydra alone, because it has no sections that others could share.
+        """A config composed by Hydra alone, because it has no sections that others could share.
 
         It puts an option elsewhere (`+ask@teacher.convert=...`), takes one out, or refers from one
         section to another (`${student.name}`).
@@ -104,7 +108,7 @@ class Composer:
     def _section(self, name: str, chosen: tuple[str, ...], values: tuple[str, ...]) -> Any:
         """A field of the config that Hydra makes of `chosen`, changed by `values`; checked.
 
-        None if it refers to other fields, which may be different ones in the same cell.
+        None if it refers to other fields, which another section of the same run may change.
         """
         key = (name, chosen, values)
         if key not in self._sections:
@@ -120,7 +124,7 @@ class Composer:
 
 
 class _ReadOnce(ConfigRepository):
-    """Hydra's files and schemas, each read once for all compositions instead of for each."""
+    """Hydra's files and schemas, each read once for all compositions."""
 
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
         """Hydra's call at the beginning, and where `hydra.searchpath` adds folders."""
@@ -140,9 +144,9 @@ class _ReadOnce(ConfigRepository):
 
 @contextmanager
 def _lent(config: DictConfig, values: Sequence[Override]) -> Iterator[DictConfig]:
-    """The config, put back as it was afterwards; only the fields that `values` name are copied.
+    """The config, restored afterwards; only the fields that `values` name are copied.
 
-    `DictConfig.copy` would copy all of them, which took half of the time of a plan.
+    `DictConfig.copy` copies all of them, which took half of the time of a plan.
     """
     before = []
     for value in values:

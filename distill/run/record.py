@@ -1,6 +1,14 @@
-"""A cell is one run of a study: its identity, its folder, its record, and what became of it."""
+"""A run has a folder, a record and an outcome; records of older versions are read as of this one.
 
-import hashlib
+`runs/demo/0f3c5e1d9a7b2468/run.json`, abridged:
+
+    {"format": 2, "cell": "0f3c5e1d...", "label": "corruption=none", "study": {"name": "demo"},
+     "config": {"teacher": {"kind": "scripted"}, "training": {"method": "sft", "seed": 0}},
+     "stages": {"train": {"key": "9b1e...", "seconds": 41.2, "summary": {"rows": 996}}},
+     "scores": {"sign_puzzle": {"summary": {"accuracy": 0.913, "problems": 400, "samples": 1}}},
+     "commit": "5f8874f8..."}
+"""
+
 import json
 import re
 import subprocess
@@ -13,27 +21,24 @@ from typing import Any
 from distill.config import Config
 from distill.evaluation.intervals import run_interval
 from distill.pipeline import Made
+from distill.run.formats import FORMAT, upgraded
 from distill.stages import Stage
 from distill.store.artifacts import MAKING, verify, write_json
-from distill.store.identity import CHECKOUT, Artifact, canonical_json
+from distill.store.identity import CHECKOUT, Artifact, run_key
 
 RUN = "run.json"
 FAILED = "failed.json"
 
-FORMAT = 2
-"""Of `run.json`. Records without one are of format 1, in which `name` was the kind of a teacher,
-data set, engine or corruption."""
-
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one cell."""
+    """What became of one run."""
 
     label: str
     """Its overrides."""
 
     key: str
-    """64 hex digits; empty where the cell failed before it had an identity."""
+    """64 hex digits; empty where the run failed before it had an identity."""
 
     state: str
     """`done`, `done before` or `failed`."""
@@ -52,44 +57,38 @@ class Outcome:
 
 
 def short_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
-    """Cells as people read them.
+    """The labels of runs as people read them.
 
     Args:
-        labels: overrides of every cell, parted by blanks.
+        labels: overrides of every run, separated by blanks.
 
     Returns:
-        shared: overrides that all cells have, if there are several cells.
-        short: of every cell the others; a field goes by its own name, without its group's.
+        shared: overrides that all runs have, if there are several runs.
+        short: the other overrides of every run; a field is named without its group.
     """
-    cells = [label.split(" ") for label in labels]
-    shared = [text for text in cells[0] if all(text in other for other in cells)]
-    if len(cells) == 1:
+    runs = [label.split(" ") for label in labels]
+    shared = [text for text in runs[0] if all(text in other for other in runs)]
+    if len(runs) == 1:
         shared = []
-    rest = [[text for text in cell if text not in shared] for cell in cells]
-    short = [" ".join(re.sub(r"^[\w.]*\.(?=\w+=)", "", text) for text in cell) for cell in rest]
+    rest = [[text for text in run if text not in shared] for run in runs]
+    short = [" ".join(re.sub(r"^[\w.]*\.(?=\w+=)", "", text) for text in run) for run in rest]
     return " ".join(shared), [label or "(defaults)" for label in short]
 
 
-def cell_key(made: Sequence[Made]) -> str:
-    """Identity of a run: the hash of what its last stage makes. Equal configs have equal keys."""
-    last = [[step.benchmark, step.artifact.key] for step in made if step.stage is made[-1].stage]
-    return hashlib.sha256(canonical_json([made[-1].stage.value, last]).encode()).hexdigest()
-
-
-def cell_folder(config: Config, key: str) -> Path:
+def run_folder(config: Config, key: str) -> Path:
     """`<runs>/<study>/<16 hex digits>`."""
     return Path(config.runs) / config.study.name / key[:16]
 
 
-def read_record(folder: Path, planned: Sequence[Made]) -> dict[str, Any] | None:
+def read_finished(folder: Path, planned: Sequence[Made]) -> dict[str, Any] | None:
     """The run's record, if it is finished and its last artifacts are still what was made.
 
     Raises:
-        ValueError: `run.json` is no record; it is written whole, so somebody else changed it.
+        ValueError: see `read_record`; `run.json` is written whole, so somebody else changed it.
     """
     if not (folder / RUN).is_file():
         return None
-    record = read(folder / RUN)
+    record = read_record(folder / RUN)
     last = [step.artifact for step in planned if step.stage is planned[-1].stage]
     if not all(artifact.exists for artifact in last):
         return None
@@ -98,8 +97,22 @@ def read_record(folder: Path, planned: Sequence[Made]) -> dict[str, Any] | None:
     return record
 
 
+def read_record(path: Path) -> dict[str, Any]:
+    """A `run.json` of any version, its config in the fields of this one.
+
+    Raises:
+        ValueError: it is not JSON, or a later version wrote it; names the file.
+    """
+    record = read(path)
+    try:
+        config = upgraded(record.get("config") or {}, record.get("format", 1))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return record | {"config": config}
+
+
 def read(path: Path) -> dict[str, Any]:
-    """An object of a JSON file. Raises ValueError naming the file if it is not one."""
+    """The object in a JSON file. Raises ValueError naming the file if it holds none."""
     try:
         value = json.loads(path.read_text())
     except ValueError as error:
@@ -111,32 +124,8 @@ def read(path: Path) -> dict[str, Any]:
     return value
 
 
-def upgraded(config: Any, place: str = "") -> Any:
-    """A config recorded by any older version, in the fields of this one.
-
-    Args:
-        config: JSON values of `Config` or of a part of it.
-        place: name of the field that holds this part.
-    """
-    if isinstance(config, list):
-        return [upgraded(item, place) for item in config]
-    if not isinstance(config, dict):
-        return config
-    made = {name: upgraded(value, name) for name, value in config.items()}
-    if "kind" in made or "name" not in made:
-        return made
-    if place in ("teacher", "engine", "corruption", "union"):
-        return {"kind": made["name"]} | made
-    if place == "dataset":
-        name = made["name"]
-        kind = name if name in ("sign_puzzle", "recorded") else "rows"
-        form = (made.get("format") or name) if kind == "rows" else made.get("format", "")
-        return {"kind": kind} | made | {"format": form}
-    return made
-
-
 def write_record(folder: Path, config: Config, label: str, made: Sequence[Made]) -> dict[str, Any]:
-    """Write `run.json`, the only file of a run that questions are asked of, and return it."""
+    """Write `run.json`, the only file of a run that tables and reports read, and return it."""
     stages: dict[str, Any] = {}
     for step in made:
         if step.stage is not Stage.evaluate:
@@ -144,7 +133,7 @@ def write_record(folder: Path, config: Config, label: str, made: Sequence[Made])
     scored = {step.benchmark: step.artifact for step in made if step.stage is Stage.evaluate}
     record = {
         "format": FORMAT,
-        "cell": cell_key(made),
+        "cell": run_key(made),
         "label": label,
         "study": asdict(config.study),
         "config": asdict(config),
@@ -159,7 +148,7 @@ def write_record(folder: Path, config: Config, label: str, made: Sequence[Made])
 
 
 def write_failure(folder: Path, label: str, error: BaseException) -> None:
-    """Keep why a cell failed beside its place, until it succeeds."""
+    """Write `failed.json`, which says why a run failed, until it succeeds."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(traceback.format_exception(error))
     write_json(folder / FAILED, {"label": label, "why": reason(error), "traceback": lines})

@@ -1,8 +1,8 @@
-"""Hydra's sweeper for studies: a union of grids, checked before anything runs, reported at the end.
+"""The sweeper launches a study: a union of grids, checked before anything runs.
 
 A paper's table is seldom one product of axes. A study lists lines of overrides, each a grid of
 its own (`corruption=random_digits corruption.fraction=0.2,0.5`); axes on the command line
-multiply them all.
+multiply them all. What became of every run is printed at the end.
 """
 
 import shlex
@@ -21,16 +21,18 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from distill import pipeline
 from distill.config import Config
 from distill.run.compose import Composer
-from distill.run.record import Outcome, percent, reason, short_labels
+from distill.run.record import Outcome, percent, reason, run_folder, short_labels
+from distill.store.identity import named, run_key
 
 
 def expand(grids: Sequence[str], axes: Sequence[str]) -> list[list[str]]:
-    """Every cell of a sweep as its overrides.
+    """Every run of a sweep as its overrides.
 
     Args:
-        grids: lines of overrides; each spans the product of its comma-parted values.
+        grids: lines of overrides; each spans the product of its comma-separated values.
         axes: overrides that multiply every grid; one that a grid line sets too replaces it there.
 
     Raises:
@@ -39,16 +41,16 @@ def expand(grids: Sequence[str], axes: Sequence[str]) -> list[list[str]]:
     parser = OverridesParser.create()
     outer = parser.parse_overrides(list(axes))
     names = {override.get_key_element() for override in outer}
-    cells: list[list[str]] = []
+    runs: list[list[str]] = []
     for line in grids or [""]:
         inner = parser.parse_overrides(shlex.split(line))
         kept = [override for override in inner if override.get_key_element() not in names]
-        cells += BasicSweeper.split_arguments([*outer, *kept], None)[0]
-    return [cell for i, cell in enumerate(cells) if cell not in cells[:i]]
+        runs += BasicSweeper.split_arguments([*outer, *kept], None)[0]
+    return [run for i, run in enumerate(runs) if run not in runs[:i]]
 
 
 class GridSweeper(Sweeper):
-    """Runs the cells of a study, goes on past those that fail, and ends with a table of all."""
+    """Launches the runs of a study, goes on past those that fail, and ends with a table of all."""
 
     def __init__(self, params: dict[str, str] | None, grids: list[str]) -> None:
         """`params`: axes, as for Hydra's basic sweeper; `grids`: lines of overrides."""
@@ -66,53 +68,67 @@ class GridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Check every cell, then launch all; exits with 1 unless every cell is there."""
+        """Check every run, then launch each once; exit with 1 unless all are done."""
         assert self.config and self.launcher and self.hydra_context
-        cells = expand(self.grids, [*self.axes, *arguments])
-        kept, errors = distinct(cells, Composer(self.hydra_context.config_loader))
+        asked = expand(self.grids, [*self.axes, *arguments])
+        kept, errors = distinct(asked, Composer(self.hydra_context.config_loader))
         if errors:
-            title = f"Nothing was run: {len(errors)} bad cell(s)"
+            title = f"Nothing was run: {len(errors)} bad run(s)"
             raise SystemExit("\n  ".join([title, *errors]))
-        cells = [cell for cell, _ in kept]
+        runs = [overrides for overrides, _ in kept]
         Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
-        returns = self.launcher.launch(cells, initial_job_idx=0)
-        outcomes = [_outcome(r, cell) for r, cell in zip(returns, cells, strict=True)]
+        returns = self.launcher.launch(runs, initial_job_idx=0)
+        outcomes = [_outcome(r, overrides) for r, overrides in zip(returns, runs, strict=True)]
         print_outcomes(outcomes)
         if any(outcome.state == "failed" for outcome in outcomes):
             sys.exit(1)
 
 
 def distinct(
-    cells: Sequence[list[str]], composer: Composer
+    asked: Sequence[list[str]], composer: Composer
 ) -> tuple[list[tuple[list[str], Config]], list[str]]:
-    """Each run once, as its overrides and its config; and what is wrong with the other cells."""
-    kept: dict[str, tuple[list[str], Config]] = {}
+    """Each run once, as its overrides and its config; and what is wrong with the others.
+
+    Two are one run if they have one key and one place: they differ in labels, in how they are
+    carried out, or in what none of their stages reads.
+    """
+    kept: dict[tuple[Path, str], tuple[list[str], Config]] = {}
     errors = []
-    for cell in cells:
+    for overrides in asked:
         try:
-            config = composer.config(cell)
+            config = composer.config(overrides)
+            key = _key(config, overrides)
         except ValueError as error:
             errors.append(str(error))
         else:
-            kept.setdefault(repr(config.read), (cell, config))
+            place = run_folder(config, key), config.artifacts
+            kept.setdefault(place, (overrides, config))
     return list(kept.values()), errors
 
 
-def _outcome(result: JobReturn, cell: list[str]) -> Outcome:
+def _key(config: Config, overrides: Sequence[str]) -> str:
+    """The run's key before anything is looked up; never that of its record."""
+    try:
+        return run_key(pipeline.run(config, named))
+    except (ValueError, TypeError, OSError) as error:
+        raise ValueError(f"{' '.join(overrides) or '(defaults)'}: {reason(error)}") from error
+
+
+def _outcome(result: JobReturn, overrides: list[str]) -> Outcome:
     if result.status is JobStatus.COMPLETED:
         return result.return_value
-    return Outcome(" ".join(cell), "", "failed", {}, 0.0, reason(result._return_value))
+    return Outcome(" ".join(overrides), "", "failed", {}, 0.0, reason(result._return_value))
 
 
 def print_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """What became of every cell, as a table."""
+    """Print what became of every run, as a table."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     shared, names = short_labels([outcome.label for outcome in outcomes])
     table = Table(title=shared or None, header_style="bold")
-    for name in ("cell", "state", "score, 95 % interval", "seconds"):
+    for name in ("run", "state", "score, 95 % interval", "seconds"):
         table.add_column(name, overflow="fold", justify="right" if name == "seconds" else "left")
     reasons = _reasons(outcomes, names)
     if any(reasons):
@@ -122,23 +138,23 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
         colour = {"failed": "red", "done": "green"}.get(outcome.state, "")
         state = Text(outcome.state, colour)
         seconds = f"{outcome.seconds:.1f}"
-        told = [Text(why)] if any(reasons) else []
-        table.add_row(Text(label), state, "\n".join(lines), seconds, *told)
+        failure = [Text(why)] if any(reasons) else []
+        table.add_row(Text(label), state, "\n".join(lines), seconds, *failure)
     Console().print(table)
 
 
 def _reasons(outcomes: Sequence[Outcome], names: Sequence[str]) -> list[str]:
-    """Why each cell failed; of those that failed at one artifact the others refer to the first."""
+    """Why each run failed; of those that failed at one artifact the others refer to the first."""
     first: dict[str, str] = {}
-    told = []
+    reasons = []
     for outcome, name in zip(outcomes, names, strict=True):
         failure = outcome.at or outcome.why
         if failure and failure in first:
-            told.append(f"{outcome.at or 'the same'}: see {first[failure]}")
+            reasons.append(f"{outcome.at or 'the same'}: see {first[failure]}")
             continue
         first[failure] = name
-        told.append(": ".join(filter(None, (outcome.at, outcome.why))))
-    return told
+        reasons.append(": ".join(filter(None, (outcome.at, outcome.why))))
+    return reasons
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The W&B writer: one W&B run a cell. Offline unless asked, and never a condition of a result."""
+"""The tracker writes each run to W&B, offline unless asked; no result depends on it."""
 
 import atexit
 import json
@@ -22,10 +22,10 @@ SHOWN = ("problem_id", "sample", "question", "answer", "response", "extracted", 
 
 
 class Tracker:
-    """Takes the rows of a training curve and the scores of one cell."""
+    """Takes the rows of a training curve and the scores of one run."""
 
     def __init__(self, run: Any) -> None:
-        """Args: run: a `wandb.Run`, or None to take everything and keep nothing."""
+        """Args: run: a `wandb.Run`, or None to record nothing."""
         self._run = run
         self._seen: set[int] = set()
 
@@ -47,7 +47,7 @@ class Tracker:
             for row in read_rows(Path(record["stages"]["train"]["path"]) / "curve.jsonl"):
                 if row["step"] not in self._seen:
                     self.log(row)
-        for name in ("cell", "label", "commit"):
+        for name in ("format", "cell", "label", "commit"):
             self._run.summary[name] = record[name]
         # W&B keeps neither empty objects nor whole floats, which are part of a run's settings.
         self._run.summary["config"] = json.dumps(record["config"], sort_keys=True)
@@ -86,9 +86,9 @@ class Tracker:
 
 @contextmanager
 def track(config: Config, key: str, label: str, folder: Path) -> Iterator[Tracker]:
-    """The cell's W&B run: id = cell key, group = study; always finished, whatever happens.
+    """The W&B run of a run: id = its key, group = study; always finished, whatever happens.
 
-    A cell that is repeated continues the run of its id: at once where `tracking.mode` is online,
+    A run that is repeated continues the W&B run of its id: at once where `tracking.mode` is online,
     else when `wandb sync` sends its attempts. Whatever W&B writes lies in `<folder>/wandb/`.
     """
     if config.tracking.name == "none":
@@ -134,7 +134,7 @@ def _kept_below(folder: Path) -> Iterator[None]:
     """Let W&B stage, cache and open temporary folders here instead of in the home folder and /tmp.
 
     What it stages stays, since `wandb sync` sends it from there; the rest is removed when the
-    process ends, and what a killed attempt left when the cell is repeated. What the user set
+    process ends, and what a killed attempt left when the run is repeated. What the user set
     otherwise is left alone.
     """
     passing = folder.absolute() / "tmp"
@@ -153,4 +153,4 @@ def _kept_below(folder: Path) -> Iterator[None]:
         tempfile.tempdir = usual
         for name in here:
             del os.environ[name]
-        atexit.register(shutil.rmtree, passing, ignore_errors=True)  # later cells need it, too
+        atexit.register(shutil.rmtree, passing, ignore_errors=True)  # later runs need it, too

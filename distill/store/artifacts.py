@@ -1,14 +1,13 @@
-"""Make a stage's artifact once: identity, lock, atomic completion.
+"""The store makes each stage's artifact once: identity, lock, atomic completion.
 
 `artifacts/<stage>/<key>/` holds what the stage wrote and `recipe.json`. It is made in
 `<key>.partial/` under a file lock and renamed when complete, so it exists whole or not at all.
 The key is the SHA-256 of canonical JSON of the stage's name and VERSION, its positional
-arguments (config fields with their defaults, keys of input artifacts; no word of an input that a
-stage may do without and is not given) and its pins (what from outside changes the output). Keyword
-arguments say how a stage is run and enter no key.
+arguments (config fields with their defaults, keys of input artifacts; optional inputs that are
+absent do not enter it) and its pins (what from outside changes the output). Keyword arguments say
+how a stage is run and enter no key.
 """
 
-import hashlib
 import json
 import os
 import platform
@@ -20,14 +19,12 @@ from typing import Any
 
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
+from distill.store.contents import file_hash, files
 from distill.store.identity import (
     RECIPE,
     Artifact,
-    _file_hash,
-    _files,
-    _stable,
+    artifact_key,
     canonical,
-    canonical_json,
     identify,
     labels,
     version,
@@ -43,19 +40,18 @@ class Store:
     """The artifacts below one folder."""
 
     def __init__(self, root: Path, say: Callable[[str], None] = lambda line: None) -> None:
-        """A store below `root`; `say` is told what is made, continued or waited for."""
+        """A store below `root`; `say` is called with what is made, continued or waited for."""
         self.root = root
         self.say = say
 
     def artifact(self, stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
-        """The artifact that `produce` would make or serve, without making it.
+        """The artifact that `produce` would make or serve; nothing is made.
 
         Raises:
             TypeError: a value has no stable JSON form; the message says which field.
         """
         recipe = identify(stage, *identity)
-        name = stage.__name__
-        key = hashlib.sha256(canonical_json(recipe).encode()).hexdigest()
+        name, key = stage.__name__, artifact_key(recipe)
         return Artifact(name, key, self.root / name / key, recipe)
 
     def produce(self, stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
@@ -113,7 +109,7 @@ class Store:
             "host": socket.gethostname(),
             "python": platform.python_version(),
             "versions": {name: version(name) for name in RECORDED_VERSIONS if version(name)},
-            "files": {n: _file_hash(partial / n) for n in _files(partial) if n != RECIPE},
+            "files": {n: file_hash(partial / n) for n in files(partial) if n != RECIPE},
         }
         for name in record["files"]:
             _flush(partial / name)
@@ -126,11 +122,11 @@ class Store:
 
 def verify(folder: Path) -> None:
     """Raise RuntimeError if a complete artifact is not, file for file, what was made."""
-    files = json.loads((folder / RECIPE).read_text())["files"]
-    there = set(_files(folder)) - {RECIPE}
-    changed = [n for n in files if n not in there or _file_hash(folder / n) != files[n]]
-    if changed or there - set(files):
-        names = ", ".join(sorted(changed) + sorted(there - set(files)))
+    recorded = json.loads((folder / RECIPE).read_text())["files"]
+    there = set(files(folder)) - {RECIPE}
+    changed = [n for n, made in recorded.items() if n not in there or file_hash(folder / n) != made]
+    if changed or there - set(recorded):
+        names = ", ".join(sorted(changed) + sorted(there - set(recorded)))
         raise RuntimeError(
             f"{folder} is not what was made: {names} missing, changed or added since. "
             "Delete the folder to have it made again."
@@ -163,9 +159,17 @@ def _as_paths(value: Any) -> Any:
 
 
 def _counts(summary: dict[str, Any]) -> str:
-    """What a stage counted, in words; what it found none of is left out."""
+    """What a stage counted, in words; zeros are left out."""
     counts = {n: v for n, v in summary.items() if isinstance(v, int) and v}
     return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in counts.items())
+
+
+def _stable(value: Any) -> bool:
+    try:
+        canonical(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _flush(path: Path) -> None:

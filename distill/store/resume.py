@@ -1,4 +1,4 @@
-"""Rows of unfinished work, kept so that a killed stage continues where it was."""
+"""Rows of unfinished work are kept in a file, so that a killed stage continues where it was."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 
 def kept_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a killed attempt; what it tore off at the end is cut off, and owed again."""
+    """Rows of a killed attempt; an incomplete last one is cut off, and so is pending again."""
     if not path.exists():
         return
     content = path.read_bytes()

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, at_least, label, one_of, share
+from distill.checks import LABEL, SHARE, Checked, at_least, label, one_of, ruled
 from distill.data.config import DatasetConfig, SourceConfig
 from distill.models.config import AskConfig, EngineConfig, PromptConfig, SamplingConfig
 
@@ -17,7 +17,7 @@ TEACHERS = ("scripted", "recorded", "model")
 class TeacherConfig(SourceConfig):
     """Who writes the traces, or where written ones lie. See `conf/teacher/`."""
 
-    kind: str = MISSING
+    kind: str = ruled(MISSING, one_of(*TEACHERS))
     """`scripted` (the embedded world's program), `recorded` (traces that exist) or `model`."""
 
     name: str = field(default="", metadata=LABEL)
@@ -40,10 +40,10 @@ class TeacherConfig(SourceConfig):
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     """Teacher `model` only: how its traces are drawn."""
 
-    samples: int = 1
-    """Traces a problem, >= 1; of a `recorded` teacher at most."""
+    samples: int = ruled(1, at_least(1))
+    """Traces per problem; of a `recorded` teacher at most."""
 
-    slip_rate: float = 0.0
+    slip_rate: float = ruled(0.0, SHARE)
     """Scripted teacher only: share of traces with a slip of arithmetic that ends in a wrong
     answer."""
 
@@ -54,25 +54,19 @@ class TeacherConfig(SourceConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.kind != MISSING:
-            one_of("teacher.kind", self.kind, TEACHERS)
             self.name = label("teacher", self.name, self.kind, TEACHERS, "scripted")
-        at_least("teacher.samples", self.samples, 1)
-        share("teacher.slip_rate", self.slip_rate)
 
 
 @dataclass
-class SizeConfig:
+class SizeConfig(Checked):
     """How many traces the student sees. See `conf/size/`."""
 
-    traces: int = 1000
-    """Traces in the training set, >= 1; fewer than asked for is an error, never a smaller set."""
-
-    def __post_init__(self) -> None:
-        at_least("size.traces", self.traces, 1)
+    traces: int = ruled(1000, at_least(1))
+    """Traces in the training set; fewer than asked for is an error, never a smaller set."""
 
 
 @dataclass
-class VerificationConfig:
+class VerificationConfig(Checked):
     """Who says which traces are right, beside the grader. See `conf/verification/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)
@@ -93,6 +87,7 @@ class VerificationConfig:
     """Least score of a trace that counts as right."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.judge and self.reward_model:
             raise ValueError(
                 f"verification has a judge ({self.judge.model!r}) and a reward model "
@@ -101,21 +96,18 @@ class VerificationConfig:
 
 
 @dataclass
-class SelectionConfig:
+class SelectionConfig(Checked):
     """Which verified traces may train. See `conf/selection/`."""
 
     correct_only: bool = True
     """Whether only traces with a correct answer are taken (rejection sampling)."""
 
-    per_problem: int = 1
-    """Traces taken of one problem at most, >= 1, lowest sample index first."""
+    per_problem: int = ruled(1, at_least(1))
+    """Traces taken of one problem at most, lowest sample index first."""
 
     seed: int = 0
     """Order of the problems, hence which are in a smaller set: a smaller size is a prefix of a
     larger."""
-
-    def __post_init__(self) -> None:
-        at_least("selection.per_problem", self.per_problem, 1)
 
 
 def recorded_problems(teacher: TeacherConfig, dataset: DatasetConfig) -> DatasetConfig:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, at_least, share
+from distill.checks import LABEL, POSITIVE, SHARE, SHARE_BELOW_1, Checked, at_least, ruled
 from distill.corruptions.config import CorruptionConfig
 from distill.models.config import Dtype
 
@@ -42,7 +42,7 @@ class Batching(StrEnum):
 
 
 @dataclass
-class TrainingConfig:
+class TrainingConfig(Checked):
     """How the student is trained. See `conf/training/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)
@@ -51,34 +51,34 @@ class TrainingConfig:
     method: Method = Method.sft
     """`sft` trains every weight, `lora` an adapter, `none` leaves the student untrained."""
 
-    epochs: float = 3.0
-    """Epochs, > 0."""
+    epochs: float = ruled(3.0, POSITIVE)
+    """Epochs."""
 
-    batch: int = 96
-    """Traces per optimiser step, across all devices and accumulation steps, >= 1."""
+    batch: int = ruled(96, at_least(1))
+    """Traces per optimizer step, across all devices and accumulation steps."""
 
-    learning_rate: float = 1e-5
-    """Peak learning rate, > 0."""
+    learning_rate: float = ruled(1e-5, POSITIVE)
+    """Peak learning rate."""
 
     schedule: Schedule = Schedule.linear
     """Decay after the warm-up."""
 
-    warmup: float = 0.1
-    """Share of the steps during which the rate rises linearly from 0, in [0, 1]."""
+    warmup: float = ruled(0.1, SHARE)
+    """Share of the steps during which the rate rises linearly from 0."""
 
-    adam_beta1: float = 0.9
-    """AdamW's first decay rate, in [0, 1)."""
+    adam_beta1: float = ruled(0.9, SHARE_BELOW_1)
+    """AdamW's first decay rate."""
 
-    adam_beta2: float = 0.999
-    """AdamW's second decay rate, in [0, 1)."""
+    adam_beta2: float = ruled(0.999, SHARE_BELOW_1)
+    """AdamW's second decay rate."""
 
-    weight_decay: float = 0.0
-    """AdamW's weight decay, >= 0."""
+    weight_decay: float = ruled(0.0, at_least(0))
+    """AdamW's weight decay."""
 
-    max_grad_norm: float = 1.0
-    """Gradients are clipped to this norm, > 0."""
+    max_grad_norm: float = ruled(1.0, POSITIVE)
+    """Gradients are clipped to this norm."""
 
-    max_tokens: int = 16_384
+    max_tokens: int = ruled(16_384, at_least(1))
     """Tokens of prompt and response, at most; longer traces are dropped and counted, never cut."""
 
     union: list[CorruptionConfig] = field(default_factory=list)
@@ -95,14 +95,14 @@ class TrainingConfig:
     autocast: bool = True
     """Whether matrix products are computed in bfloat16 while the weights keep `dtype`."""
 
-    lora_rank: int = 64
-    """LoRA only: rank of the update, >= 1."""
+    lora_rank: int = ruled(64, at_least(1))
+    """LoRA only: rank of the update."""
 
-    lora_alpha: int = 128
-    """LoRA only: the update is scaled by alpha / rank, >= 1."""
+    lora_alpha: int = ruled(128, at_least(1))
+    """LoRA only: the update is scaled by alpha / rank."""
 
-    lora_dropout: float = 0.0
-    """LoRA only: dropout on the adapter's input, in [0, 1]."""
+    lora_dropout: float = ruled(0.0, SHARE)
+    """LoRA only: dropout on the adapter's input."""
 
     lora_targets: str = "all-linear"
     """LoRA only: `all-linear`, or names of modules separated by commas."""
@@ -115,14 +115,7 @@ class TrainingConfig:
             _reset(self, {f.name for f in fields(self)} - {"method"})
             self.name = "none"
             return
-        for name in ("epochs", "learning_rate", "max_grad_norm"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"training.{name} must be > 0, got {getattr(self, name)}")
-        for name in ("batch", "max_tokens", "lora_rank", "lora_alpha"):
-            at_least(f"training.{name}", getattr(self, name), 1)
-        for name in ("warmup", "adam_beta1", "adam_beta2", "lora_dropout"):
-            share(f"training.{name}", getattr(self, name))
-        at_least("training.weight_decay", self.weight_decay, 0)
+        super().__post_init__()
         for method, names in ONLY.items():
             if method is not self.method:
                 _reset(self, names)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from ablations.studies.cells import Cell, Studies
+from distill.run.formats import FORMAT
 from distill.run.record import RUN
 
 
@@ -74,6 +75,7 @@ def write_run(
     }
     trained = cell.config.training.method != "none"
     record = {
+        "format": FORMAT,
         "cell": key,
         "label": cell.label,
         "study": asdict(cell.config.study),

@@ -1,4 +1,4 @@
-"""Cells: how they are named, recorded, and taken up again."""
+"""Runs: how they are named, recorded, and continued."""
 
 import json
 
@@ -9,10 +9,9 @@ from distill.run.record import (
     RUN,
     failed_at,
     percent,
-    read_record,
+    read_finished,
     reason,
     short_labels,
-    upgraded,
     write_failure,
 )
 from distill.store.artifacts import Store
@@ -62,7 +61,7 @@ def test_a_failure_is_kept_with_its_reason_in_one_line(tmp_path):
 def test_a_record_that_is_none_is_named_and_never_taken_for_no_record(tmp_path, text, told):
     (tmp_path / RUN).write_text(text)
     with pytest.raises(ValueError, match=told):
-        read_record(tmp_path, [])
+        read_finished(tmp_path, [])
 
 
 def test_an_error_failed_where_our_own_note_says_whatever_else_was_noted(tmp_path):
@@ -76,22 +75,3 @@ def test_an_error_failed_where_our_own_note_says_whatever_else_was_noted(tmp_pat
     caught.value.add_note("In cell 7 of 9")
     assert failed_at(caught.value) == f"broken/{Store(tmp_path).artifact(broken).key[:12]}"
     assert failed_at(OSError("of nobody's making")) == ""
-
-
-def test_a_config_of_the_first_format_is_read_in_the_fields_of_this_one():
-    old = {
-        "teacher": {"name": "model", "engine": {"name": "vllm"}, "convert": None},
-        "dataset": {"name": "gsm8k", "format": "", "hub": "openai/gsm8k"},
-        "corruption": {"name": "delete_steps", "fraction": 0.5},
-        "training": {"name": "micro_sft", "union": [{"name": "insert_steps"}]},
-        "evaluation": {"benchmarks": {"b": {"dataset": {"name": "sign_puzzle", "format": ""}}}},
-    }
-    new = upgraded(old)
-    assert new["teacher"]["kind"] == "model"
-    assert new["teacher"]["engine"]["kind"] == "vllm"
-    assert (new["dataset"]["kind"], new["dataset"]["format"]) == ("rows", "gsm8k")
-    assert new["corruption"]["kind"] == "delete_steps"
-    assert new["training"]["union"] == [{"kind": "insert_steps", "name": "insert_steps"}]
-    assert "kind" not in new["training"]
-    assert new["evaluation"]["benchmarks"]["b"]["dataset"]["kind"] == "sign_puzzle"
-    assert upgraded(new) == new

@@ -1,4 +1,4 @@
-"""Studies: which cells, checked first, going on past failures."""
+"""Studies: which runs, checked first, going on past failures."""
 
 import json
 import subprocess
@@ -6,22 +6,13 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path
 from hydra.errors import HydraException
 
-from distill.run.compose import Composer, build
 from distill.run.record import Outcome
 from distill.run.sweep import expand, print_outcomes
 from distill.store.identity import CHECKOUT
 
-ENGINES = ("vllm", "openai", "transformers")
 FIRST_STAGES = ["until=corrupt", "dataset.problems=20", "size.traces=5", "compute.progress=false"]
-
-
-@pytest.fixture
-def composer(hydra_compose):
-    return Composer(ConfigLoaderImpl(create_config_search_path(str(CHECKOUT / "conf"))))
 
 
 def distill(folder, *arguments):
@@ -60,57 +51,11 @@ def test_a_line_that_cannot_be_parsed_is_an_error():
         expand(["a=[1"], [])
 
 
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        [],
-        ["corruption=shuffle_steps", "corruption.fraction=0.67"],
-        ["training=none"],
-        ["study=table2", "corruption=delete_steps", "training.seed=2"],
-        ["world=paper"],
-        ["world=paper", "size=7k", "training.learning_rate=2e-5"],
-        ["size=2k", "world=paper", "prompt=micro"],
-        ["evaluation=micro_validation", "evaluation.sampling.max_new_tokens=99"],
-        ["study=smoke", "training=none"],
-        ["training=lora", "student.name=${training.name}", "training.name=other"],
-        ["corruption=delete_steps_model", "+teacher.columns={answer: gold}", "until=train"],
-    ],
-)
-def test_the_fast_composer_gives_what_hydra_gives(composer, hydra_compose, overrides):
-    assert composer.config(overrides) == build(hydra_compose(*overrides))
-
-
-def test_cells_share_the_sections_in_which_they_are_alike(composer):
-    one, other = (composer.config(["training=lora", f"training.seed={n}"]) for n in (0, 1))
-    assert one.training != other.training
-    assert one.teacher is other.teacher and one.evaluation is other.evaluation
-
-
-def test_a_shared_teacher_is_run_by_each_cells_own_engine(composer):
-    model = ["teacher=model", "teacher.model=m"]
-    names = [composer.config([*model, f"engine={name}"]).teacher.engine.kind for name in ENGINES]
-    assert tuple(names) == ENGINES
-
-
-def test_one_cell_leaves_no_trace_in_the_next(composer):
-    before = composer.config([])
-    composer.config(["corruption=shuffle_steps", "corruption.fraction=0.5", "size.traces=7"])
-    assert composer.config([]) == before
-
-
-@pytest.mark.parametrize("bad", ["size.traces=none", "corruption.fraction=1.5", "training.x=1"])
-def test_a_cell_that_is_refused_leaves_no_trace_either(composer, bad):
-    before = composer.config([])
-    with pytest.raises((ValueError, HydraException)):
-        composer.config(["selection.seed=7", "dataset.problems=9", bad])
-    assert composer.config([]) == before
-
-
 def test_a_bad_cell_stops_the_sweep_before_anything_is_made(tmp_path):
     done = distill(tmp_path, "-m", "corruption=shuffle_steps", "corruption.fraction=0.5,1.5,-1")
     assert done.returncode != 0
-    assert "2 bad cell" in done.stderr
-    assert "corruption.fraction must be in [0, 1], got 1.5" in done.stderr
+    assert "2 bad run" in done.stderr
+    assert "corruption.fraction must be in [0, 1]; got 1.5" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -133,7 +78,7 @@ def test_a_failure_that_cells_share_is_told_once_and_the_others_name_its_artifac
     fine = Outcome("a=6", "k", "done", {}, 1.0)
     print_outcomes([failed, again, other, early, late, fine])
     lines = capsys.readouterr().out.splitlines()
-    told = {n: next(line for line in lines if f"a={n}  " in line) for n in range(1, 7)}
+    told = {n: next(line for line in lines if f"│ a={n} " in line) for n in range(1, 7)}
     assert "sample_traces/abc: OSError: disk full" in told[1]
     assert "sample_traces/abc: see a=1" in told[2] and "OSError" not in told[2]
     assert "train_student/def: OSError: disk full" in told[3]

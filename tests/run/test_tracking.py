@@ -78,6 +78,7 @@ def tracked(tmp_path_factory) -> Path:
     trained = {"key": "1" * 64, "path": str(folder / "student"), "seconds": 2.5}
     scored = {"key": "2" * 64, "path": str(folder / "scored"), "seconds": 1.0}
     record = {
+        "format": 2,
         "cell": KEY,
         "label": "corruption=shuffle_steps",
         "commit": "1234",

@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from ablations.render.wording import ABSENT
-from ablations.results.records import launched_in, read, records
+from ablations.results.records import launched_in, records
 from ablations.studies.cells import Studies
 from ablations.studies.plan import Planned, plan, short
+from distill.run.record import read
 from distill.stages import Stage
 from distill.store.identity import RECIPE
 

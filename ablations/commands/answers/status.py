@@ -10,9 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ablations.commands.answers.plan import unresolved_reasons
-from ablations.results.records import read
 from ablations.studies.plan import UNRESOLVED, Planned, labels, short
-from distill.run.record import FAILED, RUN, percent, scores
+from distill.run.record import FAILED, RUN, percent, read, scores
 
 COLOURS = {
     "done": "green",

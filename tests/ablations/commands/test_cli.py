@@ -78,7 +78,7 @@ def test_in_a_pipe_a_plan_is_plain_text_that_keeps_to_its_columns():
     ("arguments", "told"),
     [
         (["plan", "nope"], "unknown study 'nope'; known: "),
-        (["plan", "smoke", "corruption.fraction=2"], "must be in [0, 1], got 2.0"),
+        (["plan", "smoke", "corruption.fraction=2"], "must be in [0, 1]; got 2.0"),
         (["plan", "smoke", "corruption.fracton=1"], "corruption.fracton"),
         (["plan", "smoke", "corruption=shufle"], "corruption/shufle"),
         (["table", "smoke", "runs=no/such/folder"], "no folder no/such/folder/smoke"),

@@ -36,6 +36,25 @@ def test_axes_multiply_the_cells_but_not_those_that_do_not_read_them(studies):
     assert len(thrice) == len(once) - trained + 3 * trained
 
 
+@pytest.mark.parametrize(
+    ("overrides", "count"),
+    [
+        (["training.name=a,b", "until=train"], 1),
+        (["training.name=a,b", "evaluation.name=c,d", "study.hypothesis=e,f"], 1),
+        (["compute.threads=1,2", "tracking=none,wandb"], 1),
+        (["engine=transformers,vllm", "until=train"], 1),
+        (["engine=transformers,vllm"], 2),
+        (["training.seed=0,1", "until=corrupt"], 1),
+        (["training=none", "corruption.seed=0,1", "dataset.seed=0,1"], 1),
+        (["study.name=a,b"], 2),
+        (["artifacts=a,b"], 2),
+        (["runs=a,b"], 2),
+    ],
+)
+def test_runs_that_differ_in_what_none_of_their_stages_reads_are_one(studies, overrides, count):
+    assert len(studies.cells(SINGLE, overrides)) == count
+
+
 def test_an_untrained_student_is_one_cell_whatever_trains_the_others(studies):
     cells = studies.cells("size", ["size=1k,2k", "selection.seed=0,1"])
     assert [str(cell.config.training.method) for cell in cells] == ["none"] + ["sft"] * 4
@@ -54,7 +73,7 @@ def test_an_unknown_study_is_an_error_that_names_the_choices(studies):
 
 
 def test_every_bad_value_is_named_before_anything_runs(studies):
-    with pytest.raises(ValueError, match=r"(?s)2 bad cell.*fraction=1\.5: .*\n.*fraction=2: "):
+    with pytest.raises(ValueError, match=r"(?s)2 bad run.*fraction=1\.5: .*\n.*fraction=2: "):
         studies.cells(SINGLE, ["corruption=shuffle_steps", "corruption.fraction=0.5,1.5,2"])
 
 

@@ -8,9 +8,9 @@ from rich.console import Console
 from ablations.commands.answers.plan import plan_table
 from ablations.studies.plan import UNRESOLVED, labels, plan
 from distill import pipeline
-from distill.run.record import cell_key
 from distill.stages import Stage
 from distill.store.artifacts import Store
+from distill.store.identity import run_key
 
 SMALL = ["dataset.problems=20", "size.traces=5", "compute.progress=false"]
 
@@ -36,7 +36,7 @@ def test_planned_keys_are_those_of_the_artifacts_that_are_made(studies, tmp_path
     assert not any(artifact.exists for artifact in planned.artifacts)
     made = pipeline.run(cell.config, Store(tmp_path).produce)
     assert [s.artifact.key for s in made] == [s.artifact.key for s in planned.made]
-    assert planned.key == cell_key(made)
+    assert planned.key == run_key(made)
     assert all(artifact.exists for artifact in planned.artifacts)
 
 
@@ -90,7 +90,7 @@ def test_a_cell_without_an_identity_is_named(cells, monkeypatch):
         return {"when": object()}
 
     monkeypatch.setattr("distill.teachers.verify.pins", nameless)
-    with pytest.raises(ValueError, match=r"cell .*corruption=none: TypeError: pins\.when"):
+    with pytest.raises(ValueError, match=r"run .*corruption=none: TypeError: pins\.when"):
         plan(cells())
 
 

@@ -1,0 +1,153 @@
+"""Fields of configs: what each means, and which words on a command line name none.
+
+Hydra accepts `+seed=0` and drops it. Every way of calling the program therefore checks the names of
+its overrides here, before anything runs.
+"""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from difflib import SequenceMatcher
+from enum import Enum
+from functools import cache
+from typing import Any, get_args, get_type_hints
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from distill.checks import RULE, one_of
+from distill.config import Config
+from distill.store.identity import part_of
+
+GLOBAL_GROUPS = ("world", "study")
+"""Groups that pick options of others; every other group fills the field of its name and no more."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """One field of a config."""
+
+    name: str
+    """Dotted, such as `training.batch`; an entry of a dictionary is `NAME`."""
+
+    type: str
+    default: str
+    rule: str
+    """Which values it takes, such as `>= 1`; empty where every value of its type is one."""
+
+    text: str
+    """What it means, with its unit."""
+
+
+def describe(config: Any, name: str = "") -> Iterator[Described]:
+    """Every field of a config class and of the configs in it, in order."""
+    texts = _texts(config)
+    for f in fields(config):
+        dotted = f"{name}.{f.name}" if name else f.name
+        kind = get_type_hints(config)[f.name]
+        inner = _config_in(kind)
+        if not inner or kind is not inner:
+            rule = f.metadata.get(RULE) or _choices(kind)
+            text = texts.get(f.name, "")
+            yield Described(dotted, _type(kind), _default(f), rule.text if rule else "", text)
+        if inner:
+            below = f"{dotted}.NAME" if _type(kind).startswith("dict") else dotted
+            yield from describe(inner, below)
+
+
+def refuse_unknown(overrides: Sequence[str]) -> None:
+    """Stop at an override whose field or group no config has.
+
+    Raises:
+        ValueError: names the override and the nearest fields.
+    """
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException:  # Hydra says what cannot be parsed
+        return
+    for override in parsed:
+        if problem := unknown(override):
+            raise ValueError(problem)
+
+
+def unknown(override: Override) -> str:
+    """What is wrong with the name of a parsed override; empty if it names a field or a group."""
+    if override.is_hydra_override() or override.is_delete():
+        return ""
+    name = override.package or override.key_or_group.replace("/", ".")
+    problem = "" if name in GLOBAL_GROUPS else unknown_name(name)
+    return problem and f"{override.input_line}: {problem}"
+
+
+def unknown_name(name: str) -> str:
+    """Says that no config has the dotted name, and which are nearest; empty if one has it."""
+    return "" if _known(name) else f"no config has {name}; nearest: {', '.join(_nearest(name))}"
+
+
+def _nearest(name: str) -> list[str]:
+    """The five fields named most like it; a word without dots is compared to last parts."""
+
+    def order(known: str) -> tuple[float, int]:
+        compared = known if "." in name else known.split(".")[-1]
+        return -SequenceMatcher(None, name, compared).ratio(), known.count(".")
+
+    return sorted(_names(), key=order)[:5]
+
+
+@cache
+def _known(name: str) -> bool:
+    kind: Any = Config
+    for part in name.split("."):
+        found = part_of(kind, part)
+        if found is None:
+            return False
+        kind, _ = found
+    return True
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    sections = tuple(f.name for f in fields(Config))
+    return sections + tuple(field.name for field in describe(Config) if "." in field.name)
+
+
+def _config_in(kind: Any) -> Any:
+    """The config class that a type is made of; None if there is none."""
+    candidates = (kind, *get_args(kind))
+    return next((one for one in candidates if is_dataclass(one)), None)
+
+
+def _type(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
+
+
+def _choices(kind: Any) -> Any:
+    """The rule of an enumeration: one of its members."""
+    return one_of(*map(str, kind)) if isinstance(kind, type) and issubclass(kind, Enum) else None
+
+
+def _default(f: Field[Any]) -> str:
+    if f.default_factory is not MISSING:
+        made = f.default_factory()
+        return "" if is_dataclass(made) else str(made)
+    return str(f.default)
+
+
+@cache
+def _texts(config: Any) -> dict[str, str]:
+    """Field -> the docstring under it, of a config class and those that it extends."""
+    texts: dict[str, str] = {}
+    for ancestor in reversed(config.__mro__[:-1]):
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(ancestor))).body
+        assert isinstance(tree, ast.ClassDef)
+        for node, after in zip(tree.body, tree.body[1:], strict=False):
+            match node, after:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    texts[name] = " ".join(text.split())
+    return texts
