@@ -49,9 +49,9 @@ def test_problems_are_distinct_and_as_many_as_asked_for(made):
     assert len({p.id for p in problems}) == 60 == summary(made / "problems")["problems"]
 
 
-def test_an_unknown_source_without_a_file_or_hub_id_is_refused(tmp_path):
+def test_a_source_without_a_file_or_hub_id_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no rows to read: set path"):
-        load_problems(DatasetConfig(format="numina"), out=tmp_path)
+        load_problems(DatasetConfig(format="numina_math"), out=tmp_path)
 
 
 def test_an_unknown_teacher_names_the_choices(made, tmp_path):

@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distill.data.columns import Fields, Format, Reader, Row, RowError
 from distill.data.config import SourceConfig
-from distill.data.source import rows, set_aside
+from distill.data.source import Rejected, parsed, report_rejected, rows
 from distill.grading import answers
 
-Row = Mapping[str, Any]
-
-_ABSENT = object()
-
 FIELDS = ("question", "answer", "response", "verdict", "tokens", "truncated")
-"""What a column can be named for; the first three are needed."""
+"""What is read of a response; the first three are needed."""
 
 VERDICTS = ("exact_match", "math_verify", "extractive_match", "pass@1", "acc", "em")
 """Parts of the names of metrics that tell whether a response is correct, as in lighteval's
@@ -42,58 +39,62 @@ class Foreign:
 def read(
     file: Path, form: str, run: str, benchmark: str, columns: Mapping[str, str], out: Path
 ) -> list[Foreign]:
-    """The responses of a file, in order; unusable rows go to `out/rejected.jsonl`.
+    """The responses of a file, in order; rejected rows are named in `out/rejected.jsonl`.
 
     Args:
         file: JSON lines, a JSON array or Parquet.
         form: a key of `FORMATS`.
         run: a name, or `@COLUMN` that holds it.
         benchmark: the same.
-        columns: of `FIELDS` -> where it is. `doc.question` looks into an object or a list (`.0`),
-            `a|b` takes the first that is there, `a+b` joins texts.
-        out: folder for what is set aside; made where there is something.
+        columns: of `FIELDS` -> its place in a row; see `distill/data/columns.py`.
+        out: folder for the names of rejected rows; created where it is missing.
 
     Raises:
-        ValueError: an unknown format or field, no rows, more than 1 % of them unusable, or a column
+        ValueError: an unknown format or field, no rows, more than 1 % of them rejected, or a column
             that no row has.
         FileNotFoundError: there is no such file.
     """
     if form not in FORMATS:
         raise ValueError(f"unknown format {form!r}; known: {', '.join(FORMATS)}")
-    unknown = set(columns) - set(FIELDS)
-    if unknown:
-        raise ValueError(f"no field {', '.join(sorted(unknown))}; known: {', '.join(FIELDS)}")
-    responses, default = FORMATS[form]
-    places = {**default, **columns}
-    missing = [name for name in FIELDS[:3] if name not in places]
-    if missing:
-        raise ValueError(f"--columns must name {', '.join(missing)}, as in question=problem")
+    responses, _ = FORMATS[form]
+    reader = _reader(form, run, benchmark, columns)
+    first: Row = {}
+
+    def parse(row: Row) -> list[Foreign]:
+        nonlocal first
+        first = first or row
+        return [reader(response) for response in responses(row, first)]
+
     found: list[Foreign] = []
-    rejected: list[tuple[str, str]] = []
-    named = {"run": run, "benchmark": benchmark}
+    rejected: list[Rejected] = []
     source = SourceConfig(path=str(file))
-    unseen = places | {f"--{k}": v[1:] for k, v in named.items() if v.startswith("@")}
-    total, first, example = 0, None, None
-    for place, row in rows(source):
+    total = 0
+    for item in parsed(rows(source), parse):
         total += 1
-        try:
-            if isinstance(row, str):
-                raise ValueError(row)
-            first = row if first is None else first
-            for one in responses(row, first):
-                example = one if example is None else example
-                unseen = {name: at for name, at in unseen.items() if not _has(one, at)}
-                found.append(_foreign(one, run, benchmark, places))
-        except ValueError as error:
-            rejected.append((place, str(error)))
-    if example is not None and unseen:
-        told = ", ".join(f"{at} ({name})" for name, at in unseen.items())
-        raise ValueError(f"no row of {file} has {told}; there are {', '.join(_columns(example))}")
+        if isinstance(item, Rejected):
+            rejected.append(item)
+        else:
+            found += item[1]
+    reader.check()
     out.mkdir(parents=True, exist_ok=True)
-    set_aside(out, rejected, total, source)
+    report_rejected(rejected, total, source, out)
     if not found:
         raise ValueError(f"{file} has no rows")
     return found
+
+
+def _reader(form: str, run: str, benchmark: str, columns: Mapping[str, str]) -> Reader[Foreign]:
+    if unknown := set(columns) - set(FIELDS):
+        raise ValueError(f"no field {', '.join(sorted(unknown))}; known: {', '.join(FIELDS)}")
+    places = {**FORMATS[form][1], **columns}
+    constant = {}
+    for name, value in (("--run", run), ("--benchmark", benchmark)):
+        if value.startswith("@"):
+            places[name] = value[1:]
+        else:
+            constant[name] = value
+    fields = (*FIELDS, "--run", "--benchmark")
+    return Reader(Format(form, fields, lambda row: _foreign(row, constant)), places)
 
 
 def _json_lines(row: Row, first: Row) -> Iterator[Row]:
@@ -108,12 +109,12 @@ def _lm_eval(row: Row, first: Row) -> Iterator[Row]:
     """
     for key in ("resps", "doc", "target"):
         if key not in row:
-            raise ValueError(f"no {key}: not a row of --log_samples; has {', '.join(row)}")
+            raise RowError(f"no {key}: not a row of --log_samples; has {', '.join(row)}")
     if row.get("filter") != first.get("filter"):
         return
     texts = row["resps"][0]
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError("not a generated text: the task compares likelihoods of choices")
+        raise RowError("not a generated text: the task compares likelihoods of choices")
     verdict = _verdict_of(row) if len(texts) == 1 else None
     yield from (dict(row) | {"response": text, "verdict": verdict} for text in texts)
 
@@ -122,7 +123,7 @@ def _lighteval(row: Row, first: Row) -> Iterator[Row]:
     """The format of lighteval's `--save-details`: one row per question, with all responses."""
     for key in ("doc", "model_response", "metric"):
         if not isinstance(row.get(key), Mapping):
-            raise ValueError(f"no object {key}: not a row of lighteval; has {', '.join(row)}")
+            raise RowError(f"no object {key}: not a row of lighteval; has {', '.join(row)}")
     doc, texts = row["doc"], row["model_response"].get("text") or []
     index = doc["gold_index"][0] if isinstance(doc["gold_index"], list) else doc["gold_index"]
     verdict = _verdict_of(row["metric"]) if len(texts) == 1 else None
@@ -137,40 +138,30 @@ FORMATS: dict[str, tuple[Callable[[Row, Row], Iterator[Row]], dict[str, str]]] =
         {
             "question": "doc.question|doc.problem|doc.query|arguments.gen_args_0.arg_0",
             "answer": "target",
-            "response": "response",
-            "verdict": "verdict",
         },
     ),
-    "lighteval": (_lighteval, {name: name for name in FIELDS[:4]}),
+    "lighteval": (_lighteval, {}),
 }
 """Format -> (row, first row) to responses, and the default columns of their fields."""
 
 
-def _foreign(row: Row, run: str, benchmark: str, places: Mapping[str, str]) -> Foreign:
-    def text(name: str) -> str:
-        value = _at(row, places[name])
-        if value is None or not str(value).strip():
-            raise ValueError(f"no {name} at {places[name]}; has {', '.join(row)}")
-        return str(value)
+def _foreign(row: Fields, constant: Mapping[str, str]) -> Foreign:
+    def needed(name: str) -> str:
+        text = constant.get(name) or row.text(name)
+        if not text.strip():
+            raise RowError(f"no {name}: {row.columns.get(name, name)} is empty")
+        return text
 
-    def named(name: str) -> str:
-        value = _at(row, name[1:]) if name.startswith("@") else name
-        if not value:
-            raise ValueError(f"no column {name[1:]}; has {', '.join(row)}")
-        return str(value)
-
-    if not _has(row, places["response"]):
-        raise ValueError(f"no response at {places['response']}; has {', '.join(row)}")
-    said = {name: _at(row, places[name]) if name in places else None for name in FIELDS[3:]}
+    tokens = row.value("tokens")
     return Foreign(
-        named(run),
-        named(benchmark),
-        text("question"),
-        gold(text("answer")),
-        str(_at(row, places["response"]) or ""),
-        _truth(said["verdict"]),
-        None if said["tokens"] is None else int(said["tokens"]),
-        _truth(said["truncated"]),
+        needed("--run"),
+        needed("--benchmark"),
+        needed("question"),
+        gold(needed("answer")),
+        row.text("response"),
+        _truth(row.value("verdict")),
+        None if tokens is None else int(tokens),
+        _truth(row.value("truncated")),
     )
 
 
@@ -179,48 +170,6 @@ def gold(text: str) -> str:
     if "####" in text:
         return text.rpartition("####")[2].strip()
     return (answers.extract(text) or text) if "\\boxed" in text else text.strip()
-
-
-def _at(row: Row, place: str) -> Any:
-    """The value at a place; None if there is none."""
-    for choice in place.split("|"):
-        found = (_walk(row, part) for part in choice.split("+"))
-        parts = [None if part is _ABSENT else part for part in found]
-        if len(parts) > 1:
-            parts = ["".join(str(part) for part in parts if part is not None)]
-        if parts[0] not in (None, ""):
-            return parts[0]
-    return None
-
-
-def _has(row: Row, place: str) -> bool:
-    """Whether there is such a place, be it empty."""
-    return any(
-        all(_walk(row, part) is not _ABSENT for part in choice.split("+"))
-        for choice in place.split("|")
-    )
-
-
-def _columns(row: Row, prefix: str = "") -> Iterator[str]:
-    """The places of a row, those inside its objects too."""
-    for name, value in row.items():
-        if isinstance(value, Mapping):
-            yield from _columns(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name
-
-
-def _walk(row: Any, path: str) -> Any:
-    if isinstance(row, Mapping) and path in row:
-        return row[path]
-    for step in path.split("."):
-        if isinstance(row, Mapping):
-            row = row.get(step, _ABSENT)
-        elif isinstance(row, list) and step.isdigit() and int(step) < len(row):
-            row = row[int(step)]
-        else:
-            return _ABSENT
-    return row
 
 
 def _verdict_of(metrics: Row) -> Any:
@@ -236,5 +185,5 @@ def _truth(value: Any) -> bool | None:
         return bool(value)
     known = {"true": True, "false": False, "1": True, "0": False}
     if str(value).strip().lower() not in known:
-        raise ValueError(f"{value!r} is neither true nor false")
+        raise RowError(f"{value!r} is neither true nor false")
     return known[str(value).strip().lower()]

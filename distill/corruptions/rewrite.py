@@ -1,9 +1,9 @@
-"""Stage 4a, where it is asked for: traces -> the same, their reflections removed by a model.
+"""Have a model remove the reflections of selected traces, for the corruption that asks for it.
 
-The released code of arXiv:2502.07374 (NovaSky-AI/SkyThought, branch `corrupt`, tag_output.py) has
-GPT-4o-mini rewrite a share of the responses, and trains on whatever comes back, messages of errors
-too. Here the thought alone is rewritten, so that no arm has other solutions; and that of every
-selected trace, so that all shares of a curve take from one artifact.
+In the released code of arXiv:2502.07374 (NovaSky-AI/SkyThought, branch `corrupt`, tag_output.py)
+GPT-4o-mini rewrites a share of the responses, and whatever comes back is trained on, error messages
+included. Here only the thought is rewritten, so that all arms have the same solutions; and that of
+every selected trace, so that all corruption rates draw on one artifact.
 """
 
 from dataclasses import replace
@@ -16,15 +16,16 @@ from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.remove_keywords import remove_keywords
 from distill.corruptions.restate import occurrence
 from distill.grading.answers import extract
-from distill.models import converse
+from distill.models.annotate import ReplyError, annotate, annotator_pins
 from distill.models.config import AskConfig
-from distill.models.engines import Completion, Refusal
+from distill.models.converse import REPLIES
+from distill.models.engines import Completion
 from distill.store.artifacts import write_json
 from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import Trace, read_traces, write_records
 
-VERSION = 2
+VERSION = 3
 
 OPEN, CLOSE = "<|begin_of_thought|>", "<|end_of_thought|>"
 """What a reply must put the rewritten thought between."""
@@ -35,7 +36,7 @@ BY_RULE = CorruptionConfig("remove_keywords", 1.0, unit="sentence")
 
 def pins(model: AskConfig, *rest: Any) -> dict[str, Any]:
     """What decides the thoughts from outside: weights, engine, and the keywords of `BY_RULE`."""
-    return converse.pins(model) | {KEYWORDS.name: content_hash(KEYWORDS)}
+    return annotator_pins(model) | {KEYWORDS.name: content_hash(KEYWORDS)}
 
 
 def rewrite_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, out: Path) -> None:
@@ -43,62 +44,53 @@ def rewrite_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
 
     Reads and writes `traces.jsonl`: the same traces in the same order, so that every arm trains on
     the same problems. A rewriting cannot be used if it was refused or cut off, lacks its marks, is
-    empty, is the thought itself with keywords in it, or states the final answer no more where the
-    thought did. Such a trace is neither left as it is nor left out: it loses its sentences with
-    keywords (`BY_RULE`), and is named in `unusable.jsonl`. A thought without text is not asked
-    about.
+    empty, equals a thought with keywords, or no longer states the final answer where the thought
+    did. Such a trace is neither kept as it is nor dropped: it loses its sentences with keywords
+    (`BY_RULE`), and is named in `failed.jsonl`. A thought without text is not asked about.
 
     `summary.json` counts them and the keywords before and after, and gives `length_ratio`:
-    characters of thought after for each before.
+    characters of thought after per character before.
 
     Raises:
         ValueError: more rewritings cannot be used than `compute.max_unusable` allows.
     """
     before = list(read_traces(traces / "traces.jsonl"))
     asked = [trace for trace in before if trace.thought.strip()]
-    texts = [converse.texts(trace) for trace in asked]
-    replies = converse.ask(model, texts, keep=out / "rows.jsonl", compute=compute)
-    said = {t.id: _rewritten(t, reply) for t, reply in zip(asked, replies, strict=True)}
-    unusable = {name: made for name, made in said.items() if isinstance(made, str)}
-    converse.set_aside(unusable, len(asked), out / "unusable.jsonl", compute)
-    after = [_usable(trace, said.get(trace.id, trace)) for trace in before]
+    made, failed = annotate(model, asked, _rewritten, compute=compute, out=out)
+    by_rule = {call.id for call in failed}
+    after = [_by_rule(t) if t.id in by_rule else made.get(t.id, t) for t in before]
     write_records(out / "traces.jsonl", after)
     length = sum(len(trace.thought) for trace in before)
     counts = {
         "traces": len(before),
-        "rewritten": len(asked) - len(unusable),
-        "unusable": len(unusable),
+        "rewritten": len(made),
+        "failed": len(failed),
         "keywords_before": sum(count_keywords(trace.thought) for trace in before),
         "keywords_after": sum(count_keywords(trace.thought) for trace in after),
         "length_ratio": sum(len(t.thought) for t in after) / length if length else None,
     }
     write_json(out / "summary.json", counts)
-    (out / "rows.jsonl").unlink(missing_ok=True)
+    (out / REPLIES).unlink(missing_ok=True)
 
 
-def _rewritten(trace: Trace, reply: Completion | Refusal) -> Trace | str:
-    """The trace as rewritten, or why it is not."""
-    if isinstance(reply, Refusal):
-        return f"refused: {reply}"
+def _rewritten(trace: Trace, reply: Completion) -> Trace:
     if reply.finish_reason == "length":
-        return "the rewriting was cut off"
+        raise ReplyError("the rewriting was cut off")
     _, opened, rest = reply.text.partition(OPEN)
     text, closed, _ = rest.partition(CLOSE)
     if not opened or not closed:
-        return "the rewriting lacks its marks"
+        raise ReplyError("the rewriting lacks its marks")
     old, new = trace.thought.strip(), text.strip()
     if not new:
-        return "the rewriting is empty"
+        raise ReplyError("the rewriting is empty")
     if new == old and count_keywords(old):
-        return "the rewriting changes nothing"
+        raise ReplyError("the rewriting changes nothing")
     answer = (extract(trace.solution) or trace.problem.answer).strip()
     if answer and (stated := occurrence(answer)).search(old) and not stated.search(new):
-        return "the rewriting loses the answer"
+        raise ReplyError("the rewriting loses the answer")
     return replace(trace, thought=trace.thought.replace(old, new, 1))  # blanks around it stay
 
 
-def _usable(trace: Trace, made: Trace | str) -> Trace:
-    if isinstance(made, Trace):
-        return made
+def _by_rule(trace: Trace) -> Trace:
     (item,) = remove_keywords([trace], BY_RULE, Borrow())
     return item.trace

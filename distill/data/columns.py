@@ -1,35 +1,211 @@
-"""Read named columns of a source row as the fields of a format."""
+"""Find the fields of a format in the columns of a source's rows.
 
-from collections.abc import Mapping
-from typing import Any
+`columns` of a data set, of a recorded teacher and of `python -m ablations import` is one language:
+field of the format -> its place in a row. A place is
+
+* the name of a column, whatever characters it has: `gold`, `Correct Answer`, `pass@1`, `a.b`;
+* else a path into objects and lists, indices from 0: `doc.question`, `resps.0.0`;
+* else a JMESPath expression (https://jmespath.org): `messages[?role=='user'].content`;
+* places joined by `+`, which give one text: `thought+solution`. All must be there; null is empty;
+* places separated by `|`, of which the first counts that is there and neither null nor empty:
+  `problem|question`. Within an expression `|` stands in brackets: `(messages[?x].content | [0])`.
+
+A field that `columns` names is read there and nowhere else; a place that no row has is an error. A
+field that it does not name is the column of its own name.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+import jmespath
+from jmespath.exceptions import JMESPathError
 
 Row = Mapping[str, Any]
 
+ABSENT = object()
+"""What is found at a place that a row does not have; null is None."""
 
-Columns = Mapping[str, str]
+_TOKEN = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`(?:\\.|[^`\\])*`|.", re.DOTALL)
+_DEPTH = dict.fromkeys("([{", 1) | dict.fromkeys(")]}", -1)
+_JMESPATH = re.compile(r"[\[\](){}*@&\"'`]")
 
-
-class UnusableRowError(ValueError):
-    """A row that holds no problem or no trace; the message says what is missing."""
-
-
-def unusable(error: Exception) -> UnusableRowError:
-    """What a row of another shape than its schema's did, as a reason to set it aside."""
-    if isinstance(error, UnusableRowError):
-        return error
-    return UnusableRowError(f"not of its schema: {type(error).__name__}: {error}")
+T = TypeVar("T")
 
 
-def _text(row: Row, columns: Columns, field: str) -> str:
-    """The text of a field: of its column, or of several that `+` joins; empty where it is null."""
-    names = columns.get(field, field).split("+")
-    absent = [name for name in names if name not in row]
-    if absent:
-        raise UnusableRowError(f"no {field}: no column {', '.join(absent)}; has {', '.join(row)}")
-    values = (row[name] for name in names)
-    return "".join("" if value is None else str(value) for value in values)
+class RowError(ValueError):
+    """A row that holds no problem, trace or response; the message says what is missing."""
 
 
-def _value(row: Row, columns: Columns, field: str) -> Any:
-    """The value of an optional field; None where it is absent."""
-    return row.get(columns.get(field, field))
+@dataclass(frozen=True)
+class Format(Generic[T]):
+    """A schema of rows."""
+
+    name: str
+    fields: tuple[str, ...]
+    """All that `read` may ask a row for."""
+
+    read: Callable[["Fields"], T]
+
+
+class Fields:
+    """The fields of one row."""
+
+    def __init__(self, row: Row, fields: tuple[str, ...], columns: Mapping[str, str]) -> None:
+        """Read `row` as a row with these fields, in these columns."""
+        self.row = row
+        self._fields = fields
+        self.columns = columns
+
+    def value(self, field: str) -> Any:
+        """The value of an optional field; None where it is absent or null."""
+        found = self._find(field)
+        return None if found is ABSENT else found
+
+    def text(self, field: str) -> str:
+        """The text of a field, empty where it is null. Raises RowError where it is absent."""
+        found = self._find(field)
+        if found is ABSENT:
+            place = self.columns.get(field, field)
+            raise RowError(f"no {field}: no column {place}; has {', '.join(self.row)}")
+        return "" if found is None else str(found)
+
+    def _find(self, field: str) -> Any:
+        assert field in self._fields, f"{field} is no declared field: {self._fields}"
+        if field in self.columns:
+            return find(self.row, self.columns[field])
+        return self.row.get(field, ABSENT)
+
+
+class Reader(Generic[T]):
+    """Reads the rows of one source by a format; call it with a row.
+
+    Args:
+        format: the schema of the rows.
+        columns: field -> place; see the module.
+
+    Raises:
+        ValueError: `columns` names a field that the format does not have.
+    """
+
+    def __init__(self, format: Format[T], columns: Mapping[str, str]) -> None:
+        """Check that the format has the fields that `columns` names."""
+        if unknown := [field for field in columns if field not in format.fields]:
+            raise ValueError(
+                f"columns: format {format.name} has no field {', '.join(unknown)}; its fields are "
+                f"{', '.join(format.fields)}"
+            )
+        self._format = format
+        self._columns = columns
+        self._unseen = dict(columns)
+        self._example: Row | None = None
+
+    def __call__(self, row: Row) -> T:
+        """What the format makes of a row. Raises RowError where the row cannot be used."""
+        self._example = row if self._example is None else self._example
+        try:
+            self._unseen = {f: at for f, at in self._unseen.items() if find(row, at) is ABSENT}
+            return self._format.read(Fields(row, self._format.fields, self._columns))
+        except RowError:
+            raise
+        except (TypeError, KeyError, AttributeError, IndexError, ValueError) as error:
+            raise RowError(f"not of its schema: {type(error).__name__}: {error}") from error
+
+    def check(self) -> None:
+        """Call it after the last row. Raises ValueError where no row had a column that is named."""
+        if self._example is not None and self._unseen:
+            named = ", ".join(f"{place} ({field})" for field, place in self._unseen.items())
+            columns = ", ".join(_columns(self._example))
+            raise ValueError(f"columns: no row has {named}; there are {columns}")
+
+
+def declares(
+    formats: dict[str, Format[T]], complete: Callable[[T], T]
+) -> Callable[..., Callable[[Callable[[Fields], T]], Callable[[Fields], T]]]:
+    """A decorator that adds a function to `formats` by its name, with the fields that it reads.
+
+    Args:
+        formats: what is filled.
+        complete: returns what a function made, or raises RowError where something is missing.
+    """
+
+    def declare(*fields: str) -> Callable[[Callable[[Fields], T]], Callable[[Fields], T]]:
+        def add(function: Callable[[Fields], T]) -> Callable[[Fields], T]:
+            name = function.__name__
+            formats[name] = Format(name, fields, lambda row: complete(function(row)))
+            return function
+
+        return add
+
+    return declare
+
+
+def chosen(formats: Mapping[str, Format[T]], name: str, option: str) -> Format[T]:
+    """The format of a name. Raises ValueError with the choices where `option` names another."""
+    if name not in formats:
+        raise ValueError(f"{option} must be one of {', '.join(sorted(formats))}; got {name!r}")
+    return formats[name]
+
+
+def find(row: Row, place: str) -> Any:
+    """The value at a place of a row, as the module says; `ABSENT` where there is none."""
+    if place in row:
+        return row[place]
+    found = [_joined(row, choice) for choice in _split(place, "|")]
+    there = [value for value in found if value is not ABSENT]
+    filled = [value for value in there if value is not None and value != ""]
+    return next(iter(filled or there), ABSENT)
+
+
+def _joined(row: Row, choice: str) -> Any:
+    terms = (choice,) if choice in row else _split(choice, "+")
+    parts = [_at(row, term) for term in terms]
+    if len(parts) == 1 or any(part is ABSENT for part in parts):
+        return parts[0] if len(parts) == 1 else ABSENT
+    return "".join("" if part is None else str(part) for part in parts)
+
+
+def _at(row: Row, path: str) -> Any:
+    value: Any = row
+    for step in (path,) if path in row else path.split("."):
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            found = expression.search(row) if (expression := _expression(path)) else None
+            return ABSENT if found is None else found
+    return value
+
+
+@lru_cache(maxsize=256)
+def _expression(text: str) -> Any:
+    """The compiled JMESPath expression; None where the text is none."""
+    try:
+        return jmespath.compile(text) if _JMESPATH.search(text) else None
+    except JMESPathError:
+        return None
+
+
+@lru_cache(maxsize=256)
+def _split(place: str, sign: str) -> tuple[str, ...]:
+    """The parts between signs that stand in no brackets and no quotes."""
+    parts, depth = [""], 0
+    for token in _TOKEN.findall(place):
+        depth += _DEPTH.get(token, 0)
+        if token == sign and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += token
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def _columns(row: Row, prefix: str = "") -> Iterator[str]:
+    """The columns of a row, those inside its objects too."""
+    for name, value in row.items():
+        if isinstance(value, Mapping):
+            yield from _columns(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name

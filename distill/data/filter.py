@@ -1,4 +1,4 @@
-"""Stage 1b, where it is asked for: problems -> those that a teacher is asked."""
+"""Filter problems by difficulty, near duplicates and overlap with benchmarks."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,10 +7,11 @@ from typing import Any
 
 from distill.data.config import FilterConfig
 from distill.data.overlap import Benchmark, near_duplicates
+from distill.data.source import REJECTED
 from distill.store.artifacts import write_json
 from distill.trace.records import Problem, read_problems, write_records, write_rows
 
-VERSION = 1
+VERSION = 2
 
 Row = dict[str, Any]
 
@@ -18,46 +19,46 @@ Row = dict[str, Any]
 def filter_problems(
     filter: FilterConfig, problems: Path, benchmarks: list[Path], *, out: Path
 ) -> None:
-    """Write the problems that stay, in their order, and why the others go.
+    """Write the problems that are kept, in their order, and why the others are rejected.
 
-    Difficulty first, then near duplicates, then contamination. `left_out.jsonl` names each problem
-    that goes for the first two, with its reason; `contamination.jsonl` has a row for each
-    problem and benchmark that share `filter.contamination` words in a row, whether the problem goes
-    for it or is only reported: the benchmark's problem of which it has most, and what they share.
+    Difficulty first, then near duplicates, then contamination. `rejected.jsonl` names each problem
+    that is rejected for the first two, with the reason; `contamination.jsonl` has one row per
+    problem and benchmark that share `filter.contamination` words in a row, whether the problem is
+    rejected for it or only reported: the benchmark's problem that overlaps most, and the words.
 
     Args:
-        filter: what is left out.
+        filter: what is rejected.
         problems: the artifact to filter.
-        benchmarks: artifacts of the benchmarks' problems; the more there are, the more is found.
+        benchmarks: artifacts of the benchmarks' problems.
         out: the stage's folder.
 
     Raises:
-        ValueError: nothing stays.
+        ValueError: no problem is kept.
     """
     asked = list(read_problems(problems / "problems.jsonl"))
     bounded = [(p, _out_of_bounds(p, filter)) for p in asked]
-    left_out = [{"id": p.id, "source": p.source, "why": why} for p, why in bounded if why]
-    difficulty = len(left_out)
+    rejected = [{"id": p.id, "source": p.source, "why": why} for p, why in bounded if why]
+    difficulty = len(rejected)
     kept = [p for p, why in bounded if not why]
     if filter.near_duplicates:
         repeats = near_duplicates([p.question for p in kept], filter.near_duplicates)
-        left_out += _repeated(kept, repeats)
+        rejected += _repeated(kept, repeats)
         kept = [p for index, p in enumerate(kept) if index not in repeats]
     overlapping = list(_overlapping(kept, benchmarks, filter.contamination))
     contaminated = {row["id"] for row in overlapping if row["share"] >= filter.overlap}
     if not filter.keep_contaminated:
         kept = [p for p in kept if p.id not in contaminated]
     if not kept:
-        raise ValueError(f"filter={filter.name!r} leaves none of {len(asked)} problems")
+        raise ValueError(f"filter={filter.name!r} keeps none of {len(asked)} problems")
     write_records(out / "problems.jsonl", kept)
-    write_rows(out / "left_out.jsonl", left_out)
+    write_rows(out / REJECTED, rejected)
     write_rows(out / "contamination.jsonl", overlapping)
     met = Counter(row["benchmark"] for row in overlapping)
     counts: dict[str, Any] = {
         "problems": len(kept),
         "before": len(asked),
         "out_of_bounds": difficulty,
-        "near_duplicates": len(left_out) - difficulty,
+        "near_duplicates": len(rejected) - difficulty,
         "overlapping": len({row["id"] for row in overlapping}),
         "overlapping_by_benchmark": dict(met),
         "contaminated": 0 if filter.keep_contaminated else len(contaminated),
@@ -66,7 +67,7 @@ def filter_problems(
 
 
 def _out_of_bounds(problem: Problem, filter: FilterConfig) -> str | None:
-    """Why a problem's difficulty leaves it out; None where it stays."""
+    """Why a problem is rejected for its difficulty; None where it is kept."""
     part = problem.source.rpartition("/")[2]
     least, greatest = filter.bounds.get(part, (filter.min_difficulty, filter.max_difficulty))
     if least is None and greatest is None:

@@ -1,10 +1,11 @@
-"""Stage 1: a source -> problems."""
+"""Load the problems of a data set, each once."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from distill.data import problem_formats, source, trace_formats
+from distill.data.columns import Reader
 from distill.data.config import DatasetConfig
 from distill.micro import sign_puzzle
 from distill.store.artifacts import write_json
@@ -21,12 +22,13 @@ def pins(dataset: DatasetConfig) -> dict[str, Any]:
 def load_problems(dataset: DatasetConfig, *, out: Path) -> None:
     """Write the data set's problems to `out/problems.jsonl`, each once.
 
-    Unusable rows are named in `out/rejected.jsonl`. `dataset.problems` of N takes N by
+    Rejected rows are named in `out/rejected.jsonl`. `dataset.problems` of N takes N by
     `dataset.seed`, a smaller number the first of a larger; 0 takes all in the order of the source.
 
     Raises:
-        ValueError: no such format, more rows unusable than `dataset.max_rejected` allows, or more
-            problems asked for than there are.
+        ValueError: no such format, `dataset.columns` names what the format or every row lacks, more
+            rows are rejected than `dataset.max_rejected` allows, or more problems are asked for
+            than there are.
     """
     counts: dict[str, int] = {}
     if dataset.kind in MADE:
@@ -39,30 +41,35 @@ def load_problems(dataset: DatasetConfig, *, out: Path) -> None:
 
 def _read(dataset: DatasetConfig, out: Path) -> tuple[list[Problem], dict[str, int]]:
     problems: dict[str, Problem] = {}
-    rejected: list[tuple[str, str]] = []
+    rejected: list[source.Rejected] = []
     total = 0
-    for place, row in source.rows(dataset):
+    reader, parse = _parser(dataset)
+    for item in source.parsed(source.rows(dataset), parse):
         total += 1
-        made = row if isinstance(row, str) else _problem(row, dataset)
-        if isinstance(made, str):
-            rejected.append((place, made))
+        if isinstance(item, source.Rejected):
+            rejected.append(item)
         else:
-            problems.setdefault(made.id, made)
-    count = source.set_aside(out, rejected, total, dataset)
-    repeated = total - count - len(problems)
+            problems.setdefault(item[1].id, item[1])
+    reader.check()
+    source.report_rejected(rejected, total, dataset, out)
+    repeated = total - len(rejected) - len(problems)
     return (
         _chosen(list(problems.values()), dataset),
-        {"rows": total, "rejected": count, "repeated": repeated},
+        {"rows": total, "rejected": len(rejected), "repeated": repeated},
     )
 
 
-def _problem(row: source.Row, dataset: DatasetConfig) -> Problem | str:
+def _parser(dataset: DatasetConfig) -> tuple[Reader[Any], Callable[[source.Row], Problem]]:
+    """What reads the rows, and what makes a problem of each."""
     if dataset.kind == "recorded":
-        return trace_formats.problem_of(row, dataset)
-    try:
-        read = problem_formats.read(dataset.format, row, dataset.columns)
-    except trace_formats.UnusableRowError as error:
-        return str(error)
+        recorded = trace_formats.reader(dataset)
+        return recorded, lambda row: trace_formats.as_problem(recorded(row), dataset)
+    reader = problem_formats.reader(dataset)
+    return reader, lambda row: as_problem(reader(row), dataset)
+
+
+def as_problem(read: problem_formats.Read, dataset: DatasetConfig) -> Problem:
+    """The problem of a row that was read."""
     return Problem.of(
         read.question.strip(),
         read.answer.strip(),
@@ -85,7 +92,7 @@ def _chosen(problems: list[Problem], dataset: DatasetConfig) -> list[Problem]:
 
 
 def _sign_puzzle(dataset: DatasetConfig) -> list[Problem]:
-    """The embedded world's task; see `distill/micro/sign_puzzle.py`."""
+    """The task of the embedded world; see `distill/micro/sign_puzzle.py`."""
     count = dataset.problems or sign_puzzle.available(dataset.split)
     place = f"sign_puzzle/{dataset.split}"
     puzzles = sign_puzzle.problems(dataset.split, count, dataset.seed)
@@ -93,4 +100,4 @@ def _sign_puzzle(dataset: DatasetConfig) -> list[Problem]:
 
 
 MADE: dict[str, Callable[[DatasetConfig], list[Problem]]] = {"sign_puzzle": _sign_puzzle}
-"""Data sets that are made here; all others are read from `dataset.path` or `dataset.hub`."""
+"""Data sets that are generated; all others are read from `dataset.path` or `dataset.hub`."""

@@ -1,32 +1,49 @@
-"""A local file or a data set on the hub -> its rows, each with the place it is at."""
+"""Read the rows of a local file or of a data set on the hub, each with its place."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from distill.data.columns import RowError
 from distill.data.config import SourceConfig
 from distill.models import hub
 from distill.store.identity import local_path
 from distill.trace.records import write_any
 
 Row = dict[str, Any]
-Placed = tuple[str, Row | str]
-"""Where a row is, and the row; or why there is none."""
+Placed = tuple[str, Row]
+"""Place of a row (`file:line`, `file:row` or `hub@commit:row`, from 1, without folder), and it."""
+
+REJECTED = "rejected.jsonl"
+"""File of a stage that names the input rows it does not use: `place` and `why`."""
 
 PARQUET = "refs/convert/parquet"
-"""Branch on which the hub keeps data sets as Parquet, a folder for each subset: the way to those
-with a loading script, which `datasets` >= 4 refuses."""
+"""Branch on which the hub keeps data sets as Parquet, one folder per subset: the way to read those
+with a loading script, which `datasets` >= 4 does not run."""
 
 _SHOWN = 5
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """An input row that is not used."""
+
+    place: str
+    """Where it is; see `Placed`."""
+
+    why: str
+
 
 def pins(source: SourceConfig) -> dict[str, Any]:
-    """The commit of a data set on the hub; a local file is an identity by its content already.
+    """The commit of a data set on the hub; a local file is identified by its content.
 
     Raises:
-        OSError: the hub does not tell: no network, no such data set, or no right to see it.
+        OSError: the hub does not say: no network, no such data set, or no access to it.
     """
     return {"commit": commit(source)} if source.hub else {}
 
@@ -36,15 +53,15 @@ def commit(source: SourceConfig) -> str:
     return hub.commit("dataset", source.hub or "", source.revision)
 
 
-def rows(source: SourceConfig) -> Iterator[Placed]:
+def rows(source: SourceConfig) -> Iterator[Placed | Rejected]:
     """Rows that pass `source.where`, in order, read as they are asked for.
 
     Args:
         source: `path` names JSON lines, one JSON array of objects, or Parquet (`.parquet`).
 
     Yields:
-        The place (`file:line`, `file:row` or `hub@commit:row`, from 1, without a folder) and the
-        row; or a text: why there is none (no JSON, no object, no column that `where` names).
+        The place of a row and the row; or why there is none: it is not JSON or no object, or lacks
+        a column that `where` names.
 
     Raises:
         ValueError: neither a path nor a hub id is set.
@@ -56,40 +73,54 @@ def rows(source: SourceConfig) -> Iterator[Placed]:
         )
     found = _file_rows(source.path) if source.path else _hub_rows(source)
     patterns = {column: re.compile(text) for column, text in source.where.items()}
-    for place, row in found:
-        absent = [] if isinstance(row, str) else [name for name in patterns if name not in row]
-        if absent:
-            yield place, f"where names {', '.join(absent)}; has {', '.join(row)}"
-        elif isinstance(row, str) or _passes(row, patterns):
-            yield place, row
+    for item in found:
+        if isinstance(item, Rejected):
+            yield item
+            continue
+        place, row = item
+        if absent := [name for name in patterns if name not in row]:
+            yield Rejected(place, f"where names {', '.join(absent)}; has {', '.join(row)}")
+        elif _passes(row, patterns):
+            yield item
 
 
-def set_aside(
-    out: Path, rejected: Sequence[tuple[str, str]], total: int, source: SourceConfig
-) -> int:
-    """Name the unusable rows in `out/rejected.jsonl`; no file if there are none.
+def parsed(
+    found: Iterable[Placed | Rejected], parse: Callable[[Row], T]
+) -> Iterator[tuple[str, T] | Rejected]:
+    """What `parse` makes of each row, with its place; rejected where it raises RowError."""
+    for item in found:
+        if isinstance(item, Rejected):
+            yield item
+            continue
+        place, row = item
+        try:
+            yield place, parse(row)
+        except RowError as error:
+            yield Rejected(place, str(error))
+
+
+def report_rejected(
+    rejected: Sequence[Rejected], total: int, source: SourceConfig, out: Path
+) -> None:
+    """Write the rejected rows to `out/rejected.jsonl`; no file if there are none.
 
     Args:
+        rejected: what was rejected.
+        total: rows read, rejected ones included.
+        source: whose `max_rejected` is the largest share allowed.
         out: the stage's folder.
-        rejected: place and reason of each.
-        total: rows read, usable or not.
-        source: whose `max_rejected` is the greatest share allowed.
-
-    Returns:
-        How many were unusable.
 
     Raises:
         ValueError: more than the share allowed; names the first places and reasons.
     """
-    write_any(out / "rejected.jsonl", [{"place": place, "why": why} for place, why in rejected])
+    write_any(out / REJECTED, [asdict(row) for row in rejected])
     if len(rejected) > source.max_rejected * total:
-        first = "; ".join(f"{place}: {why}" for place, why in rejected[:_SHOWN])
+        first = "; ".join(f"{row.place}: {row.why}" for row in rejected[:_SHOWN])
         raise ValueError(
-            f"{len(rejected)} of {total} rows are unusable, more than max_rejected="
-            f"{source.max_rejected} allows; fields with other columns are named by "
-            f"columns={{FIELD: COLUMN}}. {first}"
+            f"{len(rejected)} of {total} rows are rejected, more than max_rejected="
+            f"{source.max_rejected} allows; where fields are in columns of other names, "
+            f"columns={{FIELD: COLUMN}} says so. {first}"
         )
-    return len(rejected)
 
 
 def _passes(row: Row, patterns: Mapping[str, re.Pattern[str]]) -> bool:
@@ -97,7 +128,7 @@ def _passes(row: Row, patterns: Mapping[str, re.Pattern[str]]) -> bool:
     return all(pattern.search(values[name]) for name, pattern in patterns.items())
 
 
-def _file_rows(name: str) -> Iterator[Placed]:
+def _file_rows(name: str) -> Iterator[Placed | Rejected]:
     path = local_path(name)
     if path is None or not path.is_file():
         raise FileNotFoundError(f"there is no file {name!r}, seen from here or from the checkout")
@@ -106,23 +137,24 @@ def _file_rows(name: str) -> Iterator[Placed]:
     return _array_rows(path) if _first_character(path) == "[" else _line_rows(path)
 
 
-def _line_rows(path: Path) -> Iterator[Placed]:
+def _line_rows(path: Path) -> Iterator[Placed | Rejected]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
-                yield f"{path.name}:{number}", _object(line)
+                yield _object(line, f"{path.name}:{number}")
 
 
-def _array_rows(path: Path) -> Iterator[Placed]:
+def _array_rows(path: Path) -> Iterator[Placed | Rejected]:
     try:
         items = json.loads(path.read_bytes().decode("utf-8-sig"))
     except ValueError as error:
-        raise ValueError(f"{path.name} begins as a JSON array and is none: {error}") from error
+        raise ValueError(f"{path.name} begins like a JSON array but is not one: {error}") from error
     for number, item in enumerate(items, 1):
-        yield f"{path.name}:{number}", item if isinstance(item, dict) else "not an object"
+        place = f"{path.name}:{number}"
+        yield (place, item) if isinstance(item, dict) else Rejected(place, "not an object")
 
 
-def _parquet_rows(path: Path) -> Iterator[Placed]:
+def _parquet_rows(path: Path) -> Iterator[Placed | Rejected]:
     import pyarrow.parquet
 
     number = 0
@@ -132,7 +164,7 @@ def _parquet_rows(path: Path) -> Iterator[Placed]:
             yield f"{path.name}:{number}", row
 
 
-def _hub_rows(source: SourceConfig) -> Iterator[Placed]:
+def _hub_rows(source: SourceConfig) -> Iterator[Placed | Rejected]:
     from datasets import load_dataset
 
     version = commit(source)
@@ -142,12 +174,12 @@ def _hub_rows(source: SourceConfig) -> Iterator[Placed]:
         yield f"{source.hub}@{version}:{number}", dict(row)
 
 
-def _object(line: bytes) -> Row | str:
+def _object(line: bytes, place: str) -> Placed | Rejected:
     try:
         row = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        return f"not JSON: {error}"
-    return row if isinstance(row, dict) else "not an object"
+        return Rejected(place, f"not JSON: {error}")
+    return (place, row) if isinstance(row, dict) else Rejected(place, "not an object")
 
 
 def _first_character(path: Path) -> str:

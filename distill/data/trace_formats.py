@@ -1,10 +1,13 @@
-"""Schemas of published traces: one function each, from a row to its problem and responses."""
+"""Schemas of published traces: one function each, from a row's fields to problem and responses.
 
-from collections.abc import Callable
+The function's name is the format's, also of its YAML in `conf/teacher/`. Fields that a source has
+in other columns are found by `columns`; see `distill/data/columns.py`.
+"""
+
 from dataclasses import dataclass
 
 from distill.data import code_formats
-from distill.data.columns import Columns, Row, UnusableRowError, _text, _value, unusable
+from distill.data.columns import Fields, Format, Reader, RowError, chosen, declares
 from distill.data.config import SourceConfig
 from distill.grading import answers
 from distill.trace.records import Problem
@@ -50,37 +53,28 @@ class Recorded:
     """Of a program; empty: the source gives none, and no grader can decide."""
 
 
-def recorded(row: Row, source: SourceConfig) -> Recorded:
-    """Read one row by the function of `FORMATS` that `source.format` names.
+FORMATS: dict[str, Format[Recorded]] = {}
+"""Name of a format -> its fields and how a row of it is read."""
 
-    Raises:
-        UnusableRowError: it has no question, no answer where its schema has one, or lacks a column.
-        ValueError: there is no such format.
-    """
-    if source.format not in FORMATS:
-        raise ValueError(
-            f"a recorded teacher's format must be one of {', '.join(sorted(FORMATS))}; "
-            f"got {source.format!r}"
-        )
-    try:
-        read = FORMATS[source.format](row, source.columns)
-    except (TypeError, KeyError, AttributeError, IndexError, ValueError) as error:
-        raise unusable(error) from error
+
+def _complete(read: Recorded) -> Recorded:
     if not read.question:
-        raise UnusableRowError("no question")
+        raise RowError("no question")
     return read
 
 
-def problem_of(row: Row, source: SourceConfig) -> Problem | str:
-    """The problem of one row, or why it has none. Rows with traces of one problem give equal ones.
+_format = declares(FORMATS, _complete)
+
+
+def reader(source: SourceConfig) -> Reader[Recorded]:
+    """What reads the rows of a source by the format and the columns that it names.
+
+    A row is rejected that lacks a column, a question, or an answer where its schema has one.
 
     Raises:
-        ValueError: `source.format` names no format.
+        ValueError: there is no such format, or it does not have a field that `columns` names.
     """
-    try:
-        return as_problem(recorded(row, source), source)
-    except UnusableRowError as error:
-        return str(error)
+    return Reader(chosen(FORMATS, source.format, "a recorded teacher's format"), source.columns)
 
 
 def as_problem(read: Recorded, source: SourceConfig) -> Problem:
@@ -90,101 +84,126 @@ def as_problem(read: Recorded, source: SourceConfig) -> Problem:
     return Problem.of(read.question, read.answer, read.kind, place, **more)
 
 
-def json_lines(row: Row, columns: Columns) -> Recorded:
+@_format(
+    "question",
+    "answer",
+    "thought",
+    "solution",
+    "text",
+    "truncated",
+    "teacher",
+    "kind",
+    "difficulty",
+)
+def json_lines(row: Fields) -> Recorded:
     """Plain rows: `question`, `answer`, and `thought` and `solution`, or all of it as `text`.
 
     `text` is read if `columns` names it. Optional are `truncated` (true where the teacher was cut
     off), `teacher`, `kind` and `difficulty`.
     """
-    thinks = "text" not in columns
-    parts = (_text(row, columns, "thought"), _text(row, columns, "solution")) if thinks else None
-    text = "" if thinks else _text(row, columns, "text")
-    reason = "length" if _value(row, columns, "truncated") else "stop"
-    teacher = str(_value(row, columns, "teacher") or "recorded")
-    difficulty = _value(row, columns, "difficulty")
+    thinks = "text" not in row.columns
+    parts = (row.text("thought"), row.text("solution")) if thinks else None
+    text = "" if thinks else row.text("text")
+    reason = "length" if row.value("truncated") else "stop"
+    teacher = str(row.value("teacher") or "recorded")
+    difficulty = row.value("difficulty")
     return Recorded(
-        _text(row, columns, "question").strip(),
-        _answer(row, columns, "answer"),
+        row.text("question").strip(),
+        _answer(row),
         (Response(teacher, text, parts, reason),),
-        str(_value(row, columns, "kind") or "math"),
+        str(row.value("kind") or "math"),
         None if difficulty is None else float(difficulty),
     )
 
 
-def bespoke_stratos_17k(row: Row, columns: Columns) -> Recorded:
+@_format("conversations")
+def bespoke_stratos_17k(row: Fields) -> Recorded:
     """`bespokelabs/Bespoke-Stratos-17k`: `system` and `conversations` of user and assistant.
 
     It has no reference answers; its authors kept what was verified as right. The answer of a
     problem is the one that its trace ends in.
     """
-    return _conversation(row, columns, "DeepSeek-R1")
+    return _conversation(row, "DeepSeek-R1")
 
 
-def sky_t1_17k(row: Row, columns: Columns) -> Recorded:
+@_format("conversations")
+def sky_t1_17k(row: Fields) -> Recorded:
     """`NovaSky-AI/Sky-T1_data_17k`: as Bespoke-Stratos, traces of QwQ, rewritten and verified."""
-    return _conversation(row, columns, "QwQ-32B-Preview")
+    return _conversation(row, "QwQ-32B-Preview")
 
 
-def openthoughts_114k(row: Row, columns: Columns) -> Recorded:
+@_format(
+    "problem",
+    "deepseek_reasoning",
+    "deepseek_solution",
+    "ground_truth_solution",
+    "domain",
+    "test_cases",
+    "starter_code",
+)
+def openthoughts_114k(row: Fields) -> Recorded:
     """`open-thoughts/OpenThoughts-114k`, subset `metadata`.
 
     Columns `problem`, `deepseek_reasoning`, `deepseek_solution`, `ground_truth_solution` (a worked
     solution), `domain` (`math`, `code`, `puzzle`, or a science); of programs `test_cases` as in
     TACO, and `starter_code`.
     """
-    question = _text(row, columns, "problem").strip()
-    parts = (_text(row, columns, "deepseek_reasoning"), _text(row, columns, "deepseek_solution"))
+    question = row.text("problem").strip()
+    parts = (row.text("deepseek_reasoning"), row.text("deepseek_solution"))
     responses = (Response("DeepSeek-R1", parts=parts),)
-    if _value(row, columns, "domain") != "code":
-        reference = _reference(_text(row, columns, "ground_truth_solution"))
+    if row.value("domain") != "code":
+        reference = _reference(row.text("ground_truth_solution"))
         return Recorded(question, reference, responses)
     try:
-        tests = code_formats.input_output(_text(row, columns, "test_cases"))
+        tests = code_formats.input_output(row.text("test_cases"))
     except (ValueError, KeyError, TypeError) as error:
-        raise UnusableRowError(f"test_cases are not as in TACO: {error}") from error
+        raise RowError(f"test_cases are not as in TACO: {error}") from error
     if question:
-        starter = _text(row, columns, "starter_code")
+        starter = row.text("starter_code")
         question = code_formats.asked(question, starter, '"type": "call"' in "".join(tests[:1]))
     return Recorded(question, "", responses, "code", tests=tests)
 
 
-def s1k_1_1(row: Row, columns: Columns) -> Recorded:
+@_format("question", "solution", "deepseek_thinking_trajectory", "deepseek_attempt")
+def s1k_1_1(row: Fields) -> Recorded:
     """`simplescaling/s1K-1.1`: `question`, `solution` (an answer, or a worked solution).
 
     And `deepseek_thinking_trajectory` with `deepseek_attempt`; the traces of Gemini beside them are
     read by `teacher.columns`.
     """
-    thought = _text(row, columns, "deepseek_thinking_trajectory")
-    parts = (thought, _text(row, columns, "deepseek_attempt"))
+    thought = row.text("deepseek_thinking_trajectory")
+    parts = (thought, row.text("deepseek_attempt"))
     return Recorded(
-        _text(row, columns, "question").strip(),
-        _reference(_text(row, columns, "solution")),
+        row.text("question").strip(),
+        _reference(row.text("solution")),
         (Response("DeepSeek-R1", parts=parts),),
     )
 
 
-def limo(row: Row, columns: Columns) -> Recorded:
+@_format("question", "solution", "answer")
+def limo(row: Fields) -> Recorded:
     """`GAIR/LIMO`: `question`, `solution` (a whole trace up to its final answer) and `answer`."""
     return Recorded(
-        _text(row, columns, "question").strip(),
-        _answer(row, columns, "answer"),
-        (Response("LIMO", _text(row, columns, "solution")),),
+        row.text("question").strip(),
+        _answer(row),
+        (Response("LIMO", row.text("solution")),),
     )
 
 
-def openr1_math_220k(row: Row, columns: Columns) -> Recorded:
+@_format("problem", "answer", "generations", "finish_reasons")
+def openr1_math_220k(row: Fields) -> Recorded:
     """`open-r1/OpenR1-Math-220k`: `problem`, `answer`, and several `generations` a row.
 
     `finish_reasons`, where there are any, say which of them were cut off.
     """
-    texts = _value(row, columns, "generations")
+    texts = row.value("generations")
     if texts is None or not len(texts):
-        raise UnusableRowError("no generations")
-    reasons = _value(row, columns, "finish_reasons")
+        raise RowError("no generations")
+    reasons = row.value("finish_reasons")
     reasons = ["stop"] * len(texts) if reasons is None else reasons
     return Recorded(
-        _text(row, columns, "problem").strip(),
-        _answer(row, columns, "answer"),
+        row.text("problem").strip(),
+        _answer(row),
         tuple(
             Response("DeepSeek-R1", text, finish_reason="length" if why == "length" else "stop")
             for text, why in zip(texts, reasons, strict=True)
@@ -192,40 +211,25 @@ def openr1_math_220k(row: Row, columns: Columns) -> Recorded:
     )
 
 
-def numina_cot(row: Row, columns: Columns) -> Recorded:
+@_format("problem", "solution")
+def numina_cot(row: Fields) -> Recorded:
     """`AI-MO/NuminaMath-CoT`: `problem`, and `solution`, a worked one that boxes its answer.
 
     A short trace: all of the worked solution is the thought, what it boxes is the solution.
     """
-    worked = _text(row, columns, "solution").strip()
+    worked = row.text("solution").strip()
     answer = answers.extract(worked)
     if not answer:
-        raise UnusableRowError("no answer")
+        raise RowError("no answer")
     parts = worked, f"The final answer is $\\boxed{{{answer}}}$."
-    question = _text(row, columns, "problem").strip()
+    question = row.text("problem").strip()
     return Recorded(question, answer, (Response("NuminaMath-CoT", parts=parts),))
 
 
-FORMATS: dict[str, Callable[[Row, Columns], Recorded]] = {
-    adapter.__name__: adapter
-    for adapter in (
-        json_lines,
-        bespoke_stratos_17k,
-        sky_t1_17k,
-        openthoughts_114k,
-        s1k_1_1,
-        limo,
-        openr1_math_220k,
-        numina_cot,
-    )
-}
-"""Name of a format, also of its YAML in `conf/teacher/` -> how a row of it is read."""
-
-
-def _conversation(row: Row, columns: Columns, teacher: str) -> Recorded:
-    turns = _value(row, columns, "conversations")
+def _conversation(row: Fields, teacher: str) -> Recorded:
+    turns = row.value("conversations")
     if turns is None or len(turns) != 2:
-        raise UnusableRowError("conversations must hold a question and a response")
+        raise RowError("conversations must hold a question and a response")
     question, text = (str(turn["value"]) for turn in turns)
     solution = text
     for close in _CLOSES:
@@ -245,8 +249,8 @@ def _reference(text: str) -> str:
     return stated if stated else text.strip() if len(text.strip()) <= _LONGEST_ANSWER else ""
 
 
-def _answer(row: Row, columns: Columns, field: str) -> str:
-    answer = _text(row, columns, field).strip()
+def _answer(row: Fields) -> str:
+    answer = row.text("answer").strip()
     if not answer:
-        raise UnusableRowError("no answer")
+        raise RowError("no answer")
     return answer

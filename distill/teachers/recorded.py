@@ -1,80 +1,79 @@
 """Read traces that were published or recorded elsewhere."""
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
-from distill.compute import ComputeConfig
-from distill.data import source
-from distill.data.columns import UnusableRowError
-from distill.data.trace_formats import Response, as_problem, recorded
+from distill.data.columns import RowError
+from distill.data.source import Placed, Rejected, parsed
+from distill.data.trace_formats import Response, as_problem, reader
 from distill.models.config import PromptConfig
 from distill.models.prompt import parse_foreign
 from distill.teachers.config import TeacherConfig
-from distill.trace.records import Counts, Problem, Trace
+from distill.teachers.tally import Event
+from distill.trace.records import Problem, Trace
 
 
-def _recorded(
-    teacher: TeacherConfig,
-    problems: Iterator[Problem],
-    counts: Counts,
-    compute: ComputeConfig,
-    out: Path,
-) -> Iterator[Trace]:
-    """Traces that somebody made before, in the order of their rows.
+def recorded_traces(
+    teacher: TeacherConfig, problems: Iterable[Problem], rows: Iterable[Placed | Rejected]
+) -> Iterator[Trace | Rejected | Event]:
+    """The traces of the rows, in order; the k-th trace of a problem is its sample k.
 
-    The k-th trace of a problem is its sample k. A thought that never closes is one of a teacher
-    that was cut off.
+    A thought that never ends is one of a teacher that was cut off.
+
+    Args:
+        teacher: format and columns of the rows; how whole texts are split (`prompt`).
+        problems: whose traces are taken.
+        rows: see `distill.data.source.rows`.
+
+    Yields:
+        Traces; the rows, and responses of rows, that hold none; and events for what is passed over.
+
+    Raises:
+        ValueError: no such format, `teacher.columns` names what the format or every row lacks, or
+            `teacher.prompt` is needed and not set.
     """
     asked = {problem.id: problem for problem in problems}
     samples: Counter[str] = Counter()
-    rejected: list[tuple[str, str]] = []
-    counts |= {"rows": 0, "rejected": 0, "cut_off": 0, "of_other_problems": 0, "beyond_samples": 0}
-    for place, row in source.rows(teacher):
-        counts["rows"] += 1
-        if isinstance(row, str):
-            rejected.append((place, row))
+    read = reader(teacher)
+    for item in parsed(rows, read):
+        if isinstance(item, Rejected):
+            yield item
             continue
-        try:
-            read = recorded(row, teacher)
-        except UnusableRowError as error:
-            rejected.append((place, str(error)))
-            continue
-        responses = []
-        for response in read.responses:
-            try:
-                responses.append((response, _published(teacher.prompt, response)))
-            except UnusableRowError as error:
-                rejected.append((place, str(error)))
-        problem = asked.get(as_problem(read, teacher).id)
+        place, row = item
+        problem = asked.get(as_problem(row, teacher).id)
         if problem is None:
-            counts["of_other_problems"] += 1
-            continue
-        for response, (thought, solution) in responses:
+            yield Event.of_other_problems
+        for response in row.responses:
+            try:
+                thought, solution = _split(teacher.prompt, response)
+            except RowError as error:
+                yield Rejected(place, str(error))
+                continue
+            if problem is None:
+                continue
             sample = samples[problem.id]
             if sample == teacher.samples:
-                counts["beyond_samples"] += 1
+                yield Event.beyond_samples
                 continue
             samples[problem.id] += 1
             reason = response.finish_reason if solution else "length"
-            counts["cut_off"] += reason == "length"
             yield Trace.of(
                 problem, response.teacher, sample, thought, solution, finish_reason=reason
             )
-    counts["rejected"] = source.set_aside(out, rejected, counts["rows"], teacher)
+    read.check()
 
 
-def _published(prompt: PromptConfig | None, response: Response) -> tuple[str, str]:
-    """Thought and solution of a response. Raises UnusableRowError if there is no thought."""
+def _split(prompt: PromptConfig | None, response: Response) -> tuple[str, str]:
+    """Thought and solution of a response. Raises RowError if there is no thought."""
     parts = response.parts
     if parts is None:
         if prompt is None:
             raise ValueError(
-                "teacher.prompt must say how whole texts are taken apart into thought and "
-                "solution: add `+prompt@teacher.prompt=think` (or sky_t1, plain)"
+                "teacher.prompt must say how whole texts are split into thought and solution: add "
+                "`+prompt@teacher.prompt=think` (or sky_t1, plain)"
             )
-        parsed = parse_foreign(prompt, response.text)
-        parts = parsed.thought, parsed.solution
+        read = parse_foreign(prompt, response.text)
+        parts = read.thought, read.solution
     if not parts[0].strip():
-        raise UnusableRowError("no thought")
+        raise RowError("no thought")
     return parts[0], parts[1] if parts[1].strip() else ""

@@ -1,20 +1,31 @@
-"""Stage 2 of 7: problems -> the teacher's traces."""
+"""Sample traces of a teacher, or read recorded ones."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from distill.compute import ComputeConfig
 from distill.data import source
 from distill.models import engines, hub
+from distill.models.annotate import report_failed
+from distill.models.converse import REPLIES
 from distill.store.artifacts import write_json
 from distill.teachers.config import TeacherConfig
-from distill.teachers.model import _asked, _model
-from distill.teachers.recorded import _recorded
-from distill.teachers.scripted import _scripted
-from distill.trace.records import Counts, Problem, Trace, read_problems, write_records
+from distill.teachers.model import model_traces, required
+from distill.teachers.recorded import recorded_traces
+from distill.teachers.scripted import scripted_traces
+from distill.teachers.tally import Item, Tally
+from distill.trace.records import WITHOUT_THOUGHT, read_problems, write_any, write_records
 
 VERSION = 2
+
+COUNTS = {
+    "scripted": (),
+    "recorded": ("rows", "rejected", "cut_off", "of_other_problems", "beyond_samples"),
+    "model": ("cut_off", "unclosed", "without_thought", "failed"),
+}
+"""Kind of a teacher -> what `summary.json` counts besides its traces."""
 
 
 def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
@@ -23,7 +34,7 @@ def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
         return source.pins(teacher)
     if teacher.kind != "model":
         return {}
-    model, _, engine = _asked(teacher)
+    model, _, engine = required(teacher)
     return {
         "model": hub.resolve_served(model, teacher.revision, engine),
         "engine": engines.pins(engine),
@@ -39,9 +50,9 @@ def sample_traces(
 ) -> None:
     """Write up to `teacher.samples` traces of every problem to `out/traces.jsonl`.
 
-    A model's responses are kept in `rows.jsonl` while they are made; a killed call continues.
-    Rows of a recorded teacher that hold no trace, and prompts that a server refuses, are named in
-    `rejected.jsonl`; a model's whole replies without a thought are in `without_thought.jsonl`.
+    A model's replies are cached in `rows.jsonl`; a killed call continues from there. Rows of a
+    recorded teacher that hold no trace are named in `rejected.jsonl`, prompts that a server refuses
+    in `failed.jsonl`; a model's replies without a thought are in `without_thought.jsonl`.
 
     Args:
         teacher: who writes the traces.
@@ -50,22 +61,34 @@ def sample_traces(
         out: the stage's folder.
 
     Raises:
-        ValueError: no such teacher; a field that it needs is not set; more rows of a recorded
-            teacher hold no trace than `teacher.max_rejected` allows; or more prompts of a model are
-            refused than `compute.max_unusable` allows.
+        ValueError: a field that the teacher needs is not set; more rows of a recorded teacher hold
+            no trace than `teacher.max_rejected` allows; or more prompts of a model are refused than
+            `compute.max_unusable` allows.
     """
+    tally = Tally()
+    items = _items(teacher, problems, tally, compute, out)
+    count = write_records(out / "traces.jsonl", tally.traces(items))
+    source.report_rejected(tally.rejected, tally.counts["rows"], teacher, out)
+    calls = count + len(tally.without_thought) + len(tally.failed)
+    report_failed(tally.failed, calls, compute, out)
+    write_any(out / WITHOUT_THOUGHT, [asdict(trace) for trace in tally.without_thought])
+    summary = {"traces": count}
+    if teacher.kind != "recorded":  # there it is only an upper bound
+        summary["samples_per_problem"] = teacher.samples
+    summary |= {name: tally.counts[name] for name in COUNTS[teacher.kind]}
+    write_json(out / "summary.json", summary)
+    (out / REPLIES).unlink(missing_ok=True)
+
+
+def _items(
+    teacher: TeacherConfig, problems: Path, tally: Tally, compute: ComputeConfig, out: Path
+) -> Iterator[Item]:
     asked = read_problems(problems / "problems.jsonl")
-    counts: Counts = {}
-    traces = TEACHERS[teacher.kind](teacher, asked, counts, compute, out)
-    count = write_records(out / "traces.jsonl", traces)
-    told = {"traces": count}
-    if teacher.kind != "recorded":  # there it only bounds them
-        told["samples_per_problem"] = teacher.samples
-    write_json(out / "summary.json", told | counts)
-    (out / "rows.jsonl").unlink(missing_ok=True)
-
-
-TEACHERS: dict[
-    str,
-    Callable[[TeacherConfig, Iterator[Problem], Counts, ComputeConfig, Path], Iterator[Trace]],
-] = {"scripted": _scripted, "model": _model, "recorded": _recorded}
+    match teacher.kind:
+        case "scripted":
+            return scripted_traces(teacher, asked)
+        case "recorded":
+            return recorded_traces(teacher, asked, tally.rows(source.rows(teacher)))
+        case "model":
+            return model_traces(teacher, asked, compute=compute, out=out)
+    raise ValueError(f"teacher.kind must be one of {', '.join(COUNTS)}; got {teacher.kind!r}")

@@ -1,4 +1,4 @@
-"""Stage 3 of 7: traces -> traces marked correct or wrong, and why. Filters nothing."""
+"""Mark every trace as correct or wrong, and say why; nothing is filtered."""
 
 import re
 from collections import Counter
@@ -10,9 +10,11 @@ from typing import Any
 from distill.compute import ComputeConfig
 from distill.grading import grade, reward_model
 from distill.grading.config import GradingConfig
-from distill.models import converse, hub
+from distill.models import hub
+from distill.models.annotate import annotate, annotator_pins
 from distill.models.config import AskConfig
-from distill.models.engines import Completion, Refusal
+from distill.models.converse import REPLIES
+from distill.models.engines import Completion
 from distill.store.artifacts import write_json
 from distill.store.identity import version
 from distill.teachers.config import VerificationConfig
@@ -24,10 +26,10 @@ _VERDICT = re.compile(r"\bverdict\W+(correct|wrong)\b", re.IGNORECASE)
 
 
 def pins(how: GradingConfig, verification: VerificationConfig, *rest: Any) -> dict[str, Any]:
-    """What decides the verdicts from outside: the grader, and who is asked after it."""
+    """What decides the verdicts from outside: the grader, and the judge or reward model."""
     decides: dict[str, Any] = {"grading": grade.pins()}
     if verification.judge:
-        decides["judge"] = converse.pins(verification.judge)
+        decides["judge"] = annotator_pins(verification.judge)
     if verification.reward_model:
         model = verification.reward_model, verification.reward_revision
         decides["reward"] = {"model": hub.resolve_model(*model)}
@@ -43,24 +45,24 @@ def verify_traces(
     compute: ComputeConfig,
     out: Path,
 ) -> None:
-    """Grade the solution of every trace; a trace that its teacher could not end is wrong.
+    """Grade the solution of every trace; a trace that was cut off is wrong.
 
     What the grader leaves undecided goes to the judge or the reward model, if there is one; their
-    answers are kept in files while they are made, from which a killed call continues.
-    `summary.json` counts the verdicts, those that were not the grader's, and what a judge's server
-    refused, which stays undecided.
+    answers are cached in files, from which a killed call continues. `summary.json` counts the
+    verdicts, those that were not the grader's, and the failed calls of a judge, which leave a trace
+    undecided and are named in `failed.jsonl`.
 
     Raises:
-        ValueError: more replies of the teacher lack a thought, or more is refused, than
-            `compute.max_unusable` allows.
+        ValueError: more of the teacher's replies lack a thought, or more calls of the judge fail,
+            than `compute.max_unusable` allows.
     """
     given = list(read_traces(traces / "traces.jsonl"))
-    _bear_without_thought(traces, len(given), compute)
+    _limit_without_thought(traces, len(given), compute)
     graded = _graded(given, how, compute)
     open_ones = [trace for trace in graded if trace.correct is None]
     second: Counter[str] = Counter()
     if open_ones and verification.judge:
-        decided, second["refused"] = _judged(open_ones, verification.judge, compute, out)
+        decided, second["failed"] = _judged(open_ones, verification.judge, compute, out)
         second["judged"] = sum(trace.correct is not None for trace in decided)
     elif open_ones and verification.reward_model:
         decided = _rewarded(open_ones, verification, compute, out)
@@ -73,12 +75,15 @@ def verify_traces(
     verdicts = Counter(trace.correct for trace in marked)
     counts = {"correct": verdicts[True], "wrong": verdicts[False], "undecided": verdicts[None]}
     write_json(out / "summary.json", {"traces": count} | counts | second)
-    for name in ("replies.jsonl", "rewards.jsonl"):
+    for name in (REPLIES, "rewards.jsonl"):
         (out / name).unlink(missing_ok=True)
 
 
-def _bear_without_thought(traces: Path, given: int, compute: ComputeConfig) -> None:
-    """Checked where traces are read: another run may have made them, to be converted."""
+def _limit_without_thought(traces: Path, given: int, compute: ComputeConfig) -> None:
+    """Stop where too many replies lack a thought.
+
+    Checked here and not where they are sampled: a run with `teacher.convert` may use them all.
+    """
     if not (bare_file := traces / WITHOUT_THOUGHT).is_file():
         return
     bare = sum(1 for _ in read_traces(bare_file))
@@ -86,8 +91,8 @@ def _bear_without_thought(traces: Path, given: int, compute: ComputeConfig) -> N
         raise ValueError(
             f"{bare} of {given + bare} replies of the teacher hold no thought, more than "
             f"compute.max_unusable={compute.max_unusable} allows: they lack the marks of "
-            "teacher.prompt. Let a model part them (+ask@teacher.convert=sky_t1_convert); no reply "
-            "is asked for again"
+            "teacher.prompt. Have a model split them (+ask@teacher.convert=sky_t1_convert); no "
+            "reply is asked for again"
         )
 
 
@@ -106,17 +111,19 @@ def _graded(traces: Sequence[Trace], how: GradingConfig, compute: ComputeConfig)
 def _judged(
     traces: Sequence[Trace], judge: AskConfig, compute: ComputeConfig, out: Path
 ) -> tuple[list[Trace], int]:
-    """The traces as the judge decides them, and how many of them it was refused."""
-    texts = [converse.texts(trace) for trace in traces]
-    replies = converse.ask(judge, texts, keep=out / "replies.jsonl", compute=compute)
-    told = [_as_told(trace, reply) for trace, reply in zip(traces, replies, strict=True)]
-    return told, sum(isinstance(reply, Refusal) for reply in replies)
+    """The traces with the judge's verdicts, and how many of its calls failed."""
+    made, failed = annotate(judge, traces, _with_verdict, compute=compute, out=out)
+    whys = {call.id: call.why for call in failed}
+    judged = [
+        made.get(trace.id)
+        or replace(trace, why=f"{trace.why}; the call of the judge failed: {whys[trace.id]}")
+        for trace in traces
+    ]
+    return judged, len(failed)
 
 
-def _as_told(trace: Trace, reply: Completion | Refusal) -> Trace:
-    """The judge's last stated verdict; a reply without one, cut off or refused decides nothing."""
-    if isinstance(reply, Refusal):
-        return replace(trace, why=f"{trace.why}; the judge's server refuses it: {reply}")
+def _with_verdict(trace: Trace, reply: Completion) -> Trace:
+    """The trace with the last verdict that is stated; a reply without one or cut off has none."""
     stated = _VERDICT.findall(reply.text)
     if reply.finish_reason == "length" or not stated:
         return replace(trace, why=f"{trace.why}; the judge states no verdict")

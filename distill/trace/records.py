@@ -125,9 +125,6 @@ def _problem(row: dict[str, Any]) -> Problem:
     return Problem(**row | {"tests": tuple(row.get("tests", ()))})
 
 
-Counts = dict[str, int]
-
-
 WITHOUT_THOUGHT = "without_thought.jsonl"
 """Whole replies of a model without a thought, by `teacher.prompt`: for `convert_traces` to part;
 `verify_traces` bears few of them."""

@@ -51,8 +51,8 @@ def rewrite(says, tmp_path):
     return rewrite
 
 
-def unusable(folder):
-    file = folder / "out" / "unusable.jsonl"
+def failed(folder):
+    file = folder / "out" / "failed.jsonl"
     return [json.loads(line) for line in file.open()] if file.exists() else []
 
 
@@ -62,7 +62,7 @@ def test_the_thought_is_replaced_between_its_blanks_and_nothing_else(rewrite, tm
     assert counts["rewritten"] == counts["traces"] == 1
     assert counts["keywords_before"] == count_keywords(THOUGHT) > counts["keywords_after"]
     assert counts["length_ratio"] == len(made.thought) / len(THOUGHT)
-    assert unusable(tmp_path) == []
+    assert failed(tmp_path) == []
     assert not (tmp_path / "out" / "rows.jsonl").exists()
 
 
@@ -85,13 +85,13 @@ def test_a_rewriting_that_cannot_be_used_is_named_and_the_trace_damaged_by_rule(
     assert [t.problem.question for t in made] == ["q1", "q2"]
     assert count_keywords(made[0].thought) == 0 < count_keywords(THOUGHT)
     assert "It fails." in made[0].thought and made[0].solution == trace(1).solution
-    assert (counts["rewritten"], counts["unusable"]) == (1, 1)
-    assert unusable(tmp_path) == [{"id": trace(1).id, "why": why}]
+    assert (counts["rewritten"], counts["failed"]) == (1, 1)
+    assert failed(tmp_path) == [{"id": trace(1).id, "why": why}]
 
 
 def test_an_answer_that_the_thought_never_stated_need_not_be_kept(rewrite):
     (made,), counts = rewrite([trace(1, "Wait. Hm, 2+2?")], [marked("2+2?")])
-    assert made.thought == "2+2?" and counts["unusable"] == 0
+    assert made.thought == "2+2?" and counts["failed"] == 0
 
 
 def test_a_thought_without_text_is_not_asked_about_and_has_nothing_to_damage(rewrite, tmp_path):
@@ -107,7 +107,7 @@ def test_too_many_that_cannot_be_used_stop_the_run_and_no_reply_is_asked_for_aga
     with pytest.raises(ValueError, match=r"2 of 3 replies.*max_unusable=0\.5.*2 × .* lacks its m"):
         rewrite(traces, replies, most=0.5)
     made, counts = rewrite(traces, [], most=0.7)
-    assert len(made) == 3 and counts["unusable"] == 2
+    assert len(made) == 3 and counts["failed"] == 2
 
 
 def damage(folder, fraction, seed=0):

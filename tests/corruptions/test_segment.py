@@ -77,7 +77,7 @@ def test_the_model_is_shown_numbered_sentences_and_steps_begin_at_its_numbers(se
         "[6] But e.g. five is not."
     )
     assert steps == ("I try 3. It fails.", "Wait, 4? Yes.\nSo it is 4.", "But e.g. five is not.")
-    assert summary == {"traces": 1, "steps": 3, "unusable": 0}
+    assert summary == {"traces": 1, "steps": 3, "failed": 0}
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_a_reply_that_cannot_be_used_is_named_and_steps_are_those_of_the_rule(
 ):
     (by_rule, by_model), summary, _ = segment([THOUGHT, "A. B."], [reply, "[[1, 2]]"])
     assert by_rule == split(THOUGHT, "reflection").steps and by_model == ("A.", "B.")
-    assert summary == {"traces": 2, "steps": 2 + len(by_rule), "unusable": 1}
-    (row,) = (json.loads(line) for line in (tmp_path / "out" / "unusable.jsonl").open())
+    assert summary == {"traces": 2, "steps": 2 + len(by_rule), "failed": 1}
+    (row,) = (json.loads(line) for line in (tmp_path / "out" / "failed.jsonl").open())
     assert row == {"id": trace(0).id, "why": why}
 
 
@@ -153,7 +153,7 @@ def test_arms_of_one_run_share_the_steps_that_a_server_found(hydra_compose, monk
     made = {}
     with serving(answer, cards=[{"id": "m", "object": "model"}]) as server:
         served = [
-            f"corruption.ask.engine={{name: openai, api: chat, base_url: '{server.url}'}}",
+            f"corruption.ask.engine={{kind: openai, api: chat, base_url: '{server.url}'}}",
             "corruption.ask.model=m",
             "dataset.problems=40",
             "size.traces=10",
@@ -166,7 +166,7 @@ def test_arms_of_one_run_share_the_steps_that_a_server_found(hydra_compose, monk
             made[name] = {step.stage: step.artifact for step in steps}
     assert sorted(server.asked.values()) == [1] * 10
     assert len({one[Stage.segment].key for one in made.values()}) == 1
-    assert made["shuffle_steps"][Stage.segment].summary()["unusable"] == 0
+    assert made["shuffle_steps"][Stage.segment].summary()["failed"] == 0
     starts = read_starts(made["shuffle_steps"][Stage.segment].path)
     before, after = (
         list(read_traces(made["shuffle_steps"][stage].path / "traces.jsonl"))

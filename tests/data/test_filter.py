@@ -118,7 +118,7 @@ def test_each_rule_leaves_out_its_problems_and_names_them(tmp_path):
     bench = artifact(tmp_path, "bench", [of(" ".join(["So", *shared]), "aime24/test")])
     kept, summary, out = filtered(tmp_path, config, source, bench)
     assert kept == [problems[2].question, "good"]
-    why = {row["id"]: row["why"] for row in read_rows(out / "left_out.jsonl")}
+    why = {row["id"]: row["why"] for row in read_rows(out / "rejected.jsonl")}
     assert why[problems[0].id] == "difficulty 1 is below 2"
     assert why[problems[1].id] == "no difficulty"
     assert why[problems[6].id] == "difficulty 8 is below 9"

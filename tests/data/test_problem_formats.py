@@ -8,14 +8,18 @@ import zlib
 import pytest
 
 from distill.data.code_formats import pickled_text
-from distill.data.columns import UnusableRowError
+from distill.data.columns import RowError
 from distill.data.config import DatasetConfig
 from distill.data.countdown_search import expression
-from distill.data.problem_formats import FORMATS, read
+from distill.data.problem_formats import FORMATS, reader
 from distill.data.problems import load_problems
 from distill.grading.countdown import check
 from distill.grading.grade import grade
 from distill.trace.records import Problem, read_problems, read_rows
+
+
+def read(name, row, columns):
+    return reader(DatasetConfig(format=name, columns=columns))(row)
 
 
 def packed(cases):
@@ -125,16 +129,17 @@ def test_a_row_in_the_published_schema_becomes_its_problem(name):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_row_without_its_columns_is_unusable_in_words(name):
-    with pytest.raises(UnusableRowError):
+    with pytest.raises(RowError):
         read(name, {"other": 1}, {})
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_column_of_another_name_is_found_and_the_fields_own_name_too(name):
-    row, _ = CASES[name]
-    columns = {field: f"the {field}" for field in row}
-    renamed = {columns[field]: value for field, value in row.items()}
-    assert read(name, renamed, columns) == read(name, row, columns) == read(name, row, {})
+def test_fields_in_columns_of_other_names_are_found_and_by_an_alternative_their_own_too(name):
+    row = {field: value for field, value in CASES[name][0].items() if field in FORMATS[name].fields}
+    renamed = {f"the {field}": value for field, value in row.items()}
+    whole = read(name, row, {})
+    assert read(name, renamed, {field: f"the {field}" for field in row}) == whole
+    assert read(name, row, {field: f"the {field}|{field}" for field in row}) == whole
 
 
 def test_the_order_of_options_is_frozen_by_the_question_and_differs_between_questions():
@@ -154,7 +159,7 @@ def test_an_error_that_olympiadbench_allows_is_a_tolerance_or_an_unusable_row():
     assert read("olympiadbench", row | {"error": "1e-1,1e-2"}, {}).tolerance == 0.01
     assert read("olympiadbench", row | {"error": "1e-1,"}, {}).tolerance == 0.0
     for error in ("small", "nan", "inf", "-1"):
-        with pytest.raises(UnusableRowError, match=f"'{error}'"):
+        with pytest.raises(RowError, match=f"'{error}'"):
             read("olympiadbench", row | {"error": error}, {})
 
 
@@ -194,7 +199,7 @@ def test_a_pickled_text_is_read_as_pickle_would(text, protocol):
 
 @pytest.mark.parametrize("data", ["!!", "AAAA", packed([STDIN])[:-8], "eJw="])
 def test_damaged_private_tests_are_an_unusable_row(data):
-    with pytest.raises(UnusableRowError, match="no tests"):
+    with pytest.raises(RowError, match="no tests"):
         read("livecodebench", LCB | {"private_test_cases": data}, {})
 
 

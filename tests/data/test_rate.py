@@ -45,12 +45,12 @@ def test_problems_keep_order_and_identity_and_get_the_models_level(tmp_path, say
     assert [p.id for p in made] == [p.id for p in PROBLEMS]
     assert [p.difficulty for p in made] == [3.0, None, 9.5, None]
     summary = json.loads((out / "summary.json").read_text())
-    counts = {"problems": 4, "unrated": 2, "refused": 1}
+    counts = {"problems": 4, "unrated": 2, "failed": 1}
     assert summary == counts | {"by_level": {"03": 1, "09": 1}}
-    (line,) = (out / "rejected.jsonl").read_text().splitlines()
-    assert json.loads(line) == {"place": PROBLEMS[3].id, "why": "400: no"}
+    (line,) = (out / "failed.jsonl").read_text().splitlines()
+    assert json.loads(line) == {"id": PROBLEMS[3].id, "why": "refused: 400: no"}
     names = sorted(path.name for path in out.iterdir())
-    assert names == ["problems.jsonl", "rejected.jsonl", "summary.json"]
+    assert names == ["failed.jsonl", "problems.jsonl", "summary.json"]
 
 
 def test_a_real_model_is_asked_and_a_killed_call_continues(tmp_path, tiny_student, monkeypatch):

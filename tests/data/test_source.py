@@ -1,4 +1,4 @@
-"""Rows of local files and the hub, and what is unusable."""
+"""Rows of local files and the hub, and what is rejected."""
 
 import json
 
@@ -40,15 +40,17 @@ def test_a_place_names_file_and_line_without_the_folder(tmp_path):
 
 def test_what_is_no_row_is_said_why_and_reading_goes_on(tmp_path):
     text = b'\xef\xbb\xbf{"a": 1}\n{"a": \n[1]\n"\xff"\n' + b"[" * 100_000 + b'\n{"a": 2}'
-    found = [row for _, row in read(write(tmp_path, "a.jsonl", text))]
-    assert [isinstance(row, dict) for row in found] == [True, False, False, False, False, True]
-    assert "not JSON" in found[1] and found[2] == "not an object"
+    found = read(write(tmp_path, "a.jsonl", text))
+    rejected = [isinstance(row, source.Rejected) for row in found]
+    assert rejected == [False, True, True, True, True, False]
+    assert "not JSON" in found[1].why and found[2].why == "not an object"
 
 
-def test_where_passes_over_rows_and_a_missing_column_is_unusable(tmp_path):
+def test_where_passes_over_rows_and_one_without_its_column_is_rejected(tmp_path):
     path = write(tmp_path, "a.jsonl", "\n".join(map(json.dumps, ROWS)))
     assert [row for _, row in read(path, where={"year": "^20"})] == ROWS[:1]
-    assert read(path, where={"n": "x"}) == [("a.jsonl:2", "where names n; has question, year")]
+    missing = source.Rejected("a.jsonl:2", "where names n; has question, year")
+    assert read(path, where={"n": "x"}) == [missing]
 
 
 def test_a_path_wins_over_the_hub_and_is_the_same_identity_without_it():
@@ -65,17 +67,17 @@ def test_no_path_and_no_hub_and_no_file_are_errors_that_say_so():
 
 
 @pytest.mark.parametrize(("share", "stops"), [(0.5, False), (0.49, True)])
-def test_unusable_rows_are_named_and_stop_the_run_past_the_share(tmp_path, share, stops):
-    rejected = [("a.jsonl:2", "no question")]
+def test_rejected_rows_are_named_and_stop_the_run_past_the_share(tmp_path, share, stops):
+    rejected = [source.Rejected("a.jsonl:2", "no question")]
     config = SourceConfig(path="a.jsonl", max_rejected=share)
     if stops:
         with pytest.raises(ValueError, match=r"1 of 2 .*0\.49 .*a.jsonl:2: no question"):
-            source.set_aside(tmp_path, rejected, 2, config)
+            source.report_rejected(rejected, 2, config, tmp_path)
     else:
-        assert source.set_aside(tmp_path, rejected, 2, config) == 1
+        source.report_rejected(rejected, 2, config, tmp_path)
     told = list(read_rows(tmp_path / "rejected.jsonl"))
     assert told == [{"place": "a.jsonl:2", "why": "no question"}]
-    assert source.set_aside(tmp_path, [], 2, config) == 0
+    source.report_rejected([], 2, config, tmp_path)
     assert not (tmp_path / "rejected.jsonl").exists()
 
 

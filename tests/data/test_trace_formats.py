@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from distill.data.columns import UnusableRowError
-from distill.data.trace_formats import FORMATS, problem_of, recorded
+from distill.data.columns import RowError
+from distill.data.trace_formats import FORMATS, as_problem, reader
 from distill.store.identity import CHECKOUT
 from distill.teachers.config import TeacherConfig
 from distill.trace.records import Problem
@@ -88,6 +88,18 @@ def source(format_, **more):
     return TeacherConfig(kind="recorded", format=format_, path="some/rows.jsonl", **more)
 
 
+def recorded(row, source):
+    return reader(source)(row)
+
+
+def problem_of(row, source):
+    """The problem of a row, or why it is rejected."""
+    try:
+        return as_problem(recorded(row, source), source)
+    except RowError as error:
+        return str(error)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_schema_gives_the_question_the_answer_and_every_response(name):
     read = recorded(ROWS[name], source(name))
@@ -130,7 +142,7 @@ def test_a_null_answer_is_named_where_the_schema_has_answers(name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_row_of_another_schema_is_refused_with_the_column_it_lacks(name):
+def test_a_row_of_another_schema_is_rejected_with_the_column_it_lacks(name):
     why = problem_of({"prompt": "What is 2+2?"}, source(name))
     assert why == "no generations" or "conversations" in why or why.endswith("has prompt")
 
@@ -194,7 +206,7 @@ def test_columns_that_plus_joins_are_one_text():
     columns = {"question": "q", "answer": "gold", "text": "pre+r+post"}
     read = recorded(row, source("json_lines", columns=columns))
     assert read.responses[0].text == "<think>\nx"
-    with pytest.raises(UnusableRowError, match="no text: no column post; has q, gold, pre, r"):
+    with pytest.raises(RowError, match=r"no text: no column pre\+r\+post; has q, gold, pre, r"):
         row.pop("post")
         recorded(row, source("json_lines", columns=columns))
 
@@ -236,8 +248,8 @@ def test_json_lines_reads_every_row_of_the_shared_traces_or_says_why_not(name):
     assert all(why.startswith("no question: no column question; has ") for why in refused)
 
 
-def test_a_row_of_another_shape_is_set_aside_and_not_fatal():
+def test_a_row_of_another_shape_is_rejected_and_not_fatal():
     source = TeacherConfig(kind="recorded", format="json_lines")
     row = {"question": "q", "answer": "1", "thought": "t", "solution": "s", "difficulty": "hard"}
-    with pytest.raises(UnusableRowError, match="not of its schema"):
+    with pytest.raises(RowError, match="not of its schema"):
         recorded(row, source)

@@ -48,14 +48,14 @@ def test_thought_and_solution_are_replaced_and_nothing_else(convert, tmp_path):
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"traces.jsonl", "summary.json"}
 
 
-def test_rewritings_that_fail_are_left_out_counted_and_named(convert, tmp_path, monkeypatch):
+def test_rewritings_that_fail_are_dropped_counted_and_named(convert, tmp_path, monkeypatch):
     monkeypatch.setattr(COMPUTE, "max_unusable", 0.8)
     good, lacking = response(SECTIONS, "t", "s"), response(SECTIONS, "t", " ")
     replies = [good, (good, "length"), "I cannot do that.", lacking, Refusal("400: no")]
     made, counts = convert(tmp_path, [raw(i) for i in range(5)], *replies)
     assert [t.problem.question for t in made] == ["q0"]
-    assert (counts["converted"], counts["unusable"], counts["cut_off"]) == (1, 4, 0)
-    lines = [json.loads(line) for line in (tmp_path / "out" / "unusable.jsonl").open()]
+    assert (counts["converted"], counts["failed"], counts["cut_off"]) == (1, 4, 0)
+    lines = [json.loads(line) for line in (tmp_path / "out" / "failed.jsonl").open()]
     assert [line["id"] for line in lines] == [raw(i).id for i in (1, 2, 3, 4)]
     assert [line["why"] for line in lines] == [
         "the rewriting was cut off",

@@ -86,7 +86,7 @@ def test_a_models_text_is_taken_apart_and_its_end_kept(says, problems, tmp_path)
     assert [(t.teacher, t.sample, t.tokens) for t in traces] == [("R1", k, 7) for k in (0, 1)] * 2
     assert [t.problem for t in traces[::2]] == list(read_problems(problems / "problems.jsonl"))
     told = {"traces": 4, "samples_per_problem": 2, "cut_off": 2, "unclosed": 2}
-    assert counts == told | {"without_thought": 0, "refused": 0}
+    assert counts == told | {"without_thought": 0, "failed": 0}
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"traces.jsonl", "summary.json"}
 
 
@@ -130,9 +130,9 @@ def test_a_refused_prompt_is_named_and_counted_and_the_others_are_traces(
     monkeypatch.setattr(COMPUTE, "max_unusable", 0.5)
     (trace,), counts = sample(model(), problems, tmp_path / "out")
     first, second = read_problems(problems / "problems.jsonl")
-    assert trace.problem == second and counts["refused"] == 1
-    (line,) = (tmp_path / "out" / "rejected.jsonl").open()
-    assert json.loads(line) == {"place": f"{first.id}:0", "why": "400: content filter"}
+    assert trace.problem == second and counts["failed"] == 1
+    (line,) = (tmp_path / "out" / "failed.jsonl").open()
+    assert json.loads(line) == {"id": f"{first.id}:0", "why": "refused: 400: content filter"}
 
 
 def test_a_server_at_another_address_goes_on_with_the_rows_of_the_first(
@@ -308,7 +308,7 @@ def test_the_k_th_trace_of_a_problem_is_its_sample_k_and_no_more_are_taken(tmp_p
     assert (counts["rows"], counts["beyond_samples"]) == (4, 1)
 
 
-def test_rows_that_hold_no_trace_are_counted_named_and_set_aside(tmp_path):
+def test_rows_that_hold_no_trace_are_counted_and_named(tmp_path):
     rows = [
         row("a", 0),
         '{"question": "torn',
@@ -321,12 +321,12 @@ def test_rows_that_hold_no_trace_are_counted_named_and_set_aside(tmp_path):
     traces, counts = sample(teacher, problems, tmp_path / "out")
     assert [t.thought for t in traces] == ["t0"]
     assert (counts["rows"], counts["rejected"]) == (6, 5)
-    aside = [json.loads(line) for line in (tmp_path / "out" / "rejected.jsonl").open()]
-    assert [line["place"] for line in aside] == [f"rows.jsonl:{n}" for n in range(2, 7)]
-    assert "not JSON" in aside[0]["why"]
-    whys = [line["why"] for line in aside[1:4]]
+    rejected = [json.loads(line) for line in (tmp_path / "out" / "rejected.jsonl").open()]
+    assert [line["place"] for line in rejected] == [f"rows.jsonl:{n}" for n in range(2, 7)]
+    assert "not JSON" in rejected[0]["why"]
+    whys = [line["why"] for line in rejected[1:4]]
     assert whys == ["no thought", "no answer", "no question"]
-    assert aside[4]["why"] == "no thought: no column thought; has question"
+    assert rejected[4]["why"] == "no thought: no column thought; has question"
 
 
 def test_too_many_rows_without_a_trace_stop_the_run(tmp_path):
@@ -343,7 +343,7 @@ def test_a_thought_that_never_closed_is_of_a_teacher_that_was_cut_off(tmp_path):
     assert counts["cut_off"] == 3
 
 
-def test_whole_texts_need_a_prompt_that_says_how_to_part_them(tmp_path):
+def test_whole_texts_need_a_prompt_that_says_how_to_split_them(tmp_path):
     teacher, problems = record(tmp_path, [ROWS["limo"]], format="limo")
     with pytest.raises(ValueError, match=r"teacher\.prompt must say"):
         sample(teacher, problems, tmp_path / "out")
@@ -409,8 +409,11 @@ def test_a_shared_file_without_questions_stops_the_run_with_the_reason(tmp_path)
     if not TRACES.is_dir():
         pytest.skip(f"no shared traces at {TRACES}")
     path = TRACES / "r1distill_sentence_labelled.jsonl"
-    with pytest.raises(ValueError, match="no question: no column question"):
+    with pytest.raises(ValueError, match=r"no row has gold_answer \(answer\); there are id, model"):
         record(tmp_path, [], path=str(path), columns=FIELDS)
+    columns = {field: column for field, column in FIELDS.items() if field != "answer"}
+    with pytest.raises(ValueError, match="no question: no column question"):
+        record(tmp_path, [], path=str(path), columns=columns)
 
 
 def test_the_hub_is_not_asked_for_a_local_file(tmp_path, monkeypatch):

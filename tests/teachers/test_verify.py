@@ -44,8 +44,10 @@ def verify(folder, verification, *solutions, **more):
     verify_traces(STRICT, verification, folder / "in", compute=COMPUTE, out=folder / "out")
     made = list(read_traces(folder / "out" / "traces.jsonl"))
     assert [t.id for t in made] == [t.id for t in given]
-    assert {p.name for p in (folder / "out").iterdir()} == {"traces.jsonl", "summary.json"}
-    return made, json.loads((folder / "out" / "summary.json").read_text())
+    counts = json.loads((folder / "out" / "summary.json").read_text())
+    files = {"traces.jsonl", "summary.json"} | ({"failed.jsonl"} if counts.get("failed") else set())
+    assert {p.name for p in (folder / "out").iterdir()} == files
+    return made, counts
 
 
 def test_without_a_second_opinion_the_undecided_stays_so(unsure, tmp_path):
@@ -81,8 +83,10 @@ def test_what_a_judges_server_refuses_stays_undecided_and_is_counted(
     monkeypatch.setattr(COMPUTE, "max_unusable", 0.5)
     made, counts = verify(tmp_path, JUDGE, "a", "b")
     assert [t.correct for t in made] == [None, True]
-    assert made[0].why == "too deep to decide; the judge's server refuses it: 400: no"
-    assert (counts["refused"], counts["judged"], counts["undecided"]) == (1, 1, 1)
+    assert made[0].why == "too deep to decide; the call of the judge failed: refused: 400: no"
+    assert (counts["failed"], counts["judged"], counts["undecided"]) == (1, 1, 1)
+    (line,) = (tmp_path / "out" / "failed.jsonl").open()
+    assert json.loads(line) == {"id": made[0].id, "why": "refused: 400: no"}
 
 
 def test_the_judges_last_word_counts(unsure, says, tmp_path):

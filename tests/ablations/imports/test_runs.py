@@ -107,9 +107,9 @@ def test_columns_look_inside_join_and_fall_back(tmp_path):
     assert told["correct"]
 
 
-def test_unusable_rows_are_named_and_too_many_stop_the_import(tmp_path):
+def test_rejected_rows_are_named_and_too_many_stop_the_import(tmp_path):
     with pytest.raises(
-        ValueError, match=r"1 of 4 rows are unusable.*out.jsonl:4: no answer at gold"
+        ValueError, match=r"1 of 4 rows are rejected.*out.jsonl:4: no answer: gold is empty"
     ):
         imported(tmp_path, [*ROWS, {"q": "4+4?", "gold": None, "text": "8"}])
 
@@ -128,11 +128,11 @@ def test_a_column_that_no_row_has_is_named_before_anything_is_written(tmp_path, 
     assert not (tmp_path / "runs").exists()
 
 
-def test_an_empty_response_is_wrong_and_an_absent_one_unusable(tmp_path):
+def test_an_empty_response_is_wrong_and_an_absent_one_rejected(tmp_path):
     (row,) = imported(tmp_path, [ROWS[0], ROWS[1] | {"text": None}]).to_dict("records")
     assert (row["problems"], row["ours"]) == (2, 0.5)
     absent = {name: value for name, value in ROWS[1].items() if name != "text"}
-    with pytest.raises(ValueError, match=r"out.jsonl:2: no response at text"):
+    with pytest.raises(ValueError, match=r"out.jsonl:2: no response: no column text"):
         imported(tmp_path, [ROWS[0], absent])
 
 
@@ -142,7 +142,7 @@ def test_an_empty_response_is_wrong_and_an_absent_one_unusable(tmp_path):
         ({"kind": "code"}, "kind must be one of math, choice"),
         ({"form": "csv"}, "unknown format 'csv'; known: json_lines, lm_eval, lighteval"),
         ({"prompt": "none"}, "no prompt 'none'; known: .*sky_t1"),
-        ({"columns": {"question": "q"}}, "must name answer, response"),
+        ({"columns": {"question": "q"}}, r"columns={FIELD: COLUMN}.*no answer: no column answer"),
         ({"columns": COLUMNS | {"score": "s"}}, "no field score; known: question"),
         ({"benchmark": "a/b"}, "cannot name a file"),
     ],

@@ -14,8 +14,8 @@ from ablations.reference import FOLDER, published, title
 from ablations.results.responses import GRADED
 from ablations.results.runs import asked_runs, runs, samples
 from distill.corruptions.config import CORRUPTION_CHOICES
-from distill.data.problems import _problem
-from distill.data.trace_formats import problem_of
+from distill.data import problem_formats, trace_formats
+from distill.data.problems import as_problem
 from distill.store.identity import CHECKOUT
 from distill.training.config import Method
 
@@ -113,8 +113,8 @@ def test_short_traces_are_of_the_problems_of_the_long_ones(studies):
         for more in (["teacher=numina_cot", "dataset=recorded"], [])
     )
     assert short.dataset.where == long.dataset.where
-    ids = {problem_of(row, short.teacher).id, _problem(row, long.dataset).id}
-    assert len(ids) == 1
+    taught = trace_formats.as_problem(trace_formats.reader(short.teacher)(row), short.teacher)
+    assert taught.id == as_problem(problem_formats.reader(long.dataset)(row), long.dataset).id
 
 
 def test_what_was_not_run_stands_beside_its_published_number_and_is_not_dropped(table2_cells):
