@@ -51,7 +51,7 @@ def micro_wrong() -> list[Trace]:
 
 @pytest.fixture(scope="session")
 def awkward() -> list[Trace]:
-    """Empty, only white space, one step, no digits, Unicode, CRLF, lone surrogates, thousands of steps."""
+    """Empty, blank, one step, no digits, Unicode, CRLF, lone surrogates, thousands of steps."""
     return [_trace(i, f"awkward {i}", *text, True) for i, text in enumerate(AWKWARD)]
 
 
