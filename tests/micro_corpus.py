@@ -15,7 +15,7 @@ PROMPT = PromptConfig(
 
 
 def traces(count: int, seed: int = 0) -> list[Trace]:
-    """Right traces of the scripted teacher, a problem each."""
+    """Correct traces of the scripted teacher, one per problem."""
     made = []
     for puzzle in sign_puzzle.problems("train", count, seed):
         problem = Problem.of(puzzle.question, puzzle.answer, "sign_puzzle", "train")

@@ -1,4 +1,4 @@
-"""Corruption of selected traces: the stage, what it asks an annotator, and edits of stated answers.
+"""Controlled damage to selected traces: the stage, what it asks a model, edits of final answers.
 
-Operators themselves are in `operators/`.
+Each kind of damage is one file in `operators/`.
 """

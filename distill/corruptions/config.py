@@ -1,4 +1,4 @@
-"""Options of corruptions: which operator reads which fields."""
+"""Options of a corruption, and which of them each operator reads."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from distill.models.config import AskConfig
 from distill.stages import Stage
 
 STEP_RULES = ("blank_line", "reflection")
-"""Rules by which any thought falls into steps; where steps are a model's, it is asked first."""
+"""Rules that split any thought into steps; steps `model` are found by a model beforehand."""
 
 
 CORRUPTION_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
@@ -32,38 +32,38 @@ line here, a file in `distill/corruptions/operators/` and a YAML in `conf/corrup
 
 @dataclass
 class CorruptionConfig(Checked):
-    """What damage is done to the teacher's traces, and how much. See `conf/corruption/`."""
+    """How the teacher's traces are damaged, and how much. See `conf/corruption/`."""
 
     kind: str = ruled("none", one_of(*CORRUPTION_CHOICES))
     """A function in `distill/corruptions/operators/`."""
 
     fraction: float = ruled(0.0, SHARE)
-    """Share of units damaged; the operator says what its unit is. 0 is the same as
-    `none`."""
+    """Corruption rate: share of units damaged; the operator says what its unit is. 0 is the same
+    as `none`."""
 
     seed: int = 0
     """Base seed; each trace draws from its own stream, derived from this and its id."""
 
     mode: str | None = None
-    """Which definition of the damage; choices by operator in `CORRUPTION_CHOICES`, None is the
-    first."""
+    """Which definition of the damage; choices per operator in `CORRUPTION_CHOICES`; None is the
+    first of them."""
 
     unit: str | None = None
-    """What is damaged as one piece; choices by operator."""
+    """What is damaged as one piece; choices per operator."""
 
     scope: str | None = None
-    """Where: the whole `response` or the `thought` alone; choices by operator."""
+    """Where: the whole `response` or only the `thought`; choices per operator."""
 
     steps: str | None = None
-    """How a thought falls into steps: at blank lines, where a reflection keyword opens a sentence,
-    or where `ask` says (`model`)."""
+    """Where steps begin: after blank lines, where a reflection keyword opens a sentence, or where a
+    model says (`model`; see `ask`)."""
 
     name: str = field(default="", metadata=LABEL)
     """The YAML's file name."""
 
     ask: AskConfig | None = field(default=None, metadata=APART)
-    """The model that removes reflections (unit `reflection`) or finds steps (steps `model`). What
-    it says is an artifact of its own, which the damage takes its identity from."""
+    """The model that removes reflections (unit `reflection`) or finds steps (steps `model`). Its
+    replies are an artifact of their own, through which they enter the identity of the damage."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,8 +80,8 @@ class CorruptionConfig(Checked):
                 one_of(*choices[name]).check(read, getattr(self, name))
             elif value is not None:
                 raise ValueError(
-                    f"corruption.{name} is {value!r}, but {self.kind} reads only "
-                    f"{sorted(choices) or 'no choice at all'}"
+                    f"corruption.{name} is {value!r}, but {self.kind} does not read it; it reads "
+                    f"{', '.join(sorted(choices)) or 'no such choice'}"
                 )
         if self.unit == "reflection" and self.mode != "traces":
             raise ValueError(
@@ -98,7 +98,7 @@ class CorruptionConfig(Checked):
 
     @property
     def asks(self) -> Stage | None:
-        """The stage in which `ask` is asked; None where rules do."""
+        """The stage that asks the model of `ask`; None where no model is asked."""
         if self.unit == "reflection":
             return Stage.rewrite
         return Stage.segment if self.steps == "model" else None

@@ -1,4 +1,4 @@
-"""Stage 5 of 7: selected traces -> corrupted traces."""
+"""The stage `corrupt` damages selected traces by one operator and counts what it damaged."""
 
 import shutil
 from collections.abc import Iterable, Iterator
@@ -16,6 +16,8 @@ from distill.trace.keywords import KEYWORDS
 from distill.trace.records import Trace, read_traces, write_records
 
 VERSION = 2
+"""Raised when the output of an operator changes, for whatever reason in this room or `trace`;
+`tests/fixtures/damage.json` holds what each makes at this version."""
 
 
 def corrupt_traces(
@@ -26,13 +28,15 @@ def corrupt_traces(
     *,
     out: Path,
 ) -> None:
-    """Damage every selected trace.
+    """Damage the selected traces, each by its own draws.
 
-    Reads `traces.jsonl` of `selected` and, for operators that borrow from other traces, of
-    `verified`; of `said`, what a model made of the selected traces, where the corruption asks one.
-    Holds few traces at a time. Writes `traces.jsonl`, as many traces in the same order (`none`: the
-    same bytes), and `summary.json`: `traces`, `units` that could be damaged, `damaged`, their
-    `share` (null where there is no unit) and `untouched_traces`, those with nothing damaged.
+    Reads `traces.jsonl` of `selected`; of `verified`, where the operator borrows from other traces;
+    and the artifact `said`, what a model made of the selected traces, where the corruption asks
+    one. Traces are read one at a time, so that memory is bounded.
+
+    Writes `traces.jsonl`, as many traces in the same order (`none`: the same bytes), and
+    `summary.json`: `traces`, `units` that could be damaged, `damaged`, their `share` (null where
+    there is no unit) and `untouched_traces`, those with nothing damaged.
     """
     target = out / "traces.jsonl"
     tally = Tally()
@@ -49,7 +53,7 @@ def corrupt_traces(
 def damage(
     corruption: CorruptionConfig, selected: Path, verified: Path, said: Path | None
 ) -> Iterator[Damaged]:
-    """What becomes of each selected trace; arguments as for `corrupt_traces`."""
+    """Damage each selected trace in order; arguments as for `corrupt_traces`."""
     corpus = TraceFile(selected / "traces.jsonl")
     borrow = Borrow(TraceFile(verified / "traces.jsonl"))
     if said and corruption.asks is Stage.rewrite:
@@ -60,25 +64,25 @@ def damage(
 
 
 def pins(corruption: CorruptionConfig, *artifacts: Any) -> dict[str, str]:
-    """The keyword list, where the operator reads it."""
+    """Hash of the keyword list, where the operator reads it."""
     reads = corruption.kind == "remove_keywords" or corruption.steps == "reflection"
     return {KEYWORDS.name: content_hash(KEYWORDS)} if reads else {}
 
 
 @dataclass(frozen=True)
 class TraceFile:
-    """The traces of a file, read anew by each loop, so that an operator may read them twice."""
+    """The traces of a file; each loop reads it from its beginning, so operators may loop twice."""
 
     path: Path
 
     def __iter__(self) -> Iterator[Trace]:
-        """Read the file from its beginning."""
+        """Open the file and read its traces in order."""
         return read_traces(self.path)
 
 
 @dataclass
 class Tally:
-    """What was damaged, counted while traces pass."""
+    """Counts of what was damaged; the keys of `summary.json`."""
 
     traces: int = 0
     units: int = 0
@@ -86,7 +90,7 @@ class Tally:
     untouched_traces: int = 0
 
     def count(self, damaged: Iterable[Damaged]) -> Iterator[Trace]:
-        """The traces, each counted."""
+        """Yield the traces, counting each."""
         for item in damaged:
             self.traces += 1
             self.units += item.units

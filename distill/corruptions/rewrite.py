@@ -12,9 +12,9 @@ from typing import Any
 
 from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.edit_answer import occurrence
 from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.remove_keywords import remove_keywords
-from distill.corruptions.restate import occurrence
 from distill.grading.answers import extract
 from distill.models.annotate import ReplyError, annotate, annotator_pins
 from distill.models.config import AskConfig

@@ -1,4 +1,4 @@
-"""What a trace is: records, steps, reflection keywords.
+"""Traces as records, their steps and their reflection keywords.
 
-Pure text handling, without configs or models.
+Only plain functions of text enter this room: no configs, no models.
 """

@@ -1,4 +1,4 @@
-"""The records that stages hand on: problems and traces, in and out as JSON lines."""
+"""Problems and traces, the records that stages pass on, and their JSON lines files."""
 
 import hashlib
 import json
@@ -13,8 +13,7 @@ class Problem:
     """A question with a checkable answer."""
 
     id: str
-    """Hash of kind, question and answer: the same problem has the same id wherever it comes
-    from."""
+    """Hash of kind, question and answer: the same problem has the same id in every data set."""
 
     question: str
     answer: str
@@ -25,23 +24,34 @@ class Problem:
     """Data set and split it was taken from."""
 
     difficulty: float | None = None
-    """Scale of the source; None where it gives none."""
+    """On the source's own scale; None where it gives none."""
 
     tests: tuple[str, ...] = ()
-    """Code problems only: the tests a solution must pass."""
+    """Code problems only: the tests that a solution must pass."""
 
     tolerance: float = 0.0
-    """Mathematics only: how far from the answer a number may be, where the source says so."""
+    """Mathematics only: how far a number may be from the answer, where the source says so."""
 
     @classmethod
     def of(cls, question: str, answer: str, kind: str, source: str, **more: Any) -> "Problem":
-        """A problem with the id that its content gives."""
+        """Make a problem; its id is computed from its content."""
         return cls(digest(kind, question, answer), question, answer, kind, source, **more)
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What a teacher wrote on a problem."""
+    r"""What a teacher wrote on a problem: its reasoning (the thought) and its solution.
+
+    A verified one, as it stands on one line of `traces.jsonl`::
+
+        {"id": "0f89e49f9a6d82ff", "problem": {"id": "fb6a6e64c9b57347", "question": "Use + or -
+        between 2 4 1 7 to make 0.", "answer": "2+4+1-7", "kind": "sign_puzzle", "source": "train",
+        "difficulty": null, "tests": [], "tolerance": 0.0}, "teacher": "scripted", "sample": 0,
+        "thought": "First, let me try 2+4+1+7.\n\n2+4=6, 6+1=7, 7+7=14.\n\n14 is not
+        0.\n\nWait, let me try 2+4+1-7.\n\n2+4=6, 6+1=7, 7-7=0.\n\n0 is 0. Yes.\n\nLet me
+        verify: 2+4=6, 6+1=7, 7-7=0. Right.", "solution": "So \\boxed{2+4+1-7}.", "correct": true,
+        "why": "right", "finish_reason": "stop", "tokens": null}
+    """
 
     id: str
     """Hash of problem id, teacher and sample index."""
@@ -57,7 +67,7 @@ class Trace:
     """Verdict on the solution; None while unverified or undecided."""
 
     why: str = ""
-    """Reason of the verdict."""
+    """Reason for the verdict."""
 
     finish_reason: str = "stop"
     """`stop`, or `length` where the teacher was cut off."""
@@ -69,7 +79,7 @@ class Trace:
     def of(
         cls, problem: Problem, teacher: str, sample: int, thought: str, solution: str, **more: Any
     ) -> "Trace":
-        """A trace with the id that its origin gives."""
+        """Make a trace; its id is computed from its problem, teacher and sample index."""
         name = digest(problem.id, teacher, str(sample))
         return cls(name, problem, teacher, sample, thought, solution, **more)
 
@@ -115,7 +125,7 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> int:
 
 
 def write_any(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write objects as JSON lines; no file of no objects, not even that of a killed attempt."""
+    """Write objects as JSON lines; without any, no file is left, not even a killed attempt's."""
     path.unlink(missing_ok=True)
     if rows:
         write_rows(path, rows)
@@ -126,5 +136,5 @@ def _problem(row: dict[str, Any]) -> Problem:
 
 
 WITHOUT_THOUGHT = "without_thought.jsonl"
-"""Whole replies of a model without a thought, by `teacher.prompt`: for `convert_traces` to part;
-`verify_traces` bears few of them."""
+"""A teacher's replies in which `teacher.prompt` finds no thought: `convert_traces` splits them, and
+`verify_traces` tolerates few of them."""

@@ -1,9 +1,9 @@
-"""A thought as steps: an unchanged thought is put together again byte for byte.
+"""Thoughts are split into steps here and joined again; what was not changed is byte-equal.
 
-The paper (arXiv:2502.07374, section 4.2) has Llama-3.3-70B part a thought where it backtracks,
+The paper (arXiv:2502.07374, section 4.2) has Llama-3.3-70B split a thought where it backtracks,
 validates itself or reflects: steps `model`, see `distill/corruptions/segment.py`. Two rules stand
-for it: `blank_line`, for traces that part their steps so, and `reflection`, which begins a step at
-each sentence that opens with a reflection keyword.
+in for it: `blank_line`, for traces whose steps are paragraphs, and `reflection`, which begins a
+step at each sentence that opens with a reflection keyword.
 """
 
 import re
@@ -23,46 +23,50 @@ Starts = Mapping[str, Sequence[int]]
 
 @dataclass(frozen=True)
 class Steps:
-    """The N >= 0 steps of a thought and the white space between; the solution is never a step."""
+    r"""The N >= 0 steps of a thought and the white space between; the solution is never a step.
+
+    >>> split("I try 5. It fails.\n\nWait, 6? Yes.\n", "reflection")
+    Steps(lead='', steps=('I try 5. It fails.', 'Wait, 6? Yes.'), separators=('\n\n', '\n'))
+    """
 
     lead: str
-    """White space before the first step; all of the text where there is no step."""
+    """White space before the first step; the whole text where there is no step."""
 
     steps: tuple[str, ...]
     """N texts, none of them empty, none ending in white space."""
 
     separators: tuple[str, ...]
-    """N texts of white space; the k-th follows the k-th step, the last one ends the thought."""
+    """N white-space texts; the k-th follows the k-th step, the last one ends the thought."""
 
 
 def split(thought: str, rule: str, starts: Starts | None = None) -> Steps:
-    """Take a thought apart; `join(split(thought, rule)) == thought` for every text.
+    """Split a thought into steps; `join(split(thought, rule)) == thought` for every text.
 
     Args:
         thought: any text.
         rule: one of `config.STEP_RULES`, or `model`.
-        starts: of rule `model`, what was said of this thought among others.
+        starts: rule `model` only: what the model said of this thought and others.
 
     Raises:
         ValueError: unknown rule, or rule `model` without `starts`.
-        KeyError: the model was asked about other thoughts, not this one.
+        KeyError: the model was not asked about this thought.
     """
     if rule == "model" and starts is not None:
         return cut(thought, starts[digest(thought)])
     if rule not in _RULES:
-        raise ValueError(f"unknown rule of steps {rule!r}; known: {', '.join(_RULES)}")
+        raise ValueError(f"unknown step rule {rule!r}; known: {', '.join(_RULES)}")
     return _RULES[rule](thought)
 
 
 def join(parts: Steps) -> str:
-    """The text again: each step followed by its separator."""
+    """The text that was split: the lead, then each step followed by its separator."""
     texts = [parts.lead, *("",) * (2 * len(parts.steps))]
     texts[1::2], texts[2::2] = parts.steps, parts.separators
     return "".join(texts)
 
 
 def cut(text: str, starts: Sequence[int]) -> Steps:
-    """Take a text apart at the given places, ascending; a piece of more than blanks is a step."""
+    """Split a text at the given places, ascending; a piece that is only white space is no step."""
     leading = _LEADING_LINES.match(text)
     begin = leading.end() if leading else 0
     places = [begin, *(start for start in starts if start > begin)]
@@ -74,11 +78,11 @@ def cut(text: str, starts: Sequence[int]) -> Steps:
 
 
 def keep(parts: Steps, places: Sequence[int]) -> Steps:
-    """Only the steps at the given places, ascending; no step left gives the empty text.
+    """Keep only the steps at the given places, ascending; with none of them the text is empty.
 
     Where steps between two kept ones are dropped, the separator with the most line ends stays (the
-    last of several), so that paragraphs stay parted and no blank is doubled. The thought ends as it
-    did.
+    last of several), so that paragraphs stay separate and no blank is doubled. The thought ends as
+    it did.
     """
     if not places:
         return Steps("", (), ())

@@ -1,7 +1,7 @@
 """Speed and memory of every operator on real traces: `make bench`.
 
 The shared traces are repeated under other ids to at least 100 MB of UTF-8. Measured is the operator
-over traces in memory, without JSON, in seconds of one core; beside it a plain loop over characters
+over traces in memory, without JSON, in seconds of one core; next to it a plain loop over characters
 that redraws digits. MB/s counts thought and solution. Memory is by how much the peak of resident
 memory grows while the operator goes over all traces in a fork of its own and its output is dropped:
 donors and what else it holds, not the traces.

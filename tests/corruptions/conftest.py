@@ -1,4 +1,4 @@
-"""Traces that the operators are tested on: the embedded world's, awkward ones, and real ones."""
+"""Traces that the operators are tested on: from the embedded world, awkward ones and real ones."""
 
 import json
 import random
@@ -29,7 +29,7 @@ def _trace(index: int, question: str, thought: str, solution: str, correct: bool
 
 @pytest.fixture(scope="session")
 def micro() -> list[Trace]:
-    """Sixty right traces of the scripted teacher, on sixty problems."""
+    """Sixty correct traces of the scripted teacher, on sixty problems."""
     traces = []
     for puzzle in sign_puzzle.problems("train", 60, 0):
         problem = Problem.of(puzzle.question, puzzle.answer, "sign_puzzle", "micro")
@@ -40,7 +40,7 @@ def micro() -> list[Trace]:
 
 @pytest.fixture(scope="session")
 def micro_wrong() -> list[Trace]:
-    """Wrong traces: a slip on each of sixty problems, of which thirty are those of `micro`."""
+    """Wrong traces: a slip on each of sixty problems, thirty of which are also in `micro`."""
     traces = []
     for puzzle in sign_puzzle.problems("train", 90, 0)[30:]:
         problem = Problem.of(puzzle.question, puzzle.answer, "sign_puzzle", "micro")
@@ -51,7 +51,7 @@ def micro_wrong() -> list[Trace]:
 
 @pytest.fixture(scope="session")
 def awkward() -> list[Trace]:
-    """Empty, white, one step, no digits, Unicode, CRLF, lone surrogates, thousands of steps."""
+    """Empty, blank, one step, no digits, Unicode, CRLF, lone surrogates, thousands of steps."""
     return [_trace(i, f"awkward {i}", *text, True) for i, text in enumerate(AWKWARD)]
 
 
@@ -59,7 +59,7 @@ def awkward() -> list[Trace]:
 def real() -> list[Trace]:
     """A hundred whole traces of DeepSeek-R1, QwQ and its students."""
     if not REAL.is_dir():
-        pytest.skip("shared/data/traces is not beside this checkout")
+        pytest.skip("shared/data/traces is not next to this checkout")
     traces = []
     for name in ("deepseek_r1_aime24", "r1distill_qwq_aime25"):
         with (REAL / f"{name}.jsonl").open(encoding="utf-8") as file:
@@ -72,5 +72,5 @@ def real() -> list[Trace]:
 
 @pytest.fixture(scope="session")
 def corpus(micro: list[Trace], awkward: list[Trace]) -> list[Trace]:
-    """What every operator must stand: the embedded world's traces and the awkward ones."""
+    """What every operator must cope with: traces of the embedded world and the awkward ones."""
     return micro + awkward

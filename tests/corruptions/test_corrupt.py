@@ -1,4 +1,4 @@
-"""Stage 5: selected traces -> corrupted traces."""
+"""The stage `corrupt`: as many traces, counted, the same bytes when made again."""
 
 import json
 from random import Random
@@ -59,7 +59,7 @@ def test_same_traces_the_stated_share_and_the_same_bytes_when_made_again(name, f
     assert summary["share"] == summary["damaged"] / summary["units"]
     assert 0.3 < summary["share"] < 0.7
     # As after a killed attempt: what is there is written over.
-    (folders / "out" / "traces.jsonl").write_text("torn")
+    (folders / "out" / "traces.jsonl").write_text("incomplete")
     assert run(folders, name, 0.5) == summary
     assert (folders / "out" / "traces.jsonl").read_bytes() == made
 

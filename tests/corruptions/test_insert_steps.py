@@ -1,4 +1,4 @@
-"""insert_steps: foreign steps come from right traces of other problems."""
+"""insert_steps: foreign steps come from correct traces of other problems."""
 
 from dataclasses import replace
 

@@ -1,5 +1,6 @@
 """What holds for every operator in every variant."""
 
+import doctest
 import hashlib
 import itertools
 import json
@@ -13,6 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from distill.corruptions import operators
 from distill.corruptions.config import CORRUPTION_CHOICES, CorruptionConfig
 from distill.corruptions.corrupt import VERSION
 from distill.corruptions.operators import Borrow, Damaged, draw_units, operator
@@ -191,3 +193,7 @@ def test_every_operator_has_a_yaml_of_its_own_name_and_a_file():
 def test_unknown_operator_is_refused_with_the_choices():
     with pytest.raises(ValueError, match=r"'shufle_steps'; known: delete_steps, .*shuffle_steps"):
         operator("shufle_steps")
+
+
+def test_the_example_of_the_docstring_is_what_the_code_does():
+    assert doctest.testmod(operators) == (0, 8)

@@ -67,7 +67,7 @@ def test_prose_around_stays_whole(text, sentence, keyword):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_no_blank_is_doubled_and_paragraphs_stay_parted(unit, real):
+def test_no_blank_is_doubled_and_paragraphs_stay_separate(unit, real):
     for before, item in zip(real, remove(real, unit=unit), strict=True):
         old, new = before.thought, item.trace.thought
         assert len(re.findall(r"\S  +\S", new)) <= len(re.findall(r"\S  +\S", old))

@@ -110,7 +110,7 @@ def test_a_thought_without_text_is_not_asked_about_and_has_no_steps(segment):
 
 
 def test_steps_of_a_model_are_never_guessed():
-    with pytest.raises(ValueError, match="unknown rule of steps 'model'"):
+    with pytest.raises(ValueError, match="unknown step rule 'model'"):
         split(THOUGHT, "model")
     with pytest.raises(KeyError):
         split(THOUGHT, "model", {})

@@ -8,9 +8,9 @@ from random import Random
 import pytest
 
 from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.edit_answer import edit_answer
 from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.wrong_answers import wrong_answers
-from distill.corruptions.restate import restate
 from distill.micro.sign_puzzle import check
 from distill.trace.records import Problem, Trace
 
@@ -53,7 +53,7 @@ def test_one_shot_iterators_and_other_orders_give_the_same_set(mode, micro, micr
 
 @pytest.mark.parametrize("mode", ["natural", "matched"])
 def test_too_few_wrong_traces_are_refused_with_both_numbers(mode, micro, micro_wrong):
-    with pytest.raises(ValueError, match="wants 60 traces graded wrong, but the pool has 10"):
+    with pytest.raises(ValueError, match="needs 60 verified traces graded wrong, but there are 10"):
         wrong(micro, micro + micro_wrong[:10], mode=mode)
 
 
@@ -100,7 +100,7 @@ def test_edited_answers_have_the_same_shape_and_are_replaced_wherever_they_stand
 ):
     for seed in range(20):
         before = plain(thought, rf"So \boxed{{{answer}}}.", answer)
-        after = restate(before, Random(seed))
+        after = edit_answer(before, Random(seed))
         new = after.solution.removeprefix(r"So \boxed{")[:-2]
         assert new != answer
         shape = r"[0-9]" if answer != "B" else r"B|C|D|A(?! is)"

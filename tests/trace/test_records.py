@@ -1,9 +1,15 @@
 """Records: ids by content, JSON lines in and out."""
 
+import json
+import random
+import re
+from dataclasses import asdict
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distill.micro import scripted_teacher
 from distill.trace.records import (
     Problem,
     Trace,
@@ -27,6 +33,18 @@ def test_any_text_comes_back_byte_for_byte(tmp_path_factory, thought, solution):
     written = [trace(thought, solution), trace("\u2028\r\n", "\x85")]
     assert write_records(path, written) == 2
     assert list(read_traces(path)) == written
+
+
+def test_the_row_in_the_docstring_is_a_trace_of_the_scripted_teacher(tmp_path):
+    shown = re.search(r"\{.*\}", str(Trace.__doc__), re.DOTALL)[0]
+    row = re.sub(r"\n\s*", " ", shown)
+    (tmp_path / "traces.jsonl").write_text(row, encoding="utf-8")
+    (read,) = read_traces(tmp_path / "traces.jsonl")
+    question = read.problem.question
+    problem = Problem.of(question, read.problem.answer, "sign_puzzle", "train")
+    written = scripted_teacher.write(question, random.Random(problem.id), False)
+    assert read == Trace.of(problem, "scripted", 0, *written, correct=True, why="right")
+    assert json.dumps(asdict(read)) == row
 
 
 def test_problems_come_back(tmp_path):

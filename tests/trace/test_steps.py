@@ -1,10 +1,13 @@
-"""Steps: any text comes back byte for byte, and steps fall where the rule says."""
+"""Steps: any text comes back byte for byte, and steps begin where the rule says."""
+
+import doctest
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from distill.corruptions.config import STEP_RULES
+from distill.trace import steps as module
 from distill.trace.steps import Steps, join, keep, split
 
 TEXTS = st.one_of(
@@ -45,7 +48,7 @@ def test_no_step_holds_a_blank_line(text):
         (" \n\n ", ()),
     ],
 )
-def test_blank_lines_part_steps(text, steps):
+def test_steps_are_split_at_blank_lines(text, steps):
     assert split(text, "blank_line").steps == steps
 
 
@@ -71,7 +74,7 @@ def test_thousands_of_steps_are_split_and_joined():
         assert join(parts) == text
 
 
-def test_keeping_parts_by_the_strongest_separator_and_ends_as_before():
+def test_keeping_separates_by_the_strongest_separator_and_ends_as_before():
     parts = Steps("\n", ("a", "b", "c", "d"), (" ", "\n\n", "\n", "!"))
     assert join(keep(parts, [0, 2])) == "\na\n\nc!"
     assert join(keep(parts, range(4))) == join(parts)
@@ -81,3 +84,7 @@ def test_keeping_parts_by_the_strongest_separator_and_ends_as_before():
 def test_unknown_rule_is_refused_with_the_choices():
     with pytest.raises(ValueError, match="'lines'; known: blank_line, reflection"):
         split("a", "lines")
+
+
+def test_the_example_of_the_docstring_is_what_the_code_does():
+    assert doctest.testmod(module) == (0, 1)

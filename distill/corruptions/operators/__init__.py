@@ -1,8 +1,8 @@
 """The operators that damage traces: one file each, with one public function of the same name.
 
-An operator maps a corpus to a corpus, trace by trace. A trace's damage is drawn from a stream of
-its own, so it depends on no order, subset or number of workers; and it is nested: with one seed,
-what is damaged at a fraction is damaged at every larger one.
+An operator maps a corpus to a corpus, trace by trace. Each trace has its own stream of random
+draws, so its damage does not depend on order, subset or number of workers; and damage is nested:
+with one seed, what is damaged at a fraction is damaged at every larger one.
 """
 
 import pkgutil
@@ -20,16 +20,30 @@ from distill.trace.steps import Starts, Steps, split
 
 @dataclass(frozen=True)
 class Damaged:
-    """What an operator made of one trace."""
+    r"""What an operator made of one trace.
+
+    Four of the six steps of a thought shuffled, and the number of damaged units:
+
+    >>> from distill.corruptions.operators.shuffle_steps import shuffle_steps
+    >>> from distill.trace.records import Problem
+    >>> problem = Problem.of("Use + or - between 2 4 1 7 to make 0.", "2+4+1-7", "sign_puzzle", "")
+    >>> thought = "Let me try 2+4+1+7.\n\n14.\n\nNo.\n\nWait, 2+4+1-7.\n\n0.\n\nYes."
+    >>> trace = Trace.of(problem, "scripted", 0, thought, r"So \boxed{2+4+1-7}.")
+    >>> (made,) = shuffle_steps([trace], CorruptionConfig("shuffle_steps", 0.67), Borrow())
+    >>> made.trace.thought
+    'Yes.\n\n14.\n\nNo.\n\nLet me try 2+4+1+7.\n\n0.\n\nWait, 2+4+1-7.'
+    >>> made.units, made.damaged
+    (6, 4)
+    """
 
     trace: Trace
-    """The trace after it; equal to the one before where nothing was damaged."""
+    """The trace afterwards; equal to the one before where nothing was damaged."""
 
     units: int
-    """Units that could be damaged; 0 where there are none. The operator names its unit."""
+    """Units that could be damaged, of the kind that the operator's docstring names."""
 
     damaged: int
-    """Units redrawn, removed, replaced or moved; chance may give one its old text or place."""
+    """Units redrawn, removed, replaced or moved; a redrawn one may by chance be what it was."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +66,10 @@ Operator = Callable[[Iterable[Trace], CorruptionConfig, Borrow], Iterator[Damage
 
 
 def operator(name: str) -> Operator:
-    """The function `name` of the file `name`.
+    """Import the function `name` of the file `name`.
 
     Raises:
-        ValueError: no file has this name.
+        ValueError: no operator has this name.
     """
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     if name not in names:
@@ -66,13 +80,13 @@ def operator(name: str) -> Operator:
 def with_steps(
     corpus: Iterable[Trace], config: CorruptionConfig, starts: Starts | None
 ) -> Iterator[tuple[Trace, Steps]]:
-    """Each trace and its thought taken apart by `config.steps`; `starts` as for `steps.split`."""
+    """Each trace with its thought split by `config.steps`; `starts` as for `steps.split`."""
     for trace in corpus:
         yield trace, split(trace.thought, str(config.steps), starts)
 
 
 def stream(config: CorruptionConfig, trace: Trace) -> Random:
-    """The trace's own stream of draws."""
+    """The trace's own stream of random draws."""
     return Random(f"{config.seed}:{trace.id}")
 
 

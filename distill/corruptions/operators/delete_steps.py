@@ -15,16 +15,16 @@ from distill.trace.steps import Steps, join, keep
 def delete_steps(
     corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:
-    """Drop a share of each thought's steps; at 100 % the thought is empty and the solution is all.
+    """Drop a share of each thought's steps; at 100 % only the solution is left.
 
     The unit is a step (`config.steps`). By `config.mode`:
 
     * `random`, the paper's: round(fraction * N) of N steps drawn at random.
-    * `prefix`, our control for length: the thought is cut after a whole step, where its characters
-      are nearest to those that `random` keeps with the same seed. Order and continuity are kept, so
-      what `random` costs beyond it is not the cost of shorter thoughts.
+    * `prefix`, our control for length: the thought is cut after a whole step, where its length in
+      characters is nearest to what `random` keeps with the same seed. Order and continuity are
+      kept, so what `random` costs beyond it is not due to shorter thoughts.
 
-    The paper publishes no code; its own steps, found by a model, are `steps: model`.
+    The paper publishes no code. Its steps, which a model finds, are `steps: model`.
     """
     return (
         _delete(trace, parts, config) for trace, parts in with_steps(corpus, config, borrow.starts)
@@ -43,7 +43,7 @@ def _delete(trace: Trace, parts: Steps, config: CorruptionConfig) -> Damaged:
 
 
 def _prefix(parts: Steps, characters: int) -> Steps:
-    """The first steps, as many as come nearest to this length; the fewer of two as near."""
+    """The first steps, as many as come nearest to this length; in a tie, the fewer."""
     around = len(parts.lead) + len(parts.separators[-1])
     sizes = [*map(len, parts.steps)]
     starts = accumulate(map(add, sizes, map(len, parts.separators)), initial=around)

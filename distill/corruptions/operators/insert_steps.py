@@ -15,7 +15,7 @@ from distill.trace.records import Trace
 from distill.trace.steps import Starts, Steps, join
 
 DONORS = 1000
-"""Correct traces that steps are borrowed from, at most; bounds the memory."""
+"""Most correct traces that steps are borrowed from; bounds the memory."""
 
 
 def insert_steps(
@@ -28,13 +28,14 @@ def insert_steps(
     * `replace`, the paper's: the steps drawn are replaced, so the number of steps stays.
     * `add`: the borrowed steps come after the steps drawn, so nothing of the trace is lost.
 
-    Each borrowed step comes from a donor drawn anew, then a step of it drawn anew. Donors are the
-    `DONORS` correct traces of the pool whose hash with the seed is smallest. The paper publishes no
-    code; its own steps, found by a model, are `steps: model`, and the pool is then the corpus: the
-    model is asked about no other traces (the paper borrows from training samples, too).
+    For each borrowed step a donor is drawn, then one of its steps, both with replacement. Donors
+    are the `DONORS` correct traces of `borrow.donors` whose hash with the seed is smallest. The
+    paper publishes no code. Its steps, which a model finds, are `steps: model`; donors are then
+    from the corpus, since the model is asked about no other traces (the paper, too, borrows from
+    training samples).
 
     Raises:
-        ValueError: a trace has steps to damage, but no correct trace of another problem has any.
+        ValueError: a trace has steps to damage, but there is no donor of another problem.
     """
     donors = _Donors(borrow.donors, config, borrow.starts)
     split = with_steps(corpus, config, borrow.starts)
@@ -42,12 +43,12 @@ def insert_steps(
 
 
 class _Donors:
-    """Steps to borrow, by donor; donors of one problem stand side by side, to be passed over."""
+    """Steps to borrow, by donor; donors of one problem are adjacent, so they can be skipped."""
 
     def __init__(
-        self, pool: Iterable[Trace], config: CorruptionConfig, starts: Starts | None
+        self, traces: Iterable[Trace], config: CorruptionConfig, starts: Starts | None
     ) -> None:
-        correct = (trace for trace in pool if trace.correct and trace.thought.strip())
+        correct = (trace for trace in traces if trace.correct and trace.thought.strip())
         chosen = heapq.nsmallest(DONORS, correct, key=lambda trace: _rank(config.seed, trace.id))
         chosen.sort(key=lambda trace: (trace.problem.id, trace.id))
         self.problems = [trace.problem.id for trace in chosen]
@@ -57,13 +58,13 @@ class _Donors:
         self.firsts = np.cumsum(self.counts) - self.counts
 
     def draw(self, problem: str, total: int, places: list[int], rng: Random) -> list[str]:
-        """A borrowed step for each of these of `total` places, none from a trace of the problem."""
+        """Borrow a step for each of these places out of `total`, none from the same problem."""
         own = bisect_left(self.problems, problem), bisect_right(self.problems, problem)
         others = len(self.problems) - (own[1] - own[0])
         if not others:
             raise ValueError(
-                f"insert_steps needs correct traces of other problems than {problem}, "
-                f"but the pool has {len(self.problems)} correct traces, all of it"
+                f"insert_steps needs correct traces of other problems than {problem}, but all "
+                f"{len(self.problems)} correct donors are of this problem"
             )
         draws = np.frombuffer(rng.randbytes(16 * total), "<u8").reshape(total, 2)[places]
         donors = (draws[:, 0] % others).astype(np.intp)
@@ -80,7 +81,7 @@ def _insert(trace: Trace, parts: Steps, config: CorruptionConfig, donors: _Donor
         return Damaged(trace, total, 0)
     borrowed = donors.draw(trace.problem.id, total, places, rng)
     steps = list(parts.steps)
-    # After the last step of several, what parted it from the one before.
+    # After the last step: the separator before it, if there is one.
     gaps = [*parts.separators[:-1], *parts.separators[-2:-1]] or ["\n\n"]
     for place, step in zip(places, borrowed, strict=True):
         steps[place] = step if config.mode == "replace" else steps[place] + gaps[place] + step

@@ -1,4 +1,4 @@
-"""No damage: the arm that every other is compared with."""
+"""No damage: the uncorrupted arm, which all others are compared with."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,5 +8,5 @@ from distill.trace.records import Trace
 
 
 def none(corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow) -> Iterator[Damaged]:
-    """Hand every trace on as it is."""
+    """Pass every trace on unchanged."""
     return (Damaged(trace, 0, 0) for trace in corpus)

@@ -23,21 +23,23 @@ _VALUES = {"digit": 10, "number": 11}
 def random_digits(
     corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:
-    """Replace a share of the digits, or of the numbers. Text around them stays byte-equal.
+    """Replace a share of the digits, or of the numbers; the text around them stays byte-equal.
 
-    Each unit is damaged with probability `config.fraction`; what becomes of it is drawn whatever
-    the fraction. By `config.unit`:
+    Each unit is damaged with probability `config.fraction`. Its new value is drawn in any case, so
+    that it is the same at every fraction. By `config.unit`:
 
-    * `digit`, the paper's: an ASCII digit becomes a random one, its own again in one case of ten.
+    * `digit`, the paper's: an ASCII digit becomes a random one, in one case of ten the same.
     * `number`, the released code's (SkyThought, branch `corrupt`, corrupt_data.py): a standalone
       number such as 1024 or 2.5, not the 2 of `2x`, becomes a random integer from 0 to 10.
 
-    With `config.mode` `consistent` the digits of a damaged unit go through one permutation of the
-    ten digits for all of the trace, which keeps none: equal numbers stay equal, the trace agrees
-    with itself.
+    By `config.mode`:
 
-    By `config.scope` the damage is to the `response`, thought and solution with the final answer as
-    in the released code, or to the `thought` alone, which keeps the label.
+    * `independent`, as in both: each unit has a draw of its own.
+    * `consistent`, our control: one permutation of the ten digits, which maps none to itself, is
+      applied to all damaged units of a trace, so that equal numbers stay equal.
+
+    By `config.scope` the damage is done to the whole `response`, final answer included, as in the
+    released code, or only to the `thought`.
     """
     return (_damage(trace, config) for trace in corpus)
 
@@ -73,7 +75,7 @@ def _redraw(
 
 
 def _permutation(rng: Random) -> dict[int, int]:
-    """A table for `str.translate`: a random permutation of the ten digits that keeps none."""
+    """A random permutation of the ten digits that maps none to itself, for `str.translate`."""
     image = list(range(10))
     while any(digit == place for place, digit in enumerate(image)):
         rng.shuffle(image)

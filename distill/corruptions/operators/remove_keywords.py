@@ -1,4 +1,4 @@
-"""Does the student need the words of reflection? arXiv:2502.07374, section 4.1."""
+"""Does the student need reflection keywords? arXiv:2502.07374, section 4.1."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,38 +21,35 @@ _WORD = re.compile(r"(?:[a-z][a-z]+|[ai])(?=[\s,.;:!?'\u2019-]|$)(?!\s*[=+*/^<>_
 _OPENED = re.compile(rf"{_AFTER_OPENING.pattern}(?:(?={_WORD.pattern})([a-z])|(?=.*?[^\W_]).)")
 
 _Edit = tuple[int, int, str | None]
-"""Start, end and what comes there; None drops the sentence that stands there."""
+"""Start, end and replacement; None drops the whole sentence."""
 
 
 def remove_keywords(
     corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:
-    """Take reflection keywords (`keywords.txt`) out of the thoughts; the text around stays whole.
-
-    The solution stays as it is.
+    """Remove reflection keywords (`keywords.txt`) from the thoughts; the solution is not changed.
 
     By `config.unit`:
 
-    * `sentence`, the paper's: the whole sentence that holds a keyword goes, with all it says.
-    * `keyword`: the word or phrase goes, with the comma after it, and what it said stays; where it
-      opened a sentence, the next word takes its capital. "Wait, let me try 5." -> "Let me try 5."
+    * `sentence`, the paper's: the whole sentence that holds a keyword is removed.
+    * `keyword`: only the word or phrase is removed, with the comma after it; where it opened a
+      sentence, the next word takes its capital. "Wait, let me try 5." -> "Let me try 5."
+    * `reflection`, the released code's: a model rewrites the trace without its reflections
+      (`borrow.rewritten`, see `distill/corruptions/rewrite.py`).
 
     By `config.mode`:
 
-    * `units`, the paper's: round(fraction * N) of a thought's N units go. At 100 % no keyword is
-      left.
-    * `traces`, the released code's: a thought is treated fully, with probability fraction, or not
-      at all. The unit that is counted is then the trace.
+    * `units`, the paper's: round(fraction * N) of a thought's N units are removed. At 100 % no
+      keyword is left.
+    * `traces`, the released code's: all units of a thought are removed, with probability fraction,
+      or none. The unit that is counted is then the trace.
 
-    The released code does not strike sentences: it has GPT-4o-mini rewrite the trace without its
-    reflections. That is unit `reflection`: the pool holds the corpus as a model rewrote it (see
-    `distill/corruptions/rewrite.py`), in the same order. The paper has the model find the
-    sentences, too.
+    The paper has a model find the sentences, too; here they are found by rule.
     """
     if config.unit == "reflection":
         pairs = zip(corpus, borrow.rewritten, strict=True)
         return (_take(trace, rewritten, config) for trace, rewritten in pairs)
-    return (_remove(trace, config) for trace in corpus)
+    return (_damage(trace, config) for trace in corpus)
 
 
 def _take(trace: Trace, rewritten: Trace, config: CorruptionConfig) -> Damaged:
@@ -62,16 +59,16 @@ def _take(trace: Trace, rewritten: Trace, config: CorruptionConfig) -> Damaged:
     return Damaged(rewritten if drawn else trace, 1, int(drawn))
 
 
-def _remove(trace: Trace, config: CorruptionConfig) -> Damaged:
+def _damage(trace: Trace, config: CorruptionConfig) -> Damaged:
     units = _units(trace.thought, config)
     places, total, damaged = _draw(trace, len(units), config)
     if not places:
         return Damaged(trace, total, 0)
-    thought = _strike(trace.thought, [units[place] for place in places], config)
+    thought = _remove_units(trace.thought, [units[place] for place in places], config)
     if len(places) == len(units):
-        # What is struck can bring a phrase together, as in "let me wait think again".
+        # A removal can bring a phrase together, as in "let me wait think again".
         while left := _units(thought, config):
-            thought = _strike(thought, left, config)
+            thought = _remove_units(thought, left, config)
     return Damaged(replace(trace, thought=thought), total, damaged)
 
 
@@ -84,7 +81,7 @@ def _units(thought: str, config: CorruptionConfig) -> list[Sentence]:
 
 
 def _draw(trace: Trace, total: int, config: CorruptionConfig) -> tuple[Sequence[int], int, int]:
-    """Which of `total` places are struck, ascending; units there are; units damaged."""
+    """Which of `total` places are removed, ascending; number of units; number damaged."""
     rng = stream(config, trace)
     if config.mode == "traces":
         treated = total > 0 and rng.random() < config.fraction
@@ -93,18 +90,18 @@ def _draw(trace: Trace, total: int, config: CorruptionConfig) -> tuple[Sequence[
     return sorted(places), total, len(places)
 
 
-def _strike(thought: str, units: list[Sentence], config: CorruptionConfig) -> str:
-    """The thought without these units; a sentence that was nothing but keywords goes whole."""
+def _remove_units(thought: str, units: list[Sentence], config: CorruptionConfig) -> str:
+    """The thought without these units; a sentence that held nothing but keywords is dropped."""
     if config.unit == "sentence":
-        return _put(thought, [(start, end, None) for start, end, _ in units])
+        return _apply(thought, [(start, end, None) for start, end, _ in units])
     edits = []
     for (start, end), own in groupby(units, key=itemgetter(0, 1)):
         edits.append(_edit(thought, start, end, [hit for _, _, hits in own for hit in hits]))
-    return _put(thought, edits)
+    return _apply(thought, edits)
 
 
 def _edit(thought: str, start: int, end: int, hits: list[tuple[int, int]]) -> _Edit:
-    """What the sentence from start to end becomes without the keywords at `hits`."""
+    """How the sentence from start to end is edited so that the keywords at `hits` are gone."""
     if len(hits) == 1 and hits[0][0] == start:  # most of them
         opened = _OPENED.match(thought, hits[0][1], end)
         if opened:
@@ -114,11 +111,11 @@ def _edit(thought: str, start: int, end: int, hits: list[tuple[int, int]]) -> _E
     return start, end, _without(thought, start, end, hits) or None
 
 
-def _put(text: str, edits: Iterable[_Edit]) -> str:
-    """The text with the edits made; they ascend.
+def _apply(text: str, edits: Iterable[_Edit]) -> str:
+    """Apply the edits, which ascend.
 
-    Where sentences are dropped, the blanks with the most line ends among those around them stay, so
-    that paragraphs stay parted and no blank is doubled. The text ends as it did.
+    Of the white space around dropped sentences, the one with the most line ends stays, so that
+    paragraphs stay separate and no blank is doubled. The text ends as it did.
     """
     out: list[str] = []
     blanks, at = "", 0
@@ -144,7 +141,7 @@ def _put(text: str, edits: Iterable[_Edit]) -> str:
 
 
 def _without(thought: str, begin: int, stop: int, hits: list[tuple[int, int]]) -> str:
-    """The sentence from begin to stop without these keywords; empty where no word is left."""
+    """The sentence from begin to stop without these keywords; empty if no word is left."""
     left, at = "", begin
     opening = None
     for start, end in hits:

@@ -14,10 +14,10 @@ def shuffle_steps(
 ) -> Iterator[Damaged]:
     """Permute a random share of each thought's steps among the places they came from.
 
-    The unit is a step (`config.steps`). A thought of N steps has round(fraction * N) of them
-    permuted, each permutation as likely as any other; separators stay at their places and the
-    solution last. One step alone cannot be moved: with fewer than two, nothing is damaged. The
-    paper publishes no code; its own steps, found by a model, are `steps: model`.
+    The unit is a step (`config.steps`). Of N steps round(fraction * N) are permuted, every
+    permutation being equally likely; separators stay in their places, and the solution last. A
+    single step cannot move: where fewer than two are drawn, nothing is damaged. The paper publishes
+    no code. Its steps, which a model finds, are `steps: model`.
     """
     return (
         _shuffle(trace, parts, config) for trace, parts in with_steps(corpus, config, borrow.starts)

@@ -1,4 +1,4 @@
-r"""Restate a trace with another final answer: wrong, of the same shape, wherever it stands."""
+"""A trace's final answer is replaced by a wrong one of the same shape, wherever it is stated."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _CHOICES = "ABCD"
 _CHOICE_STATED = r"(?:(?<=\{{)|(?<=\()|(?<=option )|(?<=answer is ))\(?{letter}\b"
 
 
-def restate(trace: Trace, rng: Random) -> Trace | None:
+def edit_answer(trace: Trace, rng: Random) -> Trace | None:
     r"""The trace with another final answer, marked wrong; None where it cannot be changed.
 
     The answer is what the solution boxes, else the problem's. It is replaced in thought and
