@@ -19,7 +19,7 @@ from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import Problem, read_problems
 
-VERSION = 3
+VERSION = 4
 
 DIAGNOSTICS: dict[str, Callable[[str, str], dict[str, float | None]]] = {"sign_puzzle": diagnose}
 """Kind of problem -> measures of (question, response) that explain a score, or None."""
@@ -59,10 +59,10 @@ def evaluate_student(
     """Sample responses to each problem, grade them, and summarise the verdicts.
 
     Reads `problems.jsonl`. Writes `samples.parquet` (`distill.evaluation.scores`), one row per
-    problem and sample in the order of the problems, and the scores as `scores.json` and, the same,
-    `summary.json`. A prompt that a server refuses leaves its row undecided and out of the means of
-    tokens and keywords; if there are any, `refused` is their share. Until the end, responses are
-    kept in `rows.jsonl`, from which an interrupted evaluation continues to the same bytes.
+    problem and sample in the order of the problems, and the scores as `summary.json`. A prompt that
+    a server refuses leaves its row undecided and out of the means of tokens and keywords; if there
+    are any, `refused` is their share. Until the end, responses are kept in `rows.jsonl`, from which
+    an interrupted evaluation continues to the same bytes.
 
     Args:
         sampling: how responses are sampled.
@@ -107,9 +107,8 @@ def evaluate_student(
         rows[i] |= {"correct": None, "why": f"the server refuses it: {refusal}"}
         rows[i] |= {"tokens": None, "keywords": None}
     write_samples(out / "samples.parquet", rows)
-    summary = scores(rows) | ({"refused": len(refused) / len(rows)} if refused else {})
-    write_json(out / "scores.json", summary)
-    write_json(out / "summary.json", summary)
+    share = {"refused": len(refused) / len(rows)} if refused else {}
+    write_json(out / "summary.json", scores(rows) | share)
     path.unlink()
 
 

@@ -19,7 +19,7 @@ from distill.trace.records import digest
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-VERSION = 1
+VERSION = 2
 
 LENIENT = "flexible-extract"
 """The filter of a task that finds the answer in a longer reply; used where a task has it."""
@@ -117,9 +117,7 @@ def evaluate_with_harness(
     ]
     gc.collect()  # the harness's model
     write_samples(out / "samples.parquet", rows)
-    summary = scores(rows)
-    write_json(out / "scores.json", summary)
-    write_json(out / "summary.json", summary)
+    write_json(out / "summary.json", scores(rows))
     for cache in out.glob("replies*"):
         cache.unlink()
 

@@ -84,18 +84,13 @@ def test_every_response_is_graded_by_its_solution_alone(base, problems, tmp_path
     assert rows["extracted"][0] == asked[0]["answer"] and rows["extracted"].isna()[1]
     assert rows["keywords"][0] == count_keywords(rows["response"][0]) == 1
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary == json.loads((tmp_path / "scores.json").read_text())
     assert summary["accuracy"] == pytest.approx(3 / 7)
     assert (summary["truncated"], summary["unclosed"]) == (2 / 7, 1 / 7)
     assert (summary["problems"], summary["samples"], summary["undecided"]) == (7, 1, 0)
     assert summary["tokens"] == rows["tokens"].mean()
     measured = set(stage.DIAGNOSTICS["sign_puzzle"](asked[0]["question"], ""))
     assert measured and measured <= set(rows.columns) and measured <= set(summary)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "samples.parquet",
-        "scores.json",
-        "summary.json",
-    }
+    assert {path.name for path in tmp_path.iterdir()} == {"samples.parquet", "summary.json"}
 
 
 def test_a_response_that_a_server_refuses_is_undecided_named_and_in_no_mean_of_responses(
