@@ -1,4 +1,4 @@
 """Scores: sample a student on a benchmark and summarize verdicts.
 
-Anything that measures a trained student enters here.
+What measures a trained student on problems belongs here.
 """

@@ -1,4 +1,4 @@
-"""Options of evaluation: benchmarks and sampling."""
+"""Options of evaluation: the benchmarks, and how responses are sampled."""
 
 from dataclasses import dataclass, field
 
@@ -11,14 +11,14 @@ from distill.models.config import SamplingConfig
 
 @dataclass
 class EvaluationConfig(Checked):
-    """On what, and how, the student is scored. See `conf/evaluation/`."""
+    """What the student is scored on, and how. See `conf/evaluation/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)
     """The YAML's file name."""
 
     benchmarks: dict[str, BenchmarkConfig] = field(default_factory=dict)
-    """Benchmark name -> its problems. Each is an artifact of its own: adding one repeats no
-    other."""
+    """Benchmark name -> its problems. Each is an artifact of its own, so that adding one repeats
+    none of the others."""
 
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    """How responses are drawn; the same for every arm."""
+    """How responses are sampled, the same for every arm."""

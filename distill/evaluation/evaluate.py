@@ -1,4 +1,4 @@
-"""Stage 7 of 7: student -> scored responses."""
+"""The stage `evaluate` samples a student's responses to a benchmark, grades and scores them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import Problem, read_problems
 
-VERSION = 3
+VERSION = 4
 
 DIAGNOSTICS: dict[str, Callable[[str, str], dict[str, float | None]]] = {"sign_puzzle": diagnose}
 """Kind of problem -> measures of (question, response) that explain a score, or None."""
@@ -34,7 +34,7 @@ def pins(
     student: StudentConfig,
     *rest: Any,
 ) -> dict[str, Any]:
-    """What decides the scores from outside: model, engine, grader and keyword list."""
+    """What decides the scores besides the arguments: model, engine, grader and keyword list."""
     return {
         "model": hub.resolve(student),
         "engine": engines.pins(engine),
@@ -56,36 +56,36 @@ def evaluate_student(
     compute: ComputeConfig,
     out: Path,
 ) -> None:
-    """Sample responses, grade them, and summarise.
+    """Sample responses to each problem, grade them, and summarise the verdicts.
 
-    Reads `problems.jsonl`. Writes `samples.parquet`, a row a (problem, sample) in their order, and
-    `scores.json`, which is also the stage's `summary.json`. A response that a server refuses is
-    undecided, and no mean of tokens or keywords counts it; where there is one, `refused` is their
-    share. Meanwhile responses are kept in `rows.jsonl`, from which a killed evaluation continues to
-    the same bytes.
+    Reads `problems.jsonl`. Writes `samples.parquet` (`distill.evaluation.scores`), one row per
+    problem and sample in the order of the problems, and the scores as `summary.json`. A prompt that
+    a server refuses leaves its row undecided and out of the means of tokens and keywords; if there
+    are any, `refused` is their share. Until the end, responses are kept in `rows.jsonl`, from which
+    an interrupted evaluation continues to the same bytes.
 
     Args:
-        sampling: how responses are drawn.
-        samples: responses a problem.
-        engine: what generates.
+        sampling: how responses are sampled.
+        samples: responses per problem.
+        engine: what generates them.
         how: when an answer counts as right.
         prompt: the text around the question, as in training.
         student: the base model.
-        trained: artifact of stage 6; None scores the base.
-        problems: artifact of stage 1.
+        trained: artifact of the stage `train`; None scores the base model.
+        problems: artifact of the stage `problems`.
         compute: device, threads, progress bar.
         out: folder to write to.
 
     Raises:
-        ValueError: there are no problems, a problem is there twice, or more responses are refused
-            than `compute.max_unusable` allows.
+        ValueError: there are no problems, a problem occurs twice, or more prompts are refused than
+            `compute.max_unusable` allows.
     """
     asked = [(p, k) for p in read_problems(problems / "problems.jsonl") for k in range(samples)]
     distinct = len({problem.id for problem, _ in asked})
     if not asked or distinct * samples != len(asked):
         raise ValueError(
-            f"{problems} must hold problems, each of them once; it has {len(asked) // samples}, "
-            f"{distinct} of them distinct"
+            f"{problems} must have problems, each of them once; it has {len(asked) // samples}, "
+            f"of which {distinct} are distinct"
         )
     path = out / "rows.jsonl"
     replies = converse.converse(
@@ -105,11 +105,10 @@ def evaluate_student(
     refused = {i: reply for i, reply in enumerate(replies) if isinstance(reply, Refusal)}
     for i, refusal in refused.items():
         rows[i] |= {"correct": None, "why": f"the server refuses it: {refusal}"}
-        rows[i] |= {"tokens": None, "keywords": None}  # of nothing that was written
+        rows[i] |= {"tokens": None, "keywords": None}
     write_samples(out / "samples.parquet", rows)
-    summary = scores(rows) | ({"refused": len(refused) / len(rows)} if refused else {})
-    write_json(out / "scores.json", summary)
-    write_json(out / "summary.json", summary)
+    share = {"refused": len(refused) / len(rows)} if refused else {}
+    write_json(out / "summary.json", scores(rows) | share)
     path.unlink()
 
 
@@ -120,17 +119,17 @@ def graded(
     how: GradingConfig,
     compute: ComputeConfig,
 ) -> list[dict[str, Any]]:
-    """Rows of responses with their verdicts; a thought that never closed is not read for an answer.
+    """Add verdicts to rows of responses; a response whose thought never closed is wrong.
 
     Args:
-        problems: what each response answers.
-        parsed: the responses taken apart.
-        rows: `problem_id`, `sample`, `response`, `tokens` and `truncated` of each.
+        problems: the problem of each response.
+        parsed: thought and solution of each response.
+        rows: `problem_id`, `sample`, `response`, `tokens` and `truncated` of each response.
         how: when an answer counts as right.
-        compute: workers of the grader.
+        compute: how many workers grade.
 
     Returns:
-        The rows in the columns of `distill.evaluation.scores.COLUMNS`, and what else they had.
+        The rows with all of `distill.evaluation.scores.COLUMNS`, and any other columns they had.
     """
     read = [(p, part.solution) for p, part in zip(problems, parsed, strict=True) if part.closed]
     verdicts = iter(grade.grade_all(read, how, compute))
@@ -154,7 +153,7 @@ def graded(
 def _row(
     problem: Problem, sample: int, prompt: PromptConfig, reply: Completion | Refusal
 ) -> dict[str, Any]:
-    """One response, before it is graded; a thought that a server gave apart is put back."""
+    """One response before grading; a thought that a server returned separately is put back."""
     if isinstance(reply, Refusal):
         reply = Completion([], "", "stop", 0)
     text = reply.text
@@ -171,9 +170,10 @@ def _row(
 
 
 def _parsed(prompt: PromptConfig, engine: EngineConfig, row: dict[str, Any]) -> Parsed:
-    """A response taken apart; one cut off before any mark is a thought that never closed.
+    """Thought and solution of a response; if it was cut off before any mark, all of it is thought.
 
-    So it is only where a thought may open unmarked: by the prompt, or behind a server of chats.
+    The latter only where a thought may begin without its opening mark: because the prompt has it
+    already, or because a chat server may leave it out.
     """
     part = parse(prompt, row["response"])
     marked = prompt.thought_open and not engine.wants_messages

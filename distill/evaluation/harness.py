@@ -1,4 +1,4 @@
-"""Stage 7 for general benchmarks: a task of lm-evaluation-harness, read into our rows."""
+"""General benchmarks are tasks of lm-evaluation-harness, whose log is read into our rows."""
 
 import gc
 import json
@@ -19,17 +19,17 @@ from distill.trace.records import digest
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-VERSION = 1
+VERSION = 2
 
 LENIENT = "flexible-extract"
-"""Filter that finds the answer in a reply of several words; counts where a task has it."""
+"""The filter of a task that finds the answer in a longer reply; used where a task has it."""
 
 BACKENDS = {"transformers": "hf", "vllm": "vllm"}
 """Engine -> its name in lm-evaluation-harness."""
 
 VERDICTS = ("exact_match", "prompt_level_strict_acc", "acc")
-"""The metric of a task that says whether a response is right: the first of these that it has.
-IFEval, MGSM, and multiple choice as in MMLU and ARC, in the harness's own definitions."""
+"""The metrics that say whether a response is right; of a task, the first that it has. Of MGSM
+it is `exact_match`, of IFEval the next, of multiple choice as in MMLU and ARC `acc`."""
 
 
 def pins(
@@ -40,7 +40,7 @@ def pins(
     student: StudentConfig,
     trained: Any,
 ) -> dict[str, Any]:
-    """What decides the scores from outside: model, harness, a local task's files, keywords."""
+    """What decides the scores besides the arguments: model, harness, local task, keyword list."""
     folder = local_path(task)
     libraries = ("lm_eval", "torch", "transformers", "peft", "vllm")
     return {
@@ -62,26 +62,26 @@ def evaluate_with_harness(
     compute: ComputeConfig,
     out: Path,
 ) -> None:
-    """Let lm-evaluation-harness ask the student, and keep a row a question as `evaluate` does.
+    """Score the student on a task of lm-evaluation-harness, with one row per question.
 
-    Prompts, few-shot examples and grading are the task's own; the length and the draws of what is
-    generated are ours, since the harness's limits (1,280 tokens for IFEval) would cut thoughts.
-    The harness reads what follows the thought; a response whose thought never closed is wrong.
-    Writes `samples.parquet`, `scores.json` and `summary.json`.
+    Prompts, few-shot examples and grading are the task's own. How long responses may be and how
+    they are sampled are ours, since the harness's limits (1,280 tokens for IFEval) would cut off
+    thoughts. The harness grades what follows the thought; a response whose thought never closed is
+    wrong. Writes the same files as `evaluate_student`.
 
     Args:
-        task: a task or group of the harness, or a local YAML that defines one.
-        sampling: how responses are drawn, for tasks that generate.
+        task: a task or group of the harness, or a local YAML file that defines one.
+        sampling: how responses are sampled, for tasks that generate.
         engine: `transformers` or `vllm`.
-        prompt: tells where a thought begins and ends.
+        prompt: the marks at which a thought begins and ends.
         student: the base model.
-        trained: artifact of stage 6; None scores the base.
+        trained: artifact of the stage `train`; None scores the base model.
         compute: device and threads.
-        out: folder to write to; also keeps the harness's cache of replies until the stage is done.
+        out: folder to write to; until the stage is done, also of the harness's cache of replies.
 
     Raises:
-        ValueError: lm-evaluation-harness is not installed, cannot use this engine, or its task has
-            no metric that says which responses are right.
+        ValueError: lm-evaluation-harness is not installed or cannot use this engine, or the task
+            has no metric that says which responses are right.
     """
     if engine.kind not in BACKENDS:
         raise ValueError(
@@ -117,15 +117,13 @@ def evaluate_with_harness(
     ]
     gc.collect()  # the harness's model
     write_samples(out / "samples.parquet", rows)
-    summary = scores(rows)
-    write_json(out / "scores.json", summary)
-    write_json(out / "summary.json", summary)
+    write_json(out / "summary.json", scores(rows))
     for cache in out.glob("replies*"):
         cache.unlink()
 
 
 def _tag(close: str) -> str:
-    """What ends a thought, without the blanks that models are free with."""
+    """The mark that ends a thought, without white space, in which models vary."""
     tag = re.match(r"<[^<>\s]+>", close.strip())
     return tag[0] if tag else close
 
@@ -173,7 +171,7 @@ def _rows(
     prompt: PromptConfig,
     tokenizer: "PreTrainedTokenizerBase",
 ) -> Iterator[dict[str, Any]]:
-    """What the harness logged of one task; of several filters `LENIENT`, else the first, counts."""
+    """Rows of one task from the harness's log: those of the filter `LENIENT`, or else the first."""
     filters = [sample["filter"] for sample in logged]
     counted = LENIENT if LENIENT in filters else filters[0]
     for sample in logged:

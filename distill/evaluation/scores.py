@@ -1,4 +1,16 @@
-"""Rows of responses -> the scores of a benchmark; what a row holds, and the file of rows."""
+r"""Graded responses are rows of `samples.parquet`, and a benchmark's scores summarise them.
+
+One row per problem and sample. This one was recorded in a run on the embedded world (the
+diagnostics after `keywords` depend on the kind of problem; the last three have nothing to count in
+a response without a thought):
+
+    {"problem_id": "7898a31d95ae1816", "sample": 0,
+     "question": "Use + or - between 1 2 5 6 to make 2.", "answer": "1+2+5-6",
+     "response": "Solution: 1+2=3, 3+5=8, 8-6=2. So \\boxed{1+2+5-6}.",
+     "thought_closed": true, "extracted": "1+2+5-6", "correct": true, "why": "right",
+     "tokens": 37, "truncated": false, "keywords": 0, "true_equations": 1.0,
+     "trials_in_order": null, "repeated_steps": null, "stops_after_yes": null}
+"""
 
 import math
 from collections import Counter
@@ -22,11 +34,12 @@ COLUMNS = {
     "truncated": "bool",
     "keywords": "int32",
 }
-"""Columns of a row and their types in Arrow; diagnostics follow as doubles."""
+"""Columns of a row and their types in Arrow; diagnostics follow as doubles. `correct` is null if
+undecided, `extracted` if there is no answer."""
 
 
 def write_samples(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows of responses as `samples.parquet`; diagnostics follow the columns of all rows."""
+    """Write rows of responses as Parquet: `COLUMNS`, then the diagnostics that any row has."""
     import pyarrow
     from pyarrow import parquet
 
@@ -36,16 +49,16 @@ def write_samples(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Summary of the rows of one benchmark, each problem with as many samples.
+    """Summarise the rows of one benchmark, which has equally many samples of each problem.
 
     Returns:
-        `problems`, `samples` a problem; `accuracy`: mean over problems of the share of right
-        samples (undecided ones count as not right), which is pass@1; its `standard_error`,
-        clustered by problem (None for one problem), and its 95 % interval `low`, `high`, see
-        `run_interval`; with k > 1 samples `pass@2`, `pass@4`, ... and
-        `pass@k` (unbiased, arXiv:2107.03374) and `cons@k` (the most frequent answer of a problem
-        is right); shares `truncated`, `unclosed` (thoughts never closed) and `undecided`; and over
-        the rows that have them the means `tokens`, `keywords` and those of the diagnostics.
+        `problems`; `samples` per problem; `accuracy`: mean over problems of the share of right
+        samples (undecided ones are not right), which is pass@1; its `standard_error`, clustered by
+        problem (None for one problem); its 95 % interval `low`, `high`, see
+        `intervals.run_interval`; with k > 1 samples `pass@2`, `pass@4`, ... and `pass@k`
+        (unbiased, arXiv:2107.03374) and `cons@k` (the most frequent answer is right); the shares
+        `truncated`, `unclosed` (thoughts never closed) and `undecided`; and over the rows that have
+        them, the means of `tokens`, `keywords` and the diagnostics.
     """
     by_problem: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
@@ -92,9 +105,9 @@ def pass_at(k: int, samples: int, right: int) -> float:
 def consensus(rows: Sequence[dict[str, Any]]) -> bool:
     """Whether the most frequent answer among the samples of one problem is right.
 
-    Answers that were judged right count as one answer, however they are written; others by their
-    text. Of equally frequent answers the first that was given is taken; samples without an answer
-    have no vote.
+    All right answers count as one, however they are written; others are compared as text. Of
+    equally frequent answers the one that was given first wins. Samples without an answer have no
+    vote.
     """
     given = [row for row in rows if row["extracted"] is not None]
     votes = Counter(_RIGHT if row["correct"] is True else row["extracted"] for row in given)
@@ -106,12 +119,12 @@ _RIGHT = object()
 
 
 def _budgets(samples: int) -> list[int]:
-    """Each k of the pass@k that is reported: powers of two, and all samples."""
+    """Each k for which pass@k is reported: powers of two, and all samples."""
     powers = [2**i for i in range(1, samples.bit_length()) if 2**i < samples]
     return [*powers, samples] if samples > 1 else []
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    """Mean of the numbers or truth values that there are; None of none."""
+    """Mean of the values that are not None; None if there are none."""
     numbers = [value for value in values if value is not None]
     return sum(numbers) / len(numbers) if numbers else None

@@ -1,4 +1,4 @@
-"""Is an answer right: read it, compare it, run it.
+"""Grading: find the answer in a solution, compare it with the gold answer, or run its tests.
 
-Graders are shared by traces and students, so nothing here knows which of the two it grades.
+Traces and students' responses are graded alike, so nothing here knows which of them it grades.
 """

@@ -1,9 +1,9 @@
-"""Are two expressions equal: parsed by math-verify, decided with care for its known errors.
+"""Expressions are compared by math-verify, with corrections of its known errors.
 
-Runs in a killable process only (`distill.grading.workers`): an expression can take any time or
-memory. Decimals are read as exact fractions. Numbers are compared to a thousand digits, because
-math-verify compares to fifteen (2^-98 = 2^-99). What it calls equal with variables must be equal at
-a fixed point too. What is too large to compute is undecided at once.
+This runs only in the processes of `distill.grading.workers`, since an expression can take any time
+or memory. Decimals are read as exact fractions. Numbers are compared to a thousand digits, because
+math-verify compares to fifteen and takes 2^-98 for 2^-99. Formulas that it calls equal must also
+have equal values at a fixed point. What is too large to compute is undecided at once.
 """
 
 import logging
@@ -16,11 +16,11 @@ from typing import Any
 from distill.grading.numbers import rounds_to
 
 LARGEST_BITS = 2_000_000
-"""Of numerator or denominator of a number that is computed."""
+"""Bits of the numerator or denominator of the largest number that is computed."""
 LARGEST_SUM = 100_000
-"""Terms of a sum or product that is computed."""
+"""Terms of the longest sum or product that is computed."""
 DIGITS = 1_000
-"""To which numbers must agree."""
+"""Digits to which two numbers must agree."""
 
 _DECIMAL = re.compile(r"(?P<raised>\^\s*)?(?<![\w.])(?P<whole>\d*)\.(?P<part>\d+)")
 _DEGREES = re.compile(r"(\d+)\s*\^\s*\\circ")
@@ -28,7 +28,7 @@ _TOWER = re.compile(r"(\w+)\^(\w+)\^(\w+|\{[^{}]*\})")
 
 
 def compare(gold: str, answer: str) -> tuple[bool | None, str]:
-    """Whether a tidy answer equals a tidy gold expression, and why; None where it is too large."""
+    """Whether two tidy expressions (see `answers.tidy`) are equal, and why; None: undecided."""
     from math_verify import verify
 
     left, right = (parsed(text) for text in _told_apart(gold, answer))
@@ -51,7 +51,7 @@ def compare(gold: str, answer: str) -> tuple[bool | None, str]:
 
 @lru_cache(maxsize=1024)
 def parsed(text: str) -> Any:
-    """The SymPy expression of a tidy text, LaTeX or plain; None if it is none."""
+    """The SymPy expression that a tidy text in LaTeX or plain notation denotes, or None."""
     from latex2sympy2_extended import NormalizationConfig
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
     from sympy import I
@@ -63,7 +63,7 @@ def parsed(text: str) -> Any:
     text = re.sub(r"_\s*\{\s*\\([a-z]+)\s*\}", r"_{\1}", text)
     while _TOWER.search(text):
         text = _TOWER.sub(r"\1^{\2^\3}", text)
-    # Units are taken off before, with more care: math-verify would drop the variable of 5m.
+    # Units have been removed with more care: math-verify would also drop the variable of 5m.
     latex = LatexExtractionConfig(normalization_config=NormalizationConfig(units=False))
     for wrapped, config in ((f"${text}$", latex), (text, ExprExtractionConfig())):
         found = parse(wrapped, [config], fallback_mode="no_fallback", parsing_timeout=None)
@@ -75,9 +75,9 @@ def parsed(text: str) -> Any:
 
 
 def _told_apart(*texts: str) -> list[str]:
-    """The texts with names that the parser would take for one another, or for a constant, changed.
+    """The texts with those variables renamed that the parser confuses.
 
-    It reads R as r; that is left so unless one text has both. It reads the E of E_1 as Euler's.
+    It reads R as r, which matters only if a text has both; and the E of E_1 as Euler's number.
     """
     used = [{match["letter"] for match in _LETTER.finditer(text)} - {None} for text in texts]
     both = {letter for letters in used for letter in letters if letter.swapcase() in letters}
@@ -105,7 +105,7 @@ def _as_fraction(decimal: re.Match[str]) -> str:
 
 
 def _bits(expression: Any) -> float:
-    """About how many bits the numbers in an expression have once computed."""
+    """An estimate of how many bits the numbers in an expression have once computed."""
     import sympy
 
     if isinstance(expression, sympy.Rational):
@@ -125,7 +125,7 @@ def _bits(expression: Any) -> float:
 
 
 def _size(expression: Any, bits: float) -> float:
-    """Magnitude of a number of so many bits; 0 of what is no finite number."""
+    """Magnitude of a number of so many bits; 0 of anything but a finite number."""
     if not (expression.is_number and expression.is_finite):
         return 0.0
     size = abs(expression.evalf(15)) if bits <= LARGEST_BITS else inf
@@ -169,7 +169,7 @@ def _fraction(value: Any) -> Fraction:
 
 
 def _differ_at_a_point(left: Any, right: Any) -> bool:
-    """Whether two formulas have clearly different values where their variables are fixed."""
+    """Whether two formulas clearly differ in value at one fixed choice of their variables."""
     import sympy
 
     if not (isinstance(left, sympy.Expr) and isinstance(right, sympy.Expr)):

@@ -1,4 +1,4 @@
-r"""LEAF. What an answer consists of: assignment, parts, unit; all read off its tidy text."""
+r"""An answer is taken apart, as text, into what it is assigned to, its parts, and its unit."""
 
 import re
 from dataclasses import dataclass
@@ -29,15 +29,15 @@ class Parts:
     """An answer of several parts."""
 
     brackets: str
-    """`()`, `[)`, `{}` and so on; nothing around a bare list, `cup` for a union."""
+    """`()`, `[)`, `{}` and so on; empty for a bare list, `cup` for a union."""
 
     items: list[str]
 
 
 def parts(text: str) -> Parts | None:
-    r"""The parts of a tidy answer; None if it is one expression.
+    r"""The parts of a tidy answer; None if it is a single expression.
 
-    `a \pm b` has two parts. An inequality about a name is the interval of its solutions.
+    `a \pm b` has two parts. An inequality in one variable becomes the interval of its solutions.
     """
     if number(without_unit(text)[0]) is not None:
         return None
@@ -61,9 +61,9 @@ def parts(text: str) -> Parts | None:
 
 
 def assigned(text: str) -> tuple[str, str]:
-    r"""What a value is given to, if anything, and the value: `x = 5` is (`x`, `5`).
+    r"""The name that is assigned a value (or empty), and the value: `x = 5` is (`x`, `5`).
 
-    Of a chain `x = a = b` the value is the last, of `a \approx b` the first; `x \in A` assigns too.
+    The value of `x = a = b` is `b`, that of `a \approx b` is `a`; `x \in A` is an assignment too.
     """
     text = split(text, r"\\approx(?![a-zA-Z])")[0]
     if any(len(split(text, separator)) > 1 for separator in (";", _COMMA)):
@@ -79,7 +79,7 @@ def assigned(text: str) -> tuple[str, str]:
 
 
 def without_unit(text: str) -> tuple[str, str]:
-    r"""Value and unit: (`28`, `%`), (`15`, `cm^2`); a degree sign is dropped, no unit is empty."""
+    r"""Value and unit: (`28`, `%`), (`15`, `cm^2`), (`3`, empty). A degree sign is dropped."""
     words = _WORDS.sub(lambda m: m[1] if "perc" in m[1] or "pct" in m[1] else m[0], text)
     if match := _PERCENT.fullmatch(words):
         return match["value"], "%"
@@ -91,7 +91,7 @@ def without_unit(text: str) -> tuple[str, str]:
 
 
 def squeezed(text: str) -> str:
-    """The text to compare literally: no spaces, no font, one case where it is a word."""
+    """The text for literal comparison: without spaces and fonts, a word in lower case."""
     text = re.sub(r"\s", "", _WORDS.sub(r"\1", text))
     while text.startswith("(") and text.endswith(")") and _encloses(text):
         if re.search(r"[,;]", text):
@@ -122,7 +122,7 @@ def depth(text: str) -> int:
 
 
 def _enclosed(text: str) -> tuple[str, str]:
-    """What stands in the brackets around the whole text, and the brackets; none: empty."""
+    """What is inside the brackets around the whole text, and the brackets; without any, empty."""
     opening, end = re.match(r"\\\{|[(\[{]", text), re.search(r"(?:\\\}|[)\]}])$", text)
     if not opening or not end or not _encloses(text):
         return text, ""

@@ -1,8 +1,8 @@
-r"""LEAF. Find the answer in a solution, and write it in one plain way.
+r"""The answer is found in a solution and written in one plain notation.
 
-Only what follows the thought is ever read. The answer is the last `\boxed{}`, with those that are
-joined to it (`\boxed{1} and \boxed{2}`); else what `<answer>` encloses; else what the last "final
-answer is" or "answer:" announces. A stray formula is no answer.
+Only what follows the thought is read. The answer is the last `\boxed{}`, together with boxes joined
+to it (`\boxed{1} and \boxed{2}`); else what `<answer>` encloses; else what follows the last "final
+answer is" or "answer:". A formula that none of these announces is not an answer.
 """
 
 import re
@@ -24,7 +24,7 @@ _FORMULA = re.compile(
 
 
 def extract(solution: str) -> str | None:
-    """The answer that a solution ends in, as it is written there; None if it announces none."""
+    """The answer of a solution, as it is written there; None if none is boxed or announced."""
     boxes = _boxes(solution)
     if boxes:
         return _joined(solution, boxes)
@@ -36,7 +36,7 @@ def extract(solution: str) -> str | None:
 
 
 def letter(answer: str) -> str | None:
-    """The option that an answer names: `B`, `(B)`, `B. Paris`; None if it names none."""
+    """The letter of the option that an answer names (`B`, `(B)`, `B. Paris`), or None."""
     plain = re.sub(
         r"\\(?:text\w*|mathrm|mbox|rm)\s*\{([^{}]*)\}", r"\1", tidy(answer.replace("**", ""))
     )
@@ -51,7 +51,7 @@ _LETTER = re.compile(
 
 
 def code(solution: str) -> str | None:
-    """The last fenced block of a solution, of Python or of no named language; None if none."""
+    """The last fenced block of a solution that is Python or names no language; None without one."""
     blocks = [text for name, text in _FENCE.findall(solution) if name.lower() in _PYTHON]
     return blocks[-1] if blocks else None
 
@@ -60,7 +60,7 @@ _PYTHON = {"", "python", "python3", "py"}
 
 
 def _boxes(text: str) -> list[tuple[int, int, str]]:
-    """Start, end and content of every closed box, in order; of nested ones the outermost."""
+    """Start, end and content of every closed box, in order; of nested boxes the outermost."""
     if "box" not in text:
         return []
     starts = {match.end() - 1: match.start() for match in _BOX.finditer(text)}
@@ -80,11 +80,11 @@ def _boxes(text: str) -> list[tuple[int, int, str]]:
 
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _APART = 80
-"""Characters between boxes beyond which they are no one answer."""
+"""Two boxes with more characters than this between them are not one answer."""
 
 
 def _joined(text: str, boxes: list[tuple[int, int, str]]) -> str:
-    """The last box; with the boxes before it where only `and`, `or` or a comma part them."""
+    """The last box, and those before it that only `and`, `or` or a comma separates from it."""
     answers = [boxes[-1][2]]
     for (_, end, content), (start, _, _) in zip(boxes[-2::-1], boxes[:0:-1], strict=True):
         if start - end > _APART:
@@ -99,7 +99,7 @@ def _joined(text: str, boxes: list[tuple[int, int, str]]) -> str:
 
 
 def _sentence(announced: str) -> str:
-    """The answer in what is announced: the first formula or number after its verb, else all."""
+    """The answer in an announcement: the first formula or number after its verb, else all of it."""
     text = re.split(r"\.(?=\s|$)", announced.strip("*_ "), maxsplit=1)[0].strip("*_ ")
     if len(_PROSE.findall(_FORMULA.sub(" ", text))) < 2 and not _FORMULA.match(text):
         return text
@@ -170,7 +170,7 @@ _REWRITES = tuple(
 
 
 def tidy(answer: str) -> str:
-    """The answer without what changes no meaning: delimiters, spacing, sizes, other spellings."""
+    """The answer in one notation: without delimiters, spacing and sizes, symbols spelt one way."""
     text = answer.strip().strip("*").translate(_TABLE)
     for pattern, by in _REWRITES:
         text = pattern.sub(by, text)

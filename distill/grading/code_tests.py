@@ -1,23 +1,24 @@
-"""Does a program pass the tests of its problem? The verdict is made out of its reach.
+"""Programs are run against the tests of their problem, out of whose reach the verdict is made.
 
 Each of `Problem.tests` is a JSON object of one of these types:
 
     {"type": "stdin", "input": text, "output": text}
-        The program reads `input` and prints `output`. Equal line by line, white space at the ends
-        of lines and of the text aside, or the same decimal numbers (the rule of LiveCodeBench's
-        testing_util.py). A status other than 0 fails.
+        The program reads `input` and must print `output`: each line the same text, or the same
+        decimal numbers; white space at the ends of lines and of the text does not count (the rule
+        of LiveCodeBench's testing_util.py). An exit status other than 0 fails.
     {"type": "call", "function": name, "arguments": [...], "expected": value}
-        The function, or the method of class `Solution`, returns `expected`. Tuples count as lists,
-        and the keys of a dict as text, since `expected` is JSON (APPS, TACO, LiveCodeBench).
+        The function, or the method of class `Solution`, must return `expected`. Tuples count as
+        lists and keys of a dict as text, since `expected` is JSON (APPS, TACO, LiveCodeBench).
     {"type": "program", "code": text, "setup": text, "entry": [names]}
-        `code` asserts (HumanEval, MBPP). It runs in a sandbox of its own and calls the program,
-        which is in another, through a socket that carries plain data. So the program sees arguments
-        and nothing else: no test, no expected value, no frame of the harness. `entry` are the names
-        that the program supplies; left out, all that `code` uses and does not define. `setup` runs
-        before, beside the tests: HumanEval's prompt, so that its helpers are the benchmark's own.
+        `code` has assertions (HumanEval, MBPP). It runs in a sandbox of its own and calls the
+        program, which is in another, through a socket that carries plain data. So the program sees
+        the arguments and nothing else: no test, no expected value, no frame of the harness. `entry`
+        are the names that the program supplies; if left out, all that `code` uses and does not
+        define. `setup` runs before `code`, in the same sandbox: HumanEval's prompt, so that its
+        helper functions are the benchmark's own.
 
-Of a `stdin` or `call` test too, the expected value never enters the sandbox. Optional in each:
-    "tolerance": numbers may differ by that much, absolute or relative, where the source says so.
+The expected value of a `stdin` or `call` test does not enter the sandbox either. Optional in each:
+    "tolerance": numbers may differ by that much, absolute or relative, if the source says so.
     "imports": true: what LeetCode takes for granted (`List`, `heappush`, ...) need not be imported.
 """
 
@@ -38,7 +39,7 @@ VERSION = 2
 
 
 def pins() -> dict[str, Any]:
-    """What decides verdicts on programs: these rules and the Python that runs the programs."""
+    """What decides verdicts on programs: these rules, and the Python that runs the programs."""
     return {"code_tests": VERSION, "python": platform.python_version()}
 
 
@@ -57,22 +58,23 @@ def grade_code(
     limits: Limits | None = None,
     unsafe_without_sandbox: bool = False,
 ) -> tuple[bool | None, str]:
-    """Run a Python program against all tests of a problem, up to the first that fails.
+    """Run a Python program against the tests of a problem, up to the first that fails.
 
-    Tests of type `stdin` and `call` share a sandbox, a process each; a `program` test takes two.
+    All `stdin` tests share a sandbox, as do all `call` tests, with a process for each test; a
+    `program` test takes two sandboxes.
 
     Args:
-        problem: its tests in the schema of this module.
+        problem: has the tests, in the schema of this module.
         code: the program.
-        limits: of each test.
-        unsafe_without_sandbox: run it as an ordinary process of this user instead.
+        limits: for each test.
+        unsafe_without_sandbox: run the program as an ordinary process of this user instead.
 
     Returns:
-        Whether it passes, and why not. None: undecided, since there are no tests or these do not
-        run by themselves.
+        Whether it passes, and why not. None: undecided, because there are no tests or they do not
+        run even before they call the program.
 
     Raises:
-        ValueError: a test that is not in the schema.
+        ValueError: a test does not follow the schema.
         SandboxUnavailableError: no working bwrap, and `unsafe_without_sandbox` is False.
     """
     tests = [_test(text, problem.id) for text in problem.tests]
@@ -88,7 +90,7 @@ def grade_code(
 
 
 def same_output(got: str, expected: str, tolerance: float = 0.0) -> bool:
-    """Whether a printed text is the expected one, by the rule of `stdin` tests."""
+    """Whether a printed text equals the expected one by the rule of `stdin` tests."""
     left, right = ([line.strip() for line in text.strip().split("\n")] for text in (got, expected))
     if len(left) != len(right):
         return False
@@ -99,7 +101,7 @@ def same_output(got: str, expected: str, tolerance: float = 0.0) -> bool:
 
 
 def same_value(got: Any, expected: Any, tolerance: float = 0.0) -> bool:
-    """Whether a returned value is the expected one, by the rule of `call` tests."""
+    """Whether a returned value equals the expected one by the rule of `call` tests."""
     if isinstance(got, list | tuple) and isinstance(expected, list | tuple):
         return len(got) == len(expected) and all(
             same_value(one, other, tolerance) for one, other in zip(got, expected, strict=True)
@@ -113,7 +115,7 @@ def same_value(got: Any, expected: Any, tolerance: float = 0.0) -> bool:
     if numbers and tolerance and got != expected:
         try:
             return bool(abs(got - expected) <= tolerance * max(1.0, abs(expected)))
-        except OverflowError:  # an integer beyond every float
+        except OverflowError:  # an integer too large for a float
             return False
     return bool(got == expected)
 

@@ -9,7 +9,7 @@ from distill.checks import LABEL, Checked
 
 @dataclass
 class GradingConfig(Checked):
-    """When an answer counts as right; the same for traces and students. See `conf/grading/`."""
+    """When an answer counts as right, of traces and students alike. See `conf/grading/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)
     """The YAML's file name."""

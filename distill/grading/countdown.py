@@ -1,6 +1,7 @@
-r"""LEAF. Make a target from numbers, each used once: `95, 89, 47, 24` make `17`.
+r"""Countdown answers are checked: each given number is used once, and the value is the target.
 
-The gold answer is one right expression; its numbers and its value are the problem's.
+For example `95, 89, 47, 24` make `17` as `(47 - 24) - (95 - 89)`. The gold answer is one right
+expression, from which the numbers and the target are read.
 """
 
 import ast
@@ -18,13 +19,14 @@ _SPELLINGS = (
     (re.compile(r"[}\]]"), ")"),
 )
 MAX_CHARACTERS = 500
-"""Longer texts are no expression of a few numbers."""
+"""Texts longer than this are not expressions of a few numbers."""
 
 
 def check(gold: str, answer: str) -> tuple[bool | None, str]:
-    """Whether an expression uses the numbers of the gold one, each once, and has its value.
+    """Whether an expression uses the numbers of the gold answer, each once, and has its value.
 
-    Only `+ - * /`, brackets and whole numbers are read; exact, in fractions. `= target` may follow.
+    It may have `+ - * /`, brackets and whole numbers, and `= target` at its end. Its value is
+    computed exactly.
     """
     right, made = _read(gold), _read(answer)
     if right is None:
@@ -40,7 +42,7 @@ def check(gold: str, answer: str) -> tuple[bool | None, str]:
 
 
 def _read(text: str) -> tuple[Fraction, Counter[int]] | None:
-    """Value and numbers of an expression; None if it is none or divides by zero."""
+    """Value and numbers of an expression; None if the text is not one or divides by zero."""
     text = tidy(text).split("=")[0].strip()
     if len(text) > MAX_CHARACTERS:
         return None

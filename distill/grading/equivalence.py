@@ -1,9 +1,9 @@
-r"""LEAF. Is one answer equal to another: taken apart as text, exact on numbers.
+r"""Two answers are compared part by part: texts literally, numbers exactly, the rest by an oracle.
 
-Lists, tuples, sets, intervals and assignments are compared part by part, so that every part is held
-to the same rule. What is left and is no plain number goes to an `Oracle`, which knows algebra.
-Equal means mathematically equal. The exceptions, all stated: a decimal of six digits or more may
-stand for the number without finite decimals that it rounds; units and degree signs may be left out.
+Lists, tuples, sets, intervals and assignments are taken apart, so that the same rules hold for
+every part. A part that is not a plain number goes to an `Oracle`, which knows algebra. Equal means
+mathematically equal, with these exceptions: a decimal of six digits or more equals a number without
+finite decimals that rounds to it, and units and degree signs may be left out.
 """
 
 import re
@@ -30,23 +30,24 @@ Oracle = Callable[[str, str], Outcome]
 """Compares two tidy expressions: (gold, answer)."""
 
 _DECIMAL_COMMA = (r"(\d+),(\d+)", r"(0),(\d{2,})")
-"""In an answer to a number, and in a gold answer, where a comma more often parts a list."""
+"""Patterns of a decimal comma in an answer, and in a gold answer, where a comma more often
+separates the items of a list."""
 
 MAX_CHARACTERS = 2000
 MAX_DEPTH = 40
-"""Longer or deeper answers are undecided: no parser returns from them in time."""
+"""Longer or deeper answers are undecided, since parsers take too long for them."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How answers are compared."""
+    """The rules by which two answers are compared."""
 
     oracle: Oracle
     percent: bool = False
     """Whether 10 % and 10 are the same."""
 
     tolerance: float = 0.0
-    """Numbers this close are the same, >= 0."""
+    """Numbers that differ by no more than this are the same; >= 0."""
 
     def equal(self, gold: str, answer: str) -> Outcome:
         """Whether an answer is equal to the gold answer, and why."""
@@ -73,7 +74,7 @@ class Comparison:
         return self._atoms(gold, answer)
 
     def _mixed(self, gold: str, answer: str) -> Outcome:
-        """One has parts that are told apart, the other has none."""
+        """One answer has several parts, the other is a single expression."""
         values = number(without_unit(gold)[0]), number(without_unit(answer)[0])
         for value, written, pattern in zip(values, (answer, gold), _DECIMAL_COMMA, strict=True):
             point = re.fullmatch(pattern, written)

@@ -1,10 +1,10 @@
-"""The exact value of a number as it is written; nothing long is ever computed."""
+"""Written numbers are read as exact fractions, unless they are too long to compute."""
 
 import re
 from fractions import Fraction
 
 LARGEST = 100_000
-"""Bits of the largest power that is computed; longer ones have no value here."""
+"""Bits of the largest power that is computed; of larger ones there is no value."""
 
 _GROUPED = re.compile(r"[1-9]\d{0,2}(?:[,\s]\d{3})+(?!\d)")
 _DECIMAL = re.compile(r"(?:\d+\.?\d*|\.\d+)")
@@ -16,14 +16,14 @@ _MIXED = re.compile(r"(?P<whole>\d+)\s+(?P<over>\d+)\s*/\s*(?P<under>\d+)")
 
 
 def number(text: str) -> Fraction | None:
-    r"""Value of a tidy text (see `answers.tidy`) that is one number; None if it is none.
+    r"""The value of a tidy text (see `answers.tidy`) if it is a single number, else None.
 
-    Read are integers and decimals with or without thousands separators (`10,080`, `10 080`),
+    It reads integers and decimals, with or without thousands separators (`10,080`, `10 080`),
     fractions and mixed numbers (`a/b`, `\frac{a}{b}`, `2\frac{5}{8}`), powers, scientific notation
-    and digits with a base (`2516_8`). A comma before other than three digits separates a list.
+    and digits with a base (`2516_8`). A comma that is not before three digits separates a list.
     """
     text = text.strip()
-    if len(text) > 1000:  # longer than any number that somebody answers
+    if len(text) > 1000:  # longer than any real answer
         return None
     for sign, factor in (("-", -1), ("+", 1)):
         if text.startswith(sign):
@@ -33,7 +33,13 @@ def number(text: str) -> Fraction | None:
 
 
 def rounds_to(exact: Fraction, decimal: str, significant: int = 6) -> bool:
-    """Whether a written decimal is the number rounded to its places, of at least so many digits."""
+    """Whether a decimal is the exact number rounded to its places, with enough significant digits.
+
+    Args:
+        exact: the number.
+        decimal: as it is written, also in scientific notation.
+        significant: how many digits it must have.
+    """
     if scientific := _SCIENTIFIC.fullmatch(decimal):
         decimal, power = scientific["head"].strip(), number(_inner(scientific["power"]))
         if power is None or abs(power) > LARGEST:
@@ -46,7 +52,7 @@ def rounds_to(exact: Fraction, decimal: str, significant: int = 6) -> bool:
 
 
 def is_finite(value: Fraction) -> bool:
-    """Whether a finite decimal can write it, so that there is no reason to round it."""
+    """Whether the value has finitely many decimals, so that nobody needs to round it."""
     rest = value.denominator
     for prime in (2, 5):
         while rest % prime == 0:

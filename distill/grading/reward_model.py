@@ -1,4 +1,4 @@
-"""A reward model's score of solutions: any sequence classifier with one output."""
+"""A reward model, which is any sequence classifier with one output, scores solutions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,28 +16,29 @@ LIBRARIES = ("torch", "transformers")
 def score(
     name: str, revision: str, traces: Sequence[Trace], *, keep: Path, compute: ComputeConfig
 ) -> list[float]:
-    """What the model gives each solution, as the reply to its question.
+    """The model's score of each trace's solution as the reply to its question.
 
-    In float32, one after the other, so that no batch moves a last bit.
+    Scores are computed in float32 and one at a time, since batching changes their last bits.
 
     Args:
         name: hub id, or local folder.
         revision: branch, tag or commit of a hub model.
-        traces: whose solutions are scored; thoughts are not shown to it.
-        keep: JSON lines file of the scores so far, left behind; a killed call continues from it.
+        traces: those whose solutions are scored; the model does not see their thoughts.
+        keep: JSON lines file to which scores are written as they are made and from which an
+            interrupted call continues; it is left behind.
         compute: device, threads, progress bar.
 
     Raises:
         ValueError: the model has more than one output.
     """
     scores = {row["trace"]: row["score"] for row in kept_rows(keep)}
-    owed = [trace for trace in traces if trace.id not in scores]
-    if owed:
+    pending = [trace for trace in traces if trace.id not in scores]
+    if pending:
         from tqdm import tqdm
 
         read = _reader(name, revision, compute)
         with keep.open("a", encoding="utf-8", newline="\n") as file:
-            for trace in tqdm(owed, desc="reward", disable=not compute.progress):
+            for trace in tqdm(pending, desc="reward", disable=not compute.progress):
                 scores[trace.id] = read(_chat(trace))
                 append(file, {"trace": trace.id, "score": scores[trace.id]}, flush=False)
     return [scores[trace.id] for trace in traces]
@@ -64,7 +65,7 @@ def _reader(name: str, revision: str, compute: ComputeConfig) -> Any:
     )
     if network.config.num_labels != 1:
         raise ValueError(
-            f"reward model {name!r} must have one output, and has {network.config.num_labels}"
+            f"reward model {name!r} must have one output, it has {network.config.num_labels}"
         )
     network = network.to(device).eval()
 

@@ -1,4 +1,4 @@
-"""Scores are what the responses deserve, and a killed evaluation ends the same.
+"""Scores follow from the responses, and an interrupted evaluation ends with the same bytes.
 
 Run: pytest tests/evaluation/test_evaluate.py
 """
@@ -12,14 +12,17 @@ import pytest
 
 from distill.compute import ComputeConfig
 from distill.evaluation import evaluate as stage
+from distill.evaluation import scores as rows_and_scores
 from distill.evaluation.evaluate import evaluate_student
-from distill.evaluation.scores import consensus, pass_at, scores
+from distill.evaluation.intervals import Z, wilson
+from distill.evaluation.scores import COLUMNS, consensus, pass_at, scores
 from distill.grading import grade
 from distill.grading.config import GradingConfig
 from distill.micro import sign_puzzle, tokenizer
 from distill.models import converse, engines
 from distill.models.config import EngineConfig, SamplingConfig, StudentConfig
 from distill.models.engines import Completion, Refusal
+from distill.models.prompt import Parsed
 from distill.store.identity import CHECKOUT, content_hash
 from distill.trace.keywords import count_keywords
 from distill.trace.records import Problem, write_records
@@ -82,18 +85,13 @@ def test_every_response_is_graded_by_its_solution_alone(base, problems, tmp_path
     assert rows["extracted"][0] == asked[0]["answer"] and rows["extracted"].isna()[1]
     assert rows["keywords"][0] == count_keywords(rows["response"][0]) == 1
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary == json.loads((tmp_path / "scores.json").read_text())
     assert summary["accuracy"] == pytest.approx(3 / 7)
     assert (summary["truncated"], summary["unclosed"]) == (2 / 7, 1 / 7)
     assert (summary["problems"], summary["samples"], summary["undecided"]) == (7, 1, 0)
     assert summary["tokens"] == rows["tokens"].mean()
     measured = set(stage.DIAGNOSTICS["sign_puzzle"](asked[0]["question"], ""))
     assert measured and measured <= set(rows.columns) and measured <= set(summary)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "samples.parquet",
-        "scores.json",
-        "summary.json",
-    }
+    assert {path.name for path in tmp_path.iterdir()} == {"samples.parquet", "summary.json"}
 
 
 def test_a_response_that_a_server_refuses_is_undecided_named_and_in_no_mean_of_responses(
@@ -179,6 +177,18 @@ def rows_of(*problems):
     ]
 
 
+def test_the_row_that_the_documentation_shows_is_what_an_evaluation_writes_for_its_response():
+    _, start, end = rows_and_scores.__doc__.partition('{"problem_id"')
+    row = json.loads(start + end)
+    puzzle = Problem.of(row["question"], row["answer"], "sign_puzzle", "test")
+    asked = {name: row[name] for name in ("sample", "response", "tokens", "truncated")}
+    parsed = Parsed("", row["response"].removeprefix("Solution: "), True)
+    (made,) = stage.graded([puzzle], [parsed], [asked], STRICT, COMPUTE)
+    made |= stage.DIAGNOSTICS["sign_puzzle"](row["question"], row["response"])
+    assert [*row] == [*COLUMNS, *stage.DIAGNOSTICS["sign_puzzle"](row["question"], "")]
+    assert made == {name: row[name] for name in row if name != "problem_id"}
+
+
 def test_one_sample_a_problem_gives_wilsons_interval():
     from scipy.stats import binomtest
 
@@ -186,6 +196,17 @@ def test_one_sample_a_problem_gives_wilsons_interval():
         made = scores(rows_of(*[[i < right] for i in range(n)]))
         interval = binomtest(right, n).proportion_ci(method="wilson")
         assert (made["low"], made["high"]) == pytest.approx((interval.low, interval.high))
+        assert wilson(right / n, n) == (made["low"], made["high"])
+
+
+@pytest.mark.parametrize(("share", "trials"), [(0.3, 20), (0.3, 7), (0.0, 3), (1.0, 1)])
+def test_the_bounds_of_wilsons_interval_are_the_shares_at_which_the_score_test_is_at_z(
+    share, trials
+):
+    for bound in wilson(share, trials):
+        if bound not in (0, 1):
+            deviation = abs(share - bound) / (bound * (1 - bound) / trials) ** 0.5
+            assert deviation == pytest.approx(Z)
 
 
 def test_samples_of_a_problem_are_no_independent_evidence():
