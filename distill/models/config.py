@@ -18,7 +18,7 @@ class Dtype(StrEnum):
 
 
 class Api(StrEnum):
-    """How an OpenAI-compatible server is spoken to."""
+    """Which API of an OpenAI-compatible server is used."""
 
     completions = "completions"
     chat = "chat"
@@ -36,14 +36,14 @@ class SamplingConfig:
     """Softmax temperature, >= 0; 0 is greedy."""
 
     top_p: float = 1.0
-    """Nucleus: smallest set of tokens with this probability, in (0, 1]."""
+    """Nucleus sampling: from the smallest set of tokens with this probability, in (0, 1]."""
 
     max_new_tokens: int = 32_768
-    """Tokens after which a response is cut and counted as truncated, >= 1."""
+    """Tokens per response, at most, >= 1; a longer one is cut and counted as truncated."""
 
     seed: int = 0
-    """Base seed of the draws; each (problem, sample) has a stream of its own where the engine
-    allows."""
+    """Base seed of the draws; each (problem, sample) has a random stream of its own if the engine
+    supports it."""
 
     def __post_init__(self) -> None:
         at_least("sampling.temperature", self.temperature, 0)
@@ -54,7 +54,7 @@ class SamplingConfig:
 
 @dataclass
 class EngineConfig:
-    """What runs a model to generate. See `conf/engine/`."""
+    """Which engine generates text with a model. See `conf/engine/`."""
 
     kind: str = "transformers"
     """A module of `distill/models/engines/`."""
@@ -63,19 +63,19 @@ class EngineConfig:
     """The YAML's file name."""
 
     dtype: Dtype = Dtype.bfloat16
-    """Number format of weights and activations while generating. `openai`: what the server is said
-    to use."""
+    """Number format of weights and activations while generating. `openai`: the format that the
+    server is stated to use."""
 
     batch: int = 256
-    """`transformers` only: prompts generated side by side, >= 1. Identity: the padding of a batch
-    can move a last bit."""
+    """`transformers` only: prompts per batch, >= 1. Part of the identity: the padding of a batch
+    can change the last bit."""
 
     context: int = 0
-    """`vllm` only: longest prompt and response in tokens, >= 0; 0 takes the model's own."""
+    """`vllm` only: longest prompt and response in tokens, >= 0; 0 takes the model's own limit."""
 
     base_url: str = field(default="", metadata=LABEL)
-    """`openai` only: address of the server, such as `http://localhost:8000/v1`. At another address
-    the same work goes on."""
+    """`openai` only: address of the server, such as `http://localhost:8000/v1`. Not part of the
+    identity: work can continue at another address."""
 
     api: Api = Api.completions
     """`openai` only: `completions` sends token ids (vLLM), `chat` sends messages (vendors)."""
@@ -90,14 +90,14 @@ class EngineConfig:
             self.context = 0
         if "@" in self.base_url or "?" in self.base_url:
             raise ValueError(
-                "engine.base_url may hold no user, key or query: it is written to every record"
+                "engine.base_url must contain no user, key or query: it is written to every record"
             )
         if self.kind != "openai":
             self.base_url, self.api = "", Api.completions
 
     @property
     def wants_messages(self) -> bool:
-        """Whether prompts are messages, which a server renders itself, and not token ids."""
+        """Whether prompts are messages, to which the server applies its template, not token ids."""
         return self.api is Api.chat
 
 
@@ -109,19 +109,19 @@ class PromptConfig:
     """The YAML's file name."""
 
     system: str = ""
-    """System message; empty: none is sent."""
+    """System message; none is sent if it is empty."""
 
     user: str = "{question}"
     """User message; must contain `{question}`."""
 
     thought_open: str = MISSING
-    """Text that begins a response."""
+    """Text at the beginning of a response."""
 
     thought_close: str = MISSING
-    """Text between thought and solution; what follows it is read for the answer."""
+    """Text between thought and solution; the answer is searched in what follows it."""
 
     solution_close: str = ""
-    """Text that ends a response."""
+    """Text at the end of a response."""
 
     def __post_init__(self) -> None:
         if "{question}" not in self.user:
@@ -142,16 +142,16 @@ class AskConfig:
     """Branch, tag or commit of a hub model."""
 
     system: str = ""
-    """System message; empty: none is sent."""
+    """System message; none is sent if it is empty."""
 
     user: str = MISSING
     """User message; `{question}`, `{answer}`, `{thought}` and `{solution}` are filled in."""
 
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    """How its replies are drawn."""
+    """How its replies are sampled."""
 
     engine: EngineConfig = field(default_factory=EngineConfig)
-    """What runs it."""
+    """Which engine runs it."""
 
 
 @dataclass
@@ -162,8 +162,8 @@ class StudentConfig:
     """The YAML's file name."""
 
     model: str = field(default=MISSING, metadata={"content": True})
-    """Hub id, or a local folder (seen from the working directory or the checkout); a folder
-    counts by its content."""
+    """Hub id, or a local folder (relative to the working directory or the checkout), which is
+    identified by its content."""
 
     revision: str = "main"
     """Branch, tag or commit of a hub model; its commit is part of the identity."""
