@@ -1,1 +1,1 @@
-"""The embedded world: a task, a scripted teacher and a student that two CPU cores train."""
+"""The embedded world: a task, a scripted teacher and a student small enough for two CPU cores."""

@@ -1,4 +1,4 @@
-"""A base student's card: what it was made of, how it scores, and hashes that prove it."""
+"""Write a base student's card: its recipe, its scores, and hashes by which tests verify both."""
 
 import hashlib
 import itertools
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from distill.micro.recipe import Recipe
 
 FIRST_DOCUMENTS = 2000
-"""Documents whose text is hashed on its own, so that a test need not write all of them."""
+"""Documents, from the first, whose text is hashed separately: a test need not write all of them."""
 HELD_OUT = 256
-"""Documents of the held-out losses."""
+"""Documents in the held-out losses."""
 HELD_OUT_SEED = 1_000_003
 """A seed that no recipe may use."""
 PROBLEMS = 200
-"""Validation problems of the score, drawn with seed 0."""
+"""Validation problems that are scored, drawn with seed 0."""
 NEW_TOKENS = 430
-"""Limit of a response; the longest right trace fits."""
+"""Tokens per response, at most; the longest correct trace fits."""
 
 
 def write_card(folder: Path, *, recipe: "Recipe", made: dict[str, Any]) -> None:
@@ -31,8 +31,8 @@ def write_card(folder: Path, *, recipe: "Recipe", made: dict[str, Any]) -> None:
 
     Args:
         folder: a saved model folder.
-        recipe: what it was made by.
-        made: what training counted; goes into the card as it is.
+        recipe: the recipe it was pretrained by.
+        made: counts and losses of pretraining, copied into the card.
     """
     card = {
         "name": folder.name,
@@ -53,7 +53,7 @@ def write_card(folder: Path, *, recipe: "Recipe", made: dict[str, Any]) -> None:
 
 
 def first_documents_sha256(recipe: "Recipe") -> str:
-    """Hash of the first `FIRST_DOCUMENTS` documents, each closed by a zero byte."""
+    """Hash of the first `FIRST_DOCUMENTS` documents, each followed by a zero byte."""
     digest = hashlib.sha256()
     stream = documents(recipe.seed, recipe.mix, recipe.noise)
     for text in itertools.islice(stream, FIRST_DOCUMENTS):
@@ -62,10 +62,11 @@ def first_documents_sha256(recipe: "Recipe") -> str:
 
 
 def held_out_loss(folder: Path, recipe: "Recipe", *, noise: float) -> float:
-    """Mean loss in nats a token on documents that no base was trained on.
+    """Mean loss in nats per token on documents that no base was trained on.
 
-    The documents are the same for every `noise` and every base of one mix, but for the digits that
-    noise replaces. Weights as saved, computed in float32; no document sees another.
+    The documents are the same for every `noise` and every base of one mix, except for the digits
+    that noise replaces. The loss is computed in float32 from the saved weights, each document by
+    itself.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -74,7 +75,7 @@ def held_out_loss(folder: Path, recipe: "Recipe", *, noise: float) -> float:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     texts = sorted(itertools.islice(documents(HELD_OUT_SEED, recipe.mix, noise), HELD_OUT), key=len)
     nats, tokens = 0.0, 0
-    for start in range(0, HELD_OUT, 32):  # neighbours in length share a batch: little padding
+    for start in range(0, HELD_OUT, 32):  # similar lengths share a batch: little padding
         batch = [text + tokenizer.eos_token for text in texts[start : start + 32]]
         rows = tokenizer(batch, padding=True, padding_side="right", return_tensors="pt")
         labels = rows.input_ids.masked_fill(rows.attention_mask == 0, -100)[:, 1:]
@@ -88,7 +89,7 @@ def held_out_loss(folder: Path, recipe: "Recipe", *, noise: float) -> float:
 
 
 def validation_score(folder: Path, count: int = PROBLEMS) -> dict[str, Any]:
-    """Greedy answers to validation problems, in bf16: problems, correct share, truncated share."""
+    """Score greedy responses to validation problems, in bf16: share correct, share truncated."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -1,6 +1,6 @@
-"""Why a student of the sign puzzle scores as it does: what in its thought is still sound.
+"""Diagnose a sign-puzzle response: which parts of its content and structure are intact.
 
-Damage to the content shows in `true_equations`, damage to the structure in the other three.
+Damage to the content lowers `true_equations`; damage to the structure shows in the other three.
 """
 
 import re
@@ -20,20 +20,20 @@ def diagnose(question: str, response: str) -> dict[str, float | None]:
     r"""Measure one response.
 
     Args:
-        question: the sign puzzle's wording.
+        question: the sign puzzle's text.
         response: `Thought:\n...\nSolution: ...`; without the first line there is no thought.
 
     Returns:
-        Shares in [0, 1]; None where there is nothing to count.
+        Shares in [0, 1]; None if there is nothing to count.
 
-        true_equations: of the equations of two numbers in the whole response, those that are true.
-        trials_in_order: of the proposed expressions, those whose signs are the next pattern in the
-            teacher's order; the k-th proposal is compared with the k-th pattern, so one left out
-            also counts against all after it. Their numbers are not looked at.
-        repeated_steps: of the thought's steps, those that came before, but for a leading
+        true_equations: of the equations of two numbers in the whole response, the share that holds.
+        trials_in_order: of the proposed expressions, the share whose signs are the next pattern in
+            the teacher's order. The k-th proposal is compared with the k-th pattern, so that one
+            left out also counts against all later ones. The numbers are not compared.
+        repeated_steps: of the thought's steps, the share that occurred before, ignoring a leading
             "Wait,", "Alternatively," or "First,".
-        stops_after_yes: of the steps that end in "Yes.", those followed by a verification, or by
-            exactly one last step: the student knows that it is done.
+        stops_after_yes: of the steps that end in "Yes.", the share followed by a verification, or
+            by exactly one last step: the student stops when it has found the answer.
     """
     steps = _steps(response)
     return {

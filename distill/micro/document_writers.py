@@ -1,7 +1,7 @@
-"""One small function per kind of pretraining document: what long traces need, but no long trace.
+"""Write pretraining documents of each kind: skills that long traces need, but no long trace.
 
-Arithmetic, copying, small reflections, search in another task, unordered trials without an answer,
-and short direct answers. Whatever names a tuple of numbers takes it from the train split.
+The kinds are arithmetic, copying, short reflections, search in another task, unordered trials
+without an answer, and short direct answers. Tuples of numbers come from the train split only.
 """
 
 import random
@@ -11,7 +11,7 @@ from distill.micro.scripted_teacher import STEP, computation
 from distill.micro.sign_puzzle import LARGEST, SignPuzzle, expression, split_of, total
 
 Document = tuple[str, str]
-"""A prompt, which is never damaged and may be empty, and a body."""
+"""A prompt, which gets no digit noise and may be empty, and a body."""
 
 
 def facts(rng: random.Random) -> Document:
@@ -20,7 +20,7 @@ def facts(rng: random.Random) -> Document:
 
 
 def direct(rng: random.Random) -> Document:
-    """The sign puzzle, answered at once with its computation."""
+    """A sign puzzle, answered at once with its computation."""
     puzzle, signs = _puzzle(rng, rng.choice([3, 4]))
     work, _ = computation(puzzle.numbers, signs)
     boxed = _boxed(expression(puzzle.numbers, signs))
@@ -28,7 +28,7 @@ def direct(rng: random.Random) -> Document:
 
 
 def compute(rng: random.Random) -> Document:
-    """One expression: computed, computed and verified, proposed, or only answered."""
+    """An expression: computed, computed and verified, proposed, or only answered."""
     numbers = _train_numbers(rng, rng.choice([2, 3, 4]))
     signs = _signs(rng, len(numbers))
     work, made = computation(numbers, signs)
@@ -46,13 +46,13 @@ def compute(rng: random.Random) -> Document:
 
 
 def reflect(rng: random.Random) -> Document:
-    """Two to five small reflections on single operations."""
+    """Two to five short reflections on single operations."""
     separator = rng.choice([STEP, "\n", " "])
     return "", separator.join(_reflection(rng) for _ in range(rng.randint(2, 5)))
 
 
 def copy(rng: random.Random) -> Document:
-    """Copy, reverse, the next and the last of a list of numbers 0 to 40."""
+    """A list of numbers from 0 to 40: copied, reversed, the number after another, or the last."""
     items = [str(rng.randint(0, 40)) for _ in range(rng.randint(2, 6))]
     row = " ".join(items)
     place = items.index(rng.choice(items[:-1]))
@@ -69,7 +69,7 @@ def copy(rng: random.Random) -> Document:
 
 
 def unknown(rng: random.Random) -> Document:
-    """Find x with a+x=c: at once, or by guessing upwards with checks and reflections."""
+    """Find x in a+x=c or a-x=c: at once, or by guessing upwards with checks and reflections."""
     sign, x, start = rng.choice("+-"), rng.randint(1, LARGEST), rng.randint(0, 27)
     start += x if sign == "-" else 0
     target = _operate(start, sign, x)
@@ -87,7 +87,7 @@ def unknown(rng: random.Random) -> Document:
 
 
 def trials(rng: random.Random) -> Document:
-    """One to five trials of random sign patterns under a prompt of their own."""
+    """One to five trials of random sign patterns, with a prompt of their own."""
     puzzle, signs = _puzzle(rng, rng.choice([3, 4, 4]))
     steps: list[str] = []
     for trial in range(rng.randint(1, 5)):
@@ -152,7 +152,7 @@ def _verdict(made: int | None, target: int) -> str:
 
 
 def _puzzle(rng: random.Random, size: int) -> tuple[SignPuzzle, Sequence[str]]:
-    """A puzzle of the train split and the signs that its target was made with."""
+    """A puzzle of the train split, and the signs that its target was computed with."""
     while True:
         numbers, signs = _train_numbers(rng, size), _signs(rng, size)
         target = total(numbers, signs)

@@ -1,4 +1,4 @@
-"""The pretraining documents: a weighted mix of small skills, some with digit noise."""
+"""Generate pretraining documents: a weighted mix of simple skills, some with digit noise."""
 
 import random
 from collections.abc import Iterator
@@ -12,32 +12,32 @@ class Mix:
     """Weights of the document kinds; the fields are the keys of `WRITERS`."""
 
     facts: float = 0.12
-    """Loose facts of addition and subtraction."""
+    """Single facts of addition and subtraction."""
     direct: float = 0.12
-    """The task itself with a direct short answer: their share sets the untrained base's score."""
+    """The task itself with a short direct answer; their share sets the untrained base's score."""
     compute: float = 0.15
     """Expressions computed from left to right."""
     reflect: float = 0.12
     """Single reflections: corrections, verifications, alternatives."""
     copy: float = 0.07
-    """Copying and picking from a list."""
+    """Copying a list and selecting from it."""
     unknown: float = 0.09
     """Guess and check in another task, a + x = c."""
     trials: float = 0.33
-    """Scratch trials of sign patterns in random order; no verification, no answer."""
+    """Trials of sign patterns in random order, without verification or answer."""
 
 
 def documents(seed: int, mix: Mix, noise: float) -> Iterator[str]:
-    """Write documents without end.
+    """Generate an endless stream of documents.
 
-    Each comes from its own stream of draws, and noise replaces digits by digits: with another
-    `noise`, all else stays equal, character for character.
+    Each document has its own random stream, and noise replaces digits by digits: another `noise`
+    changes no other character.
 
     Args:
-        seed: of the whole collection.
-        mix: how often each kind comes.
+        seed: of the whole stream.
+        mix: relative frequency of each kind.
         noise: share of documents with digit noise, in [0, 1]. In such a document every digit of the
-            body is replaced by a random one at a rate that is itself drawn from [0, 1].
+            body is replaced by a random one with a probability that is drawn from [0, 1].
     """
     weights = asdict(mix)
     writers = [WRITERS[kind] for kind in weights]

@@ -1,8 +1,9 @@
-"""Make a base student by its recipe.
+"""Pretrain a base student by its recipe.
 
     python -m distill.micro.pretrain micro --threads 2
 
-Two processes with one thread each run well side by side on two cores; two with two collapse.
+On two cores, two processes with one thread each run well at the same time; with two threads each
+they are very slow.
 """
 
 import argparse
@@ -25,17 +26,17 @@ if TYPE_CHECKING:
 
 STUDENTS = Path(__file__).parent / "students"
 FIRST_LOSSES = 5
-"""Losses kept one by one, so that a test can replay them."""
+"""Losses recorded one by one, so that a test can reproduce them."""
 
 
 def pretrain(recipe: Recipe, out: Path, *, threads: int = 2, compiled: bool = True) -> None:
-    """Make a base: a Hugging Face model folder in bf16 with tokenizer and card.
+    """Pretrain a base and save a Hugging Face model folder in bf16, with tokenizer and card.
 
     Args:
-        recipe: what to make.
-        out: folder, made if missing. Its files are written at the end.
-        threads: of PyTorch. Changes rounding only.
-        compiled: use `torch.compile`; 20 s once, then about twice as fast.
+        recipe: model, data and optimisation.
+        out: folder, created if missing. Its files are written at the end.
+        threads: of PyTorch; they change rounding only.
+        compiled: use `torch.compile`, which takes 20 s once and is then about twice as fast.
     """
     import torch
     from tqdm import tqdm
@@ -95,7 +96,7 @@ def build_model(recipe: Recipe) -> "LlamaForCausalLM":
 def train(
     model: "LlamaForCausalLM", recipe: Recipe, *, compiled: bool
 ) -> Iterator[tuple[float, "torch.Tensor", int]]:
-    """Train in place, a step an item: (mean loss in nats a token, token ids [B, T], documents)."""
+    """Train in place; yields per step: mean loss in nats per token, token ids [B, T], documents."""
     import torch
 
     forward = torch.compile(model, dynamic=False) if compiled else model
@@ -129,7 +130,7 @@ def train(
 
 
 def batches(recipe: Recipe) -> Iterator[tuple["torch.Tensor", int]]:
-    """Pack documents into batches without end: (token ids [B, T], documents used so far)."""
+    """Pack documents into an endless stream of batches: token ids [B, T], documents used so far."""
     import torch
 
     rows, count = [], 0
@@ -142,7 +143,7 @@ def batches(recipe: Recipe) -> Iterator[tuple["torch.Tensor", int]]:
 
 
 def packed(texts: Iterator[str], length: int) -> Iterator[tuple[list[int], int]]:
-    """Fill rows of `length` token ids with documents, each ended: (row, documents in it)."""
+    """Fill rows of `length` token ids with documents and end tokens: row, documents in it."""
     tokenizer = micro_tokenizer.build()
     row: list[int] = []
     used = 0
@@ -156,7 +157,7 @@ def packed(texts: Iterator[str], length: int) -> Iterator[tuple[list[int], int]]
 
 
 def save(model: "LlamaForCausalLM", out: Path) -> None:
-    """Write the model folder: weights in bf16, configs, tokenizer. Leaves `model` in bf16."""
+    """Write the model folder: weights in bf16, configs, tokenizer. Casts `model` to bf16."""
     import torch
 
     out.mkdir(parents=True, exist_ok=True)
@@ -166,14 +167,14 @@ def save(model: "LlamaForCausalLM", out: Path) -> None:
 
 
 def _curve(losses: list[float]) -> list[float]:
-    """Mean loss of each hundredth of the steps."""
+    """Mean loss of every hundredth of the steps."""
     size = max(1, len(losses) // 100)
     groups = [losses[start : start + size] for start in range(0, len(losses), size)]
     return [round(sum(group) / len(group), 4) for group in groups]
 
 
 def main() -> None:
-    """Make one of the named bases."""
+    """Pretrain one of the named bases."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=sorted(RECIPES))
     parser.add_argument("--out", type=Path, help="folder; default distill/micro/students/NAME")

@@ -1,4 +1,4 @@
-"""The teacher of the embedded world: genuine search with trials, reflection and verification."""
+"""The scripted teacher of the embedded world: search with trials, reflection and verification."""
 
 import random
 from collections.abc import Sequence
@@ -6,27 +6,27 @@ from collections.abc import Sequence
 from distill.micro.sign_puzzle import expression, parse_question, sign_patterns, total
 
 STEP = "\n\n"
-"""What parts two steps of a thought."""
+"""Separator of two steps of a thought."""
 
 
 def write(question: str, rng: random.Random, slip: bool) -> tuple[str, str]:
-    r"""Write one long trace.
+    r"""Write a long trace.
 
-    The teacher tries the sign patterns in order; each trial proposes, computes and checks, and all
-    but the first open with a reflection. A verification closes the thought.
+    The teacher tries the sign patterns in order. Each trial proposes, computes and checks, and all
+    but the first begin with a reflection. A verification ends the thought.
 
     Args:
-        question: a sign puzzle's wording.
+        question: a sign puzzle's text.
         rng: draws the reflections and the slip.
-        slip: make the last operation of one failing trial come out as the target, so that the final
-            answer is wrong and the thought agrees with it. The trial may come after a true hit,
-            which is then misread too; thus slipped traces are not shorter than right ones. Where no
-            trial can slip, the trace is the right one.
+        slip: whether the last operation of one failing trial gives the target by mistake, so that
+            the final answer is wrong and the thought agrees with it. This trial may come after a
+            correct one, whose result is then misread too; so traces with a slip are not shorter
+            than correct ones. If no trial can have a slip, the trace is correct.
 
     Returns:
-        thought: steps parted by a blank line.
-        solution: the final answer, `So \boxed{6+1-1+3}.`, worded as the base students' own short
-            answers are.
+        thought: steps separated by a blank line.
+        solution: the final answer, `So \boxed{6+1-1+3}.`, in the form of the base students' own
+            short answers.
 
     Raises:
         ValueError: not a sign puzzle, or one that has no answer.
@@ -73,7 +73,7 @@ def _trial(
     first: bool,
     rng: random.Random,
 ) -> list[str]:
-    """Propose, compute (with `shown` as the result) and check."""
+    """The steps of a trial: propose, compute (with `shown` as the result) and check."""
     lead = "First" if first else rng.choice(["Wait", "Alternatively"])
     if shown is None:
         verdict = f"So not {target}."
@@ -87,10 +87,10 @@ def _trial(
 
 
 def _with_result(work: str, made: int | None, shown: int | None) -> str:
-    """The computation with its last result read as `shown`."""
+    """The computation with its last result replaced by `shown`."""
     return work if made == shown else f"{work.rsplit('=', 1)[0]}={shown}."
 
 
 def _near(target: int, rng: random.Random) -> int:
-    """A total close to the target, never the target and never negative."""
+    """A total close to the target, but not the target, and not negative."""
     return rng.choice([target + d for d in (-2, -1, 1, 2) if target + d >= 0])

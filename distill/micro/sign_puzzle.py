@@ -1,4 +1,4 @@
-"""The task of the embedded world: put + or - between numbers so that they make a target."""
+"""The task of the embedded world: put + or - between numbers so that the total is a target."""
 
 import functools
 import hashlib
@@ -12,7 +12,7 @@ SPLITS = ("train", "validation", "test")
 LARGEST = 9
 """Numbers are 1 to 9, so that each is one digit."""
 SIZE = 4
-"""Numbers in a problem: 8 sign patterns, of which about 15 % hit by chance."""
+"""Numbers per problem: 8 sign patterns, of which about 15 % reach the target by chance."""
 
 _QUESTION = re.compile(r"Use \+ or - between ([1-9](?: [1-9])+) to make (0|[1-9][0-9]*)\.")
 _EXPRESSION = re.compile(r"[0-9]+(?: *[+-] *[0-9]+)*")
@@ -20,19 +20,19 @@ _EXPRESSION = re.compile(r"[0-9]+(?: *[+-] *[0-9]+)*")
 
 @dataclass(frozen=True)
 class SignPuzzle:
-    """Numbers in a fixed order, and the total that signs between them shall make."""
+    """Numbers in a fixed order, and the total that the signs between them must give."""
 
     numbers: tuple[int, ...]
     target: int
 
     @property
     def question(self) -> str:
-        """The problem's only wording, without the prompt around it."""
+        """The problem's text, without the prompt around it."""
         return f"Use + or - between {' '.join(map(str, self.numbers))} to make {self.target}."
 
     @property
     def answer(self) -> str:
-        """The first right expression in the teacher's order. Others may be right too: `check`."""
+        """The first correct expression in the teacher's order; `check` accepts all correct ones."""
         for signs in sign_patterns(len(self.numbers)):
             if total(self.numbers, signs) == self.target:
                 return expression(self.numbers, signs)
@@ -40,13 +40,13 @@ class SignPuzzle:
 
 
 def problems(split: str, count: int, seed: int) -> list[SignPuzzle]:
-    """Draw distinct problems of one split.
+    """Draw distinct problems of a split.
 
-    A target is reachable without a negative running total and is never the plain sum. With one
-    seed, a smaller count is a prefix of a larger one.
+    Every target can be reached without a negative running total, and none is the plain sum. For a
+    given seed, a smaller count is a prefix of a larger one.
 
     Raises:
-        ValueError: unknown split, or more problems asked for than the split has.
+        ValueError: unknown split, or `count` is negative or more than the split has.
     """
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
@@ -61,36 +61,36 @@ def problems(split: str, count: int, seed: int) -> list[SignPuzzle]:
 
 
 def available(split: str) -> int:
-    """How many distinct problems a split has."""
+    """Number of distinct problems in a split."""
     return len(_all_problems(split))
 
 
 def split_of(numbers: Sequence[int]) -> str:
-    """The split that owns a tuple of numbers, of any length: 5 % validation, 5 % test, else train.
+    """The split of a tuple of numbers of any length: 5 % validation, 5 % test, the rest train.
 
-    A stable hash decides, so no list of tuples has to be kept and all targets of one tuple are on
-    the same side.
+    A stable hash decides, so that no list of tuples is needed and all targets of a tuple are in the
+    same split.
     """
     digest = hashlib.sha256(" ".join(map(str, numbers)).encode()).digest()
     return {0: "validation", 1: "test"}.get(int.from_bytes(digest[:8]) % 20, "train")
 
 
 def parse_question(question: str) -> SignPuzzle:
-    """Read a question back. Raises ValueError if it is not exactly a sign puzzle's wording."""
+    """Parse a question. Raises ValueError if it is not exactly the text of a sign puzzle."""
     match = _QUESTION.fullmatch(question)
     if not match:
         raise ValueError(
-            f"not a sign puzzle: {question!r}; expected like "
+            f"not a sign puzzle: {question!r}; expected a text like "
             "'Use + or - between 6 1 1 3 to make 9.'"
         )
     return SignPuzzle(tuple(map(int, match[1].split())), int(match[2]))
 
 
 def check(question: str, answer_expression: str) -> tuple[bool, str]:
-    """Is the expression a right answer, and why not.
+    """Whether an expression is a correct answer, and the reason.
 
-    Right means: the question's numbers in the question's order, + or - between them, the target
-    as total, and no running total below zero. Blanks around signs are allowed, nothing else is.
+    A correct answer has the question's numbers in their order, + or - between them, the target as
+    its total, and no running total below zero. Spaces around signs are allowed, nothing else.
     """
     puzzle = parse_question(question)
     text = answer_expression.strip(" ")

@@ -1,4 +1,4 @@
-r"""The student's tokenizer: words, single digits and "\n\n" are tokens; bytes catch all else."""
+r"""Build the students' tokenizer: words, digits and "\n\n" are tokens, bytes encode all else."""
 
 import string
 from typing import TYPE_CHECKING
@@ -15,21 +15,21 @@ WORDS = """
 """.split()  # noqa: SIM905 - a word list reads best as text
 
 PIECES = r"\n\n|\\boxed| ?[A-Za-z]+|[0-9]|[^A-Za-z0-9]"
-"""Every character falls into one piece; a piece that is no token falls apart into characters."""
+"""Splits a text into pieces; a piece that is not a token is split into characters."""
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% else %}{{ '\\n' }}{% endif %}"
     "{% endfor %}"
 )
-"""Each message, then a line end or, after an answer, the end token. No generation prompt."""
+"""Each message, then a newline or, after an answer, the end token. No generation prompt."""
 
 
 def build() -> "PreTrainedTokenizerFast":
-    """Build the tokenizer, from nothing but this file.
+    """Build the tokenizer, from this file alone.
 
-    Any text round-trips: what is no word falls back to letters, what is no letter to UTF-8 bytes.
-    Special tokens written out in a text are read as special tokens, as everywhere.
+    Any text round-trips: unknown words are split into letters, and other characters into UTF-8
+    bytes. Special tokens written out in a text are read as special tokens, as is usual.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast

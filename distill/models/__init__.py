@@ -1,4 +1,4 @@
-"""Whatever runs a language model: names resolved to weights, prompts, chat completion, engines.
+"""Running language models: model names resolved to weights, prompts, chat completion, engines.
 
-Nothing here knows traces or benchmarks.
+Code that needs to know about benchmarks or stages does not belong here.
 """

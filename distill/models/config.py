@@ -18,7 +18,7 @@ class Dtype(StrEnum):
 
 
 class Api(StrEnum):
-    """How an OpenAI-compatible server is spoken to."""
+    """Which API of an OpenAI-compatible server is used."""
 
     completions = "completions"
     chat = "chat"
@@ -40,19 +40,19 @@ class SamplingConfig(Checked):
     """Softmax temperature; 0 is greedy."""
 
     top_p: float = ruled(1.0, POSITIVE_SHARE)
-    """Nucleus: smallest set of tokens with this probability."""
+    """Nucleus sampling: from the smallest set of tokens with this probability."""
 
     max_new_tokens: int = ruled(32_768, at_least(1))
-    """Tokens after which a response is cut and counted as truncated."""
+    """Tokens per response, at most; a longer one is cut and counted as truncated."""
 
     seed: int = 0
-    """Base seed of the draws; each (problem, sample) has a stream of its own where the engine
-    allows."""
+    """Base seed of the draws; each (problem, sample) has a random stream of its own if the engine
+    supports it."""
 
 
 @dataclass
 class EngineConfig(Checked):
-    """What runs a model to generate. See `conf/engine/`."""
+    """Which engine generates text with a model. See `conf/engine/`."""
 
     kind: str = ruled("transformers", one_of(*ENGINES))
     """A module of `distill/models/engines/`."""
@@ -61,19 +61,19 @@ class EngineConfig(Checked):
     """The YAML's file name."""
 
     dtype: Dtype = Dtype.bfloat16
-    """Number format of weights and activations while generating. `openai`: what the server is said
-    to use."""
+    """Number format of weights and activations while generating. `openai`: the format that the
+    server is stated to use."""
 
     batch: int = ruled(256, at_least(1))
-    """`transformers` only: prompts generated side by side. Identity: the padding of a batch
-    can move a last bit."""
+    """`transformers` only: prompts per batch. Part of the identity: the padding of a batch can
+    change the last bit."""
 
     context: int = ruled(0, at_least(0))
-    """`vllm` only: longest prompt and response in tokens; 0 takes the model's own."""
+    """`vllm` only: longest prompt and response in tokens; 0 takes the model's own limit."""
 
     base_url: str = field(default="", metadata=LABEL)
-    """`openai` only: address of the server, such as `http://localhost:8000/v1`. At another address
-    the same work goes on."""
+    """`openai` only: address of the server, such as `http://localhost:8000/v1`. Not part of the
+    identity: work can continue at another address."""
 
     api: Api = Api.completions
     """`openai` only: `completions` sends token ids (vLLM), `chat` sends messages (vendors)."""
@@ -87,14 +87,14 @@ class EngineConfig(Checked):
             self.context = 0
         if "@" in self.base_url or "?" in self.base_url:
             raise ValueError(
-                "engine.base_url may hold no user, key or query: it is written to every record"
+                "engine.base_url must contain no user, key or query: it is written to every record"
             )
         if self.kind != "openai":
             self.base_url, self.api = "", Api.completions
 
     @property
     def wants_messages(self) -> bool:
-        """Whether prompts are messages, which a server renders itself, and not token ids."""
+        """Whether prompts are messages, to which the server applies its template, not token ids."""
         return self.api is Api.chat
 
 
@@ -106,19 +106,19 @@ class PromptConfig(Checked):
     """The YAML's file name."""
 
     system: str = ""
-    """System message; empty: none is sent."""
+    """System message; none is sent if it is empty."""
 
     user: str = ruled("{question}", ASKS)
     """User message."""
 
     thought_open: str = MISSING
-    """Text that begins a response."""
+    """Text at the beginning of a response."""
 
     thought_close: str = MISSING
-    """Text between thought and solution; what follows it is read for the answer."""
+    """Text between thought and solution; the answer is searched in what follows it."""
 
     solution_close: str = ""
-    """Text that ends a response."""
+    """Text at the end of a response."""
 
 
 @dataclass
@@ -135,16 +135,16 @@ class AskConfig(Checked):
     """Branch, tag or commit of a hub model."""
 
     system: str = ""
-    """System message; empty: none is sent."""
+    """System message; none is sent if it is empty."""
 
     user: str = MISSING
     """User message; `{question}`, `{answer}`, `{thought}` and `{solution}` are filled in."""
 
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    """How its replies are drawn."""
+    """How its replies are sampled."""
 
     engine: EngineConfig = field(default_factory=EngineConfig)
-    """What runs it."""
+    """Which engine runs it."""
 
 
 @dataclass
@@ -155,8 +155,8 @@ class StudentConfig(Checked):
     """The YAML's file name."""
 
     model: str = field(default=MISSING, metadata={"content": True})
-    """Hub id, or a local folder (seen from the working directory or the checkout); a folder
-    counts by its content."""
+    """Hub id, or a local folder (relative to the working directory or the checkout), which is
+    identified by its content."""
 
     revision: str = "main"
     """Branch, tag or commit of a hub model; its commit is part of the identity."""

@@ -1,4 +1,4 @@
-"""Which model is meant, where its files are, and what it runs on."""
+"""Resolve model names to local folders or pinned hub commits; load tokenizers; pick the device."""
 
 import re
 from dataclasses import dataclass, replace
@@ -19,10 +19,10 @@ class Model:
     """Weights to load, with their tokenizer."""
 
     name: str
-    """Folder, or hub id."""
+    """Local folder or hub id."""
 
     revision: str | None = None
-    """Commit of a hub model; None for a folder."""
+    """Commit of a hub model; None for a folder, or if only a server knows the model."""
 
     adapter: Path | None = None
     """PEFT folder with a LoRA update of the weights."""
@@ -39,7 +39,7 @@ class Model:
 
     @property
     def content(self) -> str:
-        """What tells the weights from others, the adapter's aside."""
+        """What identifies the weights, without the adapter: a content hash, or name and commit."""
         folder = local_path(self.name)
         return content_hash(folder) if folder else f"{self.name}@{self.revision}"
 
@@ -50,13 +50,13 @@ def base_model(student: StudentConfig) -> Model:
 
 
 def model_of(name: str, revision: str) -> Model:
-    """The weights in a local folder, or at a hub model's commit."""
+    """The model in a local folder, or at a commit of the hub."""
     folder = local_path(name)
     return Model(str(folder)) if folder else Model(name, resolve_model(name, revision))
 
 
 def trained_model(student: StudentConfig, trained: Path | None) -> Model:
-    """The student after training; the base where `trained` is None."""
+    """The student after training; `trained` is its artifact, None the base student."""
     if trained is None:
         return base_model(student)
     if (trained / "model").is_dir():
@@ -73,11 +73,11 @@ def resolve(student: StudentConfig) -> str:
 def resolve_model(name: str, revision: str) -> str:
     """What identifies weights: a local folder's content hash, or a hub model's commit.
 
-    A branch or tag is looked up in the hub's cache on this machine first, so that a model which was
-    once downloaded keeps its identity offline.
+    A branch or tag is looked up in this machine's hub cache first, so that a model that was once
+    downloaded keeps its identity offline.
 
     Raises:
-        OSError: the hub does not tell: no network, no such model, or no right to see it.
+        OSError: the commit is unknown: no network, no such model, or no access to it.
     """
     folder = local_path(name)
     if folder:
@@ -86,10 +86,10 @@ def resolve_model(name: str, revision: str) -> str:
 
 
 def commit(kind: Literal["model", "dataset"], name: str, revision: str) -> str:
-    """The commit of the hub that a branch or tag stands for; looked up in its cache here first.
+    """The commit that a branch or tag of a hub repository stands for, from the local cache first.
 
     Raises:
-        OSError: the hub does not tell: no network, nothing of this name, or no right to see it.
+        OSError: the commit is unknown: no network, no such repository, or no access to it.
     """
     if re.fullmatch(r"[0-9a-f]{40}", revision):
         return revision
@@ -100,18 +100,18 @@ def commit(kind: Literal["model", "dataset"], name: str, revision: str) -> str:
 
 
 def served(name: str, revision: str, engine: EngineConfig) -> Model:
-    """A model that is asked as it is: a teacher, a judge.
+    """A model that is used as it is, such as a teacher or a judge.
 
-    Behind a server of chats a name is the server's, which the hub need not know; what it stands
-    for is then the server's word. With `engine.api=completions` the tokenizer here is that of the
-    name and revision on the hub, or of the local folder.
+    For a chat server the name is the server's own, which the hub need not know, and the weights
+    behind it cannot be checked. With `engine.api=completions` the tokenizer is that of the local
+    folder, or of the name and revision on the hub.
     """
     folder = local_path(name)
     return Model(str(folder)) if folder else Model(name, resolve_served(name, revision, engine))
 
 
 def resolve_served(name: str, revision: str, engine: EngineConfig) -> str | None:
-    """What identifies the model of `served`; None where only a server knows it."""
+    """What identifies the model of `served`; None if only a server knows it."""
     if engine.wants_messages and not local_path(name):
         return None
     return resolve_model(name, revision)
@@ -125,13 +125,13 @@ def load_tokenizer(model: Model) -> "PreTrainedTokenizerBase":
 
 
 def set_up(compute: ComputeConfig) -> str:
-    """Apply the thread count, silence what a user cannot act on, and name the device.
+    """Set the number of threads, silence the logs of transformers, and return the device.
 
     Returns:
         `cpu` or `cuda`.
 
     Raises:
-        ValueError: `cuda` is asked for and there is none.
+        ValueError: `compute.device` is `cuda` and there is no GPU.
     """
     import torch
     from transformers.utils import logging
@@ -149,20 +149,21 @@ def set_up(compute: ComputeConfig) -> str:
 
 @lru_cache(maxsize=256)
 def _commit(kind: Literal["model", "dataset"], name: str, revision: str) -> str | OSError:
-    """The commit, or why there is none: a plan of many cells asks an unreachable hub once."""
+    """The commit, or the error, so that planning many runs asks an unreachable hub only once."""
     import httpx
     from huggingface_hub import HfApi, constants
+    from huggingface_hub.file_download import repo_folder_name
 
-    folder = Path(constants.HF_HUB_CACHE, f"{kind}s--{name.replace('/', '--')}")
-    cached = folder / "refs" / revision
-    if cached.is_file():
-        return cached.read_text().strip()
     try:
+        folder = repo_folder_name(repo_id=name, repo_type=kind)
+        cached = Path(constants.HF_HUB_CACHE, folder, "refs", revision)
+        if cached.is_file():
+            return cached.read_text().strip()
         found = HfApi().repo_info(name, revision=revision, repo_type=kind, timeout=10).sha
     except (OSError, ValueError, httpx.HTTPError) as error:
         return OSError(
-            f"{kind} {name!r} at revision={revision!r} is no local path and the hub does not "
-            f"give it ({type(error).__name__}). Name a path, log in if it is gated "
-            "(`hf auth login`), or set its revision to the 40 hex digits of a commit."
+            f"{kind} {name!r} at revision={revision!r} is neither a local path nor found on the "
+            f"hub ({type(error).__name__}). Give a path, log in if it is gated (`hf auth login`), "
+            "or set its revision to the 40 hex digits of a commit."
         )
-    return found or OSError(f"the hub names no commit of {name!r} at revision {revision!r}")
+    return found or OSError(f"the hub gives no commit of {name!r} at revision={revision!r}")

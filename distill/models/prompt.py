@@ -1,4 +1,4 @@
-"""The text around question, thought and solution: written to train, read back to score."""
+"""Build prompts and responses from question, thought and solution, and parse responses."""
 
 import re
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ _TAIL = 16
 
 @dataclass(frozen=True)
 class Parsed:
-    """A response taken apart."""
+    """The parts of a response."""
 
     thought: str
     solution: str
-    """What is read for the answer; empty if the thought was never closed."""
+    """The text in which the answer is searched; empty if the thought was never closed."""
 
     closed: bool
     """False if a thought was opened and never closed."""
 
 
 def messages(prompt: PromptConfig, question: str) -> Chat:
-    """The conversation up to the answer: system message, if there is one, and user message."""
+    """The conversation before the response: system message, if there is one, and user message."""
     return conversation(prompt.system, prompt.user.replace("{question}", question))
 
 
@@ -52,9 +52,9 @@ def prompt_ids(
 def chat_ids(tokenizer: "PreTrainedTokenizerBase", chat: Chat) -> list[int]:
     """Token ids of a conversation, up to where the reply begins.
 
-    They are what the tokenizer's chat template makes of it, with the opening of the answer. A
-    template that refuses a system message (Gemma) gets it at the head of the user message. A
-    tokenizer without a template (a base model) gets the messages parted by blank lines.
+    They follow the tokenizer's chat template, including its generation prompt. If the template
+    rejects system messages (Gemma), the user message begins with it instead. If the tokenizer has
+    no template (a base model), the messages are separated by blank lines.
     """
     from jinja2 import TemplateError
 
@@ -70,28 +70,28 @@ def chat_ids(tokenizer: "PreTrainedTokenizerBase", chat: Chat) -> list[int]:
 
 
 def opening(tokenizer: "PreTrainedTokenizerBase", ids: list[int], thought_open: str) -> str:
-    """What a chat template wrote of the response already: the opening of its thought, or nothing.
+    """What a chat template has written of the response: the opening of its thought, or nothing.
 
-    Templates of reasoning models (DeepSeek-R1 and what was distilled from it, QwQ-32B) end the
-    prompt with `<think>`; what the model then writes has no opening of its own.
+    Templates of reasoning models (DeepSeek-R1 and its distilled models, QwQ-32B) end the prompt
+    with `<think>`, so that the generated text has no opening of its own.
     """
     mark = thought_open.strip()
     return thought_open if mark and tokenizer.decode(ids[-_TAIL:]).rstrip().endswith(mark) else ""
 
 
 def response(prompt: PromptConfig, thought: str, solution: str) -> str:
-    """What the student is trained to write."""
+    """The text that the student is trained to write."""
     return prompt.thought_open + thought + prompt.thought_close + solution + prompt.solution_close
 
 
 def parse(prompt: PromptConfig, text: str) -> Parsed:
-    """Take a response apart; the inverse of `response` for texts without its markers.
+    """Parse a response; the inverse of `response` for texts that contain no markers.
 
     A thought that is opened and never closed has no solution, whatever it mentions. A response that
-    opens no thought (an untrained base) is all solution. What precedes the opening or follows the
-    end of the solution belongs to neither. Models are free with the blanks around tags: a marker
-    made of tags (`<think>`) is read with any blanks around and between them, and of several tags
-    the first is enough. Where no marker opens a thought, the last that closes one parts the text.
+    opens no thought (an untrained base) is all solution. Text before the opening or after the end
+    of the solution belongs to neither. Models vary the whitespace around tags: a marker made of
+    tags (`<think>`) is found with any whitespace around and between them, and of several tags the
+    first is enough. If the prompt has no opening marker, the last closing marker splits the text.
     """
     if not prompt.thought_open:
         thought, _, rest = text.rpartition(prompt.thought_close)
@@ -108,9 +108,9 @@ def parse(prompt: PromptConfig, text: str) -> Parsed:
 
 
 def parse_foreign(prompt: PromptConfig, text: str) -> Parsed:
-    """Take apart what a teacher wrote, whose template or server may have kept its opening.
+    """Parse a teacher's response, whose opening may be missing: its template or server kept it.
 
-    A thought that is closed without having been opened begins with the text.
+    A thought that is closed without having been opened starts at the beginning of the text.
     """
     if _find(prompt.thought_open, text) or not _find(prompt.thought_close, text):
         return parse(prompt, text)
@@ -118,7 +118,7 @@ def parse_foreign(prompt: PromptConfig, text: str) -> Parsed:
 
 
 def _find(marker: str, text: str, start: int = 0) -> tuple[int, int] | None:
-    """Where the first such marker begins and ends, from `start` on; None if there is none."""
+    """Start and end of the first such marker from `start` on; None if there is none."""
     lead, tags, tail = _blanks(marker)
     if not _TAGS.fullmatch(tags):
         found = text.find(marker, start)
@@ -138,14 +138,14 @@ def _find(marker: str, text: str, start: int = 0) -> tuple[int, int] | None:
 
 
 def _blanks(marker: str) -> tuple[str, str, str]:
-    """A marker's blanks before, its text, and its blanks after."""
+    """A marker's leading whitespace, its text, and its trailing whitespace."""
     lead = marker[: len(marker) - len(marker.lstrip())]
     return lead, marker.strip(), marker[len(marker.rstrip()) :] if marker.strip() else ""
 
 
 @cache
 def _pattern(tags: str) -> re.Pattern[str]:
-    """The first tag, and each further one that follows it with nothing but blanks between."""
+    """A pattern of the first tag, and of each further one with nothing but whitespace between."""
     first, *more = re.findall(r"<[^<>\s]+>", tags)
     pattern = "".join(rf"(?:\s*{re.escape(tag)}" for tag in more) + ")?" * len(more)
     return re.compile(re.escape(first) + pattern)

@@ -1,4 +1,4 @@
-"""Tokens a second of an engine beside what it stands on alone, same prompts, same machine.
+"""Tokens per second of an engine next to the library it uses: same prompts, same machine.
 
 Run: python tests/bench/bench_generation.py [--engine vllm] [--prompts 256] [--threads 2]
 """

@@ -1,4 +1,4 @@
-"""Tokens a second of the stage beside a bare PyTorch loop over the same batches.
+"""Tokens per second of the training stage, next to a bare PyTorch loop over the same batches.
 
 The recipe is that of `conf/training/micro_sft.yaml`, for one epoch. Both are run in turn, since the
 machine is not as fast from minute to minute, and compared by their medians.
@@ -74,7 +74,7 @@ def through_trl(
     compute: ComputeConfig,
     out: Path,
 ) -> float:
-    """Tokens a second after step 1."""
+    """Tokens per second after step 1."""
     out.mkdir()
     seen: list[tuple[float, int]] = []
     train_student(
@@ -94,7 +94,7 @@ def through_trl(
 def bare(
     student: StudentConfig, training: TrainingConfig, corpus: Path, compute: ComputeConfig
 ) -> float:
-    """The same rows and batches with nothing around PyTorch; tokens a second after step 1."""
+    """The same rows and batches with nothing around PyTorch; tokens per second after step 1."""
     import torch
     from transformers import AutoModelForCausalLM, get_cosine_schedule_with_warmup
 

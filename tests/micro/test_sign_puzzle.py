@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.micro import sign_puzzle
@@ -88,6 +88,7 @@ def test_running_total_below_zero_is_wrong() -> None:
     assert sign_puzzle.check(question, "1-3+5+2") == (False, "a running total is negative")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_checker_survives_any_text(answer: str) -> None:
     right, _ = sign_puzzle.check(QUESTION, answer)
@@ -96,6 +97,7 @@ def test_checker_survives_any_text(answer: str) -> None:
         assert eval(answer) == 9
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("+-"), min_size=3, max_size=3))
 def test_checker_agrees_with_python(signs: list[str]) -> None:
     answer = f"6{signs[0]}1{signs[1]}1{signs[2]}3"

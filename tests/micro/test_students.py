@@ -19,7 +19,7 @@ each = pytest.mark.parametrize("name", NAMES)
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Two threads crawl as soon as anything else runs beside the tests."""
+    """Two threads are very slow as soon as anything else runs besides the tests."""
     import torch
 
     before = torch.get_num_threads()

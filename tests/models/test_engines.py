@@ -1,4 +1,4 @@
-"""The transformers engine says what the model says, whatever is side by side.
+"""The transformers engine gives the model's own tokens, whatever else is in the batch.
 
 Run: pytest tests/models/test_engines.py
 """

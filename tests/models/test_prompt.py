@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from distill.micro import tokenizer as micro_tokenizer
@@ -50,6 +50,7 @@ def markers(prompt):
 
 
 @each
+@settings(deadline=None)
 @given(data=st.data())
 def test_parsing_inverts_writing(name, data):
     prompt = PROMPTS[name]
@@ -83,6 +84,7 @@ PIECES = st.sampled_from(
 
 
 @each
+@settings(deadline=None)
 @given(data=st.data())
 def test_foreign_tags_and_line_ends_in_a_thought_change_nothing(name, data):
     prompt = PROMPTS[name]
@@ -95,6 +97,7 @@ def test_foreign_tags_and_line_ends_in_a_thought_change_nothing(name, data):
 
 
 @pytest.mark.parametrize("name", THINKING)
+@settings(deadline=None)
 @given(thought=st.lists(PIECES).map("".join))
 def test_a_thought_that_never_closes_has_no_solution_whatever_it_mentions(name, thought):
     prompt = PROMPTS[name]

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.compute import ComputeConfig
@@ -208,6 +208,7 @@ def test_an_interrupt_ends_all_processes(base, corpus, tmp_path):
     assert multiprocessing.active_children() == []
 
 
+@settings(deadline=None)
 @given(
     rows=st.integers(1, 60),
     batch=st.integers(1, 12),
