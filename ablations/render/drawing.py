@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 STYLES = {"content": ("#0072b2", "o", "full"), "structure": ("#d55e00", "s", "none")}
 """Kind of damage -> colour (of Okabe and Ito), marker, filling; grey tells them apart as well."""
 
-LINES = {"correct": ("-", "correct traces"), "base": ("--", "before training")}
+LINES = {"uncorrupted": ("-", "uncorrupted"), "base": ("--", "before training")}
 """Kind of arm without damage -> dash of its line, and its name."""
 
 
@@ -58,7 +58,7 @@ def one_section(arms: pd.DataFrame) -> pd.DataFrame:
 
 
 def references(axis: "Axes", done: pd.DataFrame) -> None:
-    """Accuracy of correct traces and of the base as lines, their intervals as bands."""
+    """Accuracy of the uncorrupted arm and of the base as lines, their intervals as bands."""
     for kind, (dash, name) in LINES.items():
         for _, arm in done[done["kind"] == kind].iterrows():
             axis.axhspan(100 * arm["low"], 100 * arm["high"], color="0.5", alpha=0.2, linewidth=0)

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from ablations.findings import design, sections
-from ablations.findings.arms import NOTE, grids
-from ablations.findings.design import comparisons
-from ablations.findings.methods import methods_figure
+from ablations.findings import arms, design, methods, sizes
 from ablations.findings.sections import Finding
 from ablations.findings.study import Section, Study
 from ablations.papers.comparison import SeveralArmsError
@@ -51,8 +48,8 @@ NOTHING = (
 
 def parts(study: Study) -> list[Part]:
     """Everything that is said, in order; a study of which nothing was run has its plan."""
-    by_size = sections.sizes(sections.unmixed_sizes(study.runs), study.samples)
-    by_method = sections.methods(sections.unmixed_methods(study.runs), study.samples)
+    by_size = sizes.findings(sizes.comparable(study.runs), study.samples)
+    by_method = methods.findings(methods.comparable(study.runs), study.samples)
     said = [sentences.answers(section) for section in study.scored]
     scored = zip(study.scored, said, strict=True)
     together, published = _across(study, by_size, by_method), _published(study)
@@ -71,16 +68,16 @@ def parts(study: Study) -> list[Part]:
 
 def _answer(study: Study, together: Sequence[Finding], said: list[list[str]]) -> Part:
     """What sections say together, and each of damage; without either, how arms differ."""
-    boxes = [Box([Text(one.title, "soft"), Text(one.said, "said")]) for one in together]
+    boxes = [Box([Text(one.title, "soft"), Text(one.sentence, "said")]) for one in together]
     for section, texts in zip(study.scored, said, strict=True):
         if texts or not together:
             title = [Text(section.title, "soft")] if len(said) > 1 else []
             told = [Text(text, "" if place else "said") for place, text in enumerate(texts)]
             boxes.append(Box([*title, *told, Text(sentences.effects(section))]))
-    arms, run = len(study.arms), int((study.arms["state"] == "done").sum())
+    asked, run = len(study.arms), int((study.arms["state"] == "done").sum())
     failed = ", some failed" if failures(study.folder) else ""
     count = (
-        f"{len(study.found)} runs recorded{failed}; {run} of {arms} arms run, counted in every "
+        f"{len(study.found)} runs recorded{failed}; {run} of {asked} arms run, counted in every "
         "section."
     )
     blocks: list[Block] = [*(boxes or [Box([Text(NOTHING, "said")])])]
@@ -89,25 +86,27 @@ def _answer(study: Study, together: Sequence[Finding], said: list[list[str]]) ->
 
 
 def _section(section: Section, said: Sequence[str], name: str) -> Part:
-    arms, effects = section.arms, sentences.effects(section)
+    effects = sentences.effects(section)
     passages: list[Passage] = []
     if section.done["difference"].notna().any():
-        shows = f"Change of accuracy to correct traces by arm, {section.title}. {effects} "
+        shows = f"Difference of accuracy to uncorrupted by arm, {section.title}. {effects} "
         shows += "The numbers are in the table of this section."
-        passages.append(Passage(EFFECTS, [Picture(partial(forest, arms), f"{name}-forest", shows)]))
+        drawn = Picture(partial(forest, section.arms), f"{name}-forest", shows)
+        passages.append(Passage(EFFECTS, [drawn]))
     if section.done["kind"].isin(("content", "structure")).any():
-        shows = f"Accuracy against the share damaged, {section.title}; ours left, published right. "
+        shows = f"Accuracy against corruption rate, {section.title}; ours left, published right. "
         shows += f"{' '.join(said)} The numbers are in the tables of this section."
-        blocks: list[Block] = [Picture(partial(dose_response, arms), f"{name}-dose", shows)]
+        drawn = Picture(partial(dose_response, section.arms), f"{name}-dose", shows)
+        blocks: list[Block] = [drawn]
         if slopes := sentences.slopes(section):
             blocks.append(Tables([slopes]))
         passages.append(Passage(DOSES, blocks))
-    if {"base", "correct"} <= {*section.done.loc[section.done["samples"] > 1, "kind"]}:
-        shows = f"{SAMPLES}, and one of the student trained on correct traces, {section.title}."
+    if {"base", "uncorrupted"} <= {*section.done.loc[section.done["samples"] > 1, "kind"]}:
+        shows = f"{SAMPLES}, and one of the student trained on uncorrupted traces, {section.title}."
         drawn = Picture(partial(best_of_n, section.rows), f"{name}-samples", shows)
         passages.append(Passage(SAMPLES, [drawn]))
     passages += [
-        Passage("Scores", [Tables(grids(arms), NOTE)]),
+        Passage("Scores", [Tables(arms.grids(section.arms), arms.NOTE)]),
         Passage(RESPONSES, [Tables([sentences.responses(section)])]),
     ]
     return Part(section.title, name, passages, section.title, section.runs)
@@ -119,15 +118,15 @@ def _across(study: Study, by_size: Sequence[Finding], by_method: Sequence[Findin
     if by_size:
         picture = Picture(partial(data_size, study.arms), "data-size", SIZES)
         passages.append(Passage(SIZES, [picture, Tables([one.grid for one in by_size])]))
-    correct = study.arms[(study.arms["kind"] == "correct") & (study.arms["state"] == "done")]
-    if correct["student"].nunique() > 1:
+    trained = study.arms[(study.arms["kind"] == "uncorrupted") & (study.arms["state"] == "done")]
+    if trained["student"].nunique() > 1:
         picture = Picture(partial(students, study.arms), "students", STUDENTS)
         passages.append(Passage(STUDENTS, [picture]))
     if by_method:
         blocks: list[Block] = []
         for place, one in enumerate(by_method, 1):
-            shows = f"Accuracy of both methods by arm, {one.title}. {one.said}"
-            blocks.append(Picture(partial(methods_figure, one.rows), f"methods{place}", shows))
+            shows = f"Accuracy of both methods by arm, {one.title}. {one.sentence}"
+            blocks.append(Picture(partial(methods.figure, one.rows), f"methods{place}", shows))
             blocks.append(Tables([one.grid]))
         passages.append(Passage(METHODS, blocks))
     undamaged = (study.runs["corruption"] == "none") & (study.runs["method"] != "none")
@@ -152,11 +151,11 @@ def _published(study: Study) -> Part:
 
 def _power(study: Study) -> Part:
     """At the variance measured where there is one, else at the one assumed."""
-    measured = [grid for one in study.scored if (grid := design.measured_power(one))]
-    found = measured or [design.assumed_power(comparisons(plan(study.cells)))]
+    measured = [grid for one in study.scored if (grid := design.measured_grid(one))]
+    found = measured or [design.grid(design.frame(plan(study.cells)))]
     blocks: list[Block] = [Tables([grid]) for grid in found if grid.rows]
     if not blocks:
-        blocks.append(Text("The study has no arm on correct traces, so it compares nothing."))
+        blocks.append(Text("The study has no uncorrupted arm, so it compares nothing."))
     blocks.append(Text(design.NOTE, "note"))
     return Part("Power: what the design could show", "power", [Passage("", blocks)], "Power")
 
@@ -201,9 +200,9 @@ def _missing(study: Study) -> Part:
     failed = failures(study.folder)
     unscored = [record["label"] for record in study.records if not record["scores"]]
     lines = [
-        f"{section.title}: {', '.join(arms)}"
+        f"{section.title}: {', '.join(missing)}"
         for section in study.sections
-        if len(arms := section.arms.loc[section.arms["state"] != "done", "arm"])
+        if len(missing := section.arms.loc[section.arms["state"] != "done", "arm"])
     ]
     blocks: list[Block] = [Tables([failed], wordy=True)] if failed else []
     blocks = blocks or [Text("No failed run is recorded.")]

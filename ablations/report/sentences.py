@@ -4,14 +4,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from ablations.findings.slopes import (
-    CONTRAST,
-    doses_text,
-    sentence,
-    slopes_grid,
-    slopes_sentence,
-    structure_minus_content,
-)
+from ablations.findings import equal_rates
+from ablations.findings import slopes as slopes_by_operator
 from ablations.findings.study import Section
 from ablations.render.grid import Grid
 from ablations.render.wording import LEVEL, per_cent, sampled
@@ -33,36 +27,36 @@ def answers(section: Section) -> list[str]:
         set(damaged.loc[damaged["kind"] == kind, "fraction"]) for kind in ("structure", "content")
     ]
     told = []
-    if (section.slopes["operator"] == CONTRAST).any():
-        told.append(slopes_sentence(section.slopes))
+    if (section.slopes["operator"] == slopes_by_operator.CONTRAST).any():
+        told.append(slopes_by_operator.sentence(section.slopes))
     if doses[0] & doses[1]:
-        told.append(sentence(*structure_minus_content(section.runs, section.samples)))
+        told.append(equal_rates.sentence(equal_rates.frame(section.runs, section.samples)))
     return told or [
-        "Structure and content cannot be set against each other: no dose was run of both. "
-        f"Doses of structure: {doses_text(doses[0]) or 'none'}; "
-        f"of content: {doses_text(doses[1]) or 'none'}."
+        "Structure and content cannot be compared: no corruption rate was run for both. "
+        f"Rates of structure: {slopes_by_operator.rates(doses[0]) or 'none'}; "
+        f"of content: {slopes_by_operator.rates(doses[1]) or 'none'}."
     ]
 
 
 def effects(section: Section) -> str:
-    """How many arms can be told from correct traces, in a sentence."""
+    """How many arms differ from uncorrupted traces, in a sentence."""
     tested = section.done[section.done["p_holm"].notna()]
     if tested.empty:
-        return "No arm can be compared with correct traces yet."
+        return "No arm can be compared with uncorrupted traces yet."
     worse, better = (
         tested[(tested["p_holm"] < LEVEL) & (sign * tested["difference"] > 0)] for sign in (-1, 1)
     )
     return (
-        f"Of {len(tested)} arms {len(worse)} score lower than correct traces and {len(better)} "
-        f"higher (Holm-adjusted p < {LEVEL}); {len(tested) - len(worse) - len(better)} cannot be "
-        "told apart from them."
+        f"Of {len(tested)} arms {len(worse)} score lower than uncorrupted traces and "
+        f"{len(better)} higher (Holm-adjusted p < {LEVEL}); "
+        f"{len(tested) - len(worse) - len(better)} cannot be told apart from them."
     )
 
 
 def slopes(section: Section) -> Grid | None:
     """Change along the dose by operator, and structure minus content; None without a curve."""
-    title = "Slopes: accuracy along the dose, least squares through correct traces"
-    return None if section.slopes.empty else slopes_grid(section.slopes, title)
+    title = "Slopes: accuracy by corruption rate, least squares through uncorrupted traces"
+    return None if section.slopes.empty else slopes_by_operator.grid(section.slopes, title)
 
 
 def responses(section: Section) -> Grid:

@@ -10,7 +10,7 @@ from distill.store.identity import canonical_json
 from distill.trace.records import digest
 
 NAMES = {
-    "none": "correct",
+    "none": "uncorrupted",
     "wrong_answers": "wrong answers",
     "random_digits": "random digits",
     "remove_keywords": "keywords removed",
@@ -30,7 +30,8 @@ KINDS = {
     "delete_steps": "structure",
     "insert_steps": "structure",
 }
-"""What of a trace an operator damages; `base` and `correct` are neither."""
+"""What of a trace an operator damages. An arm without damage is of the kind `base` (not trained) or
+`uncorrupted`."""
 
 
 def arm_name(run: Any) -> str:
@@ -68,7 +69,7 @@ def asked_model(corruption: Mapping[str, Any]) -> str | None:
 
 
 def arm(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What names and places the arm of a config, see `ablations.findings.arms.arm_name`."""
+    """What names and places the arm of a config, see `arm_name` and `place`."""
     corruption = config["corruption"]
     return corruption | {
         "corruption": corruption["kind"],
