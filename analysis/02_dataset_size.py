@@ -2,19 +2,18 @@
 # # How many traces does a student need?
 #
 # Li et al. (arXiv:2502.07374, Figure 2) find that a few thousand long traces are enough, and that
-# more add little. Here the embedded student is trained on correct traces of growing number, each
-# set inside the next.
+# more add little. Here the embedded student is trained on training sets of growing size, each
+# contained in the next.
 #
 # The runs are those of `python -m distill study=size` in this checkout, or else the recorded ones
-# in `analysis/results/`; whatever sizes are there are read.
+# in `analysis/results/`, with whatever sizes are there.
 
 # %%
 from pathlib import Path
 
 from IPython.display import SVG, Markdown, display
 
-from ablations.findings.arms import NOTE, grids, table
-from ablations.findings.sections import sizes
+from ablations.findings import arms, sizes
 from ablations.papers.figures import data_size
 from ablations.render import grid
 from ablations.render.drawing import save
@@ -38,28 +37,28 @@ print(f"{len(finished)} runs in {study.relative_to(checkout)}; sizes not run: {m
 # ## The scores
 
 # %%
-arms = table(finished, answers)
-Markdown(grid.markdown(grids(arms), NOTE))
+table = arms.frame(finished, answers)
+Markdown(grid.markdown(arms.grids(table), arms.NOTE))
 
 # %% [markdown]
 # ## The figure
 #
-# Published points are of a student far larger than ours, on the average of four benchmarks: they
-# show the shape, not the height.
+# Published points are averages of four benchmarks for a far larger student: compare the shape of
+# the curves, not their height.
 
 # %%
 drawn = figures / "02_dataset_size.svg"
-save(data_size(arms), drawn)
+save(data_size(table), drawn)
 display(SVG(drawn.read_text()))
 
 # %% [markdown]
-# ## What each step buys
+# ## What each step gains
 #
-# Both students of a step answered the same problems, so that gains are paired. The first step is
-# from the student before training.
+# Both students of a step answered the same problems, so gains are paired. The first step is from
+# the student before training.
 
 # %%
-found = sizes(finished, answers)
+found = sizes.findings(finished, answers)
 Markdown(grid.markdown([series.grid for series in found], ""))
 
 # %% [markdown]
@@ -67,4 +66,4 @@ Markdown(grid.markdown([series.grid for series in found], ""))
 
 # %%
 for series in found:
-    print(f"{series.title}: {series.said}")
+    print(f"{series.title}: {series.sentence}")

@@ -2,8 +2,8 @@
 # # Does an adapter learn what full fine-tuning learns?
 #
 # Li et al. (arXiv:2502.07374, Table 1) find that LoRA reaches the scores of full fine-tuning, and
-# take from it that the structure of long traces is learned with few parameters. Here both methods
-# train the embedded student on the same traces, undamaged and damaged.
+# conclude that the structure of long traces is learned with few parameters. Here both methods train
+# the embedded student on the same traces, uncorrupted and damaged.
 #
 # The runs are those of `python -m distill study=sft_vs_lora` in this checkout, or else the
 # recorded ones in `analysis/results/`.
@@ -13,9 +13,8 @@ from pathlib import Path
 
 from IPython.display import SVG, Markdown, display
 
-from ablations.findings.arms import NOTE, grids, in_sections, table
-from ablations.findings.methods import methods_figure
-from ablations.findings.sections import methods
+from ablations.findings import arms, methods
+from ablations.findings.sections import in_sections
 from ablations.papers.comparison import AVERAGED
 from ablations.reference import published
 from ablations.render import grid
@@ -36,26 +35,26 @@ print(f"{len(finished)} runs in {study.relative_to(checkout)}")
 # %% [markdown]
 # ## The scores
 #
-# Arms that the study asks for and that were not run say so.
+# Arms that the study asks for and that were not run are marked.
 
 # %%
 asked = in_sections(asked_runs(Studies().cells("sft_vs_lora")), finished)
-Markdown(grid.markdown(grids(table(finished, answers, asked)), NOTE))
+Markdown(grid.markdown(arms.grids(arms.frame(finished, answers, asked)), arms.NOTE))
 
 # %% [markdown]
 # ## Arm by arm
 #
-# Differences are paired by problem. `extra damage` is what a damage changes with LoRA beyond what
-# it changes with full fine-tuning: below zero, LoRA suffers more.
+# Differences are paired by problem. `extra damage` is the change due to damage with LoRA minus the
+# change with full fine-tuning: below zero, damage costs LoRA more.
 
 # %%
-found = methods(finished, answers)
+found = methods.findings(finished, answers)
 Markdown(grid.markdown([student.grid for student in found], ""))
 
 # %%
 for place, student in enumerate(found, 1):
     drawn = figures / f"03_sft_vs_lora_{place}.svg"
-    save(methods_figure(student.rows), drawn)
+    save(methods.figure(student.rows), drawn)
     display(SVG(drawn.read_text()))
 
 # %% [markdown]
@@ -76,6 +75,6 @@ scores.style.format("{:.1f}")
 published_gaps = ", ".join(f"{gap:+.1f} at {size:,.0f} traces" for size, gap in average.items())
 print(f"Published, points, average of four, one run a method: LoRA minus full {published_gaps}.")
 for student in found:
-    print(f"{student.title}: {student.said}")
+    print(f"{student.title}: {student.sentence}")
 if not found:
     print("No arm was trained by both methods: python -m distill study=sft_vs_lora makes them.")

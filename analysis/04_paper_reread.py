@@ -1,13 +1,13 @@
 # %% [markdown]
 # # Which of the published differences could have been shown at all?
 #
-# Table 2 of Li et al. (arXiv:2502.07374) sets damaged arms against correct traces by one greedy
-# answer a problem of one training run each. This notebook asks what such a design can show, and
-# reads the outputs that the authors left in their repository (NovaSky-AI/SkyThought, branch
-# `corrupt`) again: with an interval, a paired test, and an eye on what was truncated.
+# Table 2 of Li et al. (arXiv:2502.07374) compares damaged arms with uncorrupted traces by one
+# greedy answer per problem from one training run each. This notebook asks what such a design can
+# show, and analyses the outputs in the authors' repository (NovaSky-AI/SkyThought, branch
+# `corrupt`) again: with intervals, paired tests, and the share of truncated responses.
 #
-# The first part needs nothing but the published numbers. The second is skipped, saying so, where
-# the outputs are not in `../shared/data` beside the checkout.
+# The first part needs only the published numbers. The second is skipped, with a message, where the
+# outputs are not in `../shared/data` next to the checkout.
 
 # %%
 from dataclasses import replace
@@ -16,21 +16,10 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import SVG, Markdown, display
 
-from ablations.findings.reread import (
-    pairs,
-    pairs_grid,
-    reread_sentence,
-    truncation,
-    truncation_grid,
-)
+from ablations.findings import pairs, truncation
 from ablations.imports.runs import Request, import_file, text
+from ablations.papers import detectability
 from ablations.papers.comparison import AVERAGE
-from ablations.papers.detectability import (
-    changes_figure,
-    changes_grid,
-    changes_sentence,
-    published_changes,
-)
 from ablations.reference import title
 from ablations.render import grid
 from ablations.render.drawing import save
@@ -45,25 +34,25 @@ figures.mkdir(exist_ok=True)
 # %% [markdown]
 # ## The headline
 #
-# Students of wrong answers are said to lose little. How likely was a difference of that size to be
-# found, had it been real?
+# Students trained on wrong answers are reported to lose little. How likely would a real difference
+# of that size have been found?
 
 # %%
-changes = published_changes()
+changes = detectability.frame()
 average = changes["benchmark"] == AVERAGE
 headline = changes[average & changes["row"].str.startswith("wrong answers")].iloc[0]
-beside = changes[~average & (changes["row"] == headline["row"])]
+single = changes[~average & (changes["row"] == headline["row"])]
 by_benchmark = ", ".join(
     f"{title(row['benchmark'])} {100 * row['change']:+.1f} (power {row['power']:.0%})"
-    for _, row in beside.iterrows()
+    for _, row in single.iterrows()
 )
 print(
     f"Wrong answers change the average by {100 * headline['change']:+.1f} points. Differences "
-    f"below {100 * headline['detectable']:.1f} points would often go unseen between these runs, "
+    f"below {100 * headline['detectable']:.1f} points would often be missed between these runs, "
     f"and below {100 * headline['detectable_recipes']:.1f} between the recipes. By benchmark: "
     f"{by_benchmark}."
 )
-smallest = beside.loc[beside["problems"].idxmin()]
+smallest = single.loc[single["problems"].idxmin()]
 fixed = replace(Assumptions(), seed_sd=0)
 chance = power(headline["change"], Design(smallest["problems"]), fixed)
 print(
@@ -75,17 +64,17 @@ print(
 # ## Every arm
 #
 # Detectable: the smallest true difference that is found in most studies of this design, between
-# these runs as their seeds fell, and between the recipes, whose other seeds scatter as
-# `ablations.statistics.power.Assumptions` says. Least p: of the exact paired test, had the answers
-# fallen as favourably to the difference as the two scores allow; raw outputs can only raise it.
+# these runs with their seeds, and between the recipes, whose other seeds vary as
+# `ablations.statistics.power.Assumptions` says. Least p: of the exact paired test if the answers
+# fell as favourably to the difference as the two scores allow; raw outputs can only raise it.
 
 # %%
 tables = changes.groupby("benchmark", sort=False)
-Markdown(grid.markdown([changes_grid(part, title(name)) for name, part in tables], ""))
+Markdown(grid.markdown([detectability.grid(part, title(name)) for name, part in tables], ""))
 
 # %%
 drawn = figures / "04_published_changes.svg"
-save(changes_figure(changes[average]), drawn)
+save(detectability.figure(changes[average]), drawn)
 display(SVG(drawn.read_text()))
 
 # %% [markdown]
@@ -120,28 +109,28 @@ else:
 # %% [markdown]
 # ## Arms against each other
 #
-# All arms answered the same problems, so that each pair has an exact paired test.
+# All arms answered the same problems, so each pair has an exact paired test.
 
 # %%
 if answers is not None:
-    apart, cut = pairs(answers), truncation(answers)
-    display(Markdown(grid.markdown([pairs_grid(apart, "Pairs of arms")], "")))
+    by_pair, cut = pairs.frame(answers), truncation.frame(answers)
+    display(Markdown(grid.markdown([pairs.grid(by_pair, "Pairs of arms")], "")))
 
 # %% [markdown]
 # ## What truncation does
 #
 # A response that reaches the token limit has no answer and counts as wrong. Greedy decoding of
-# long thoughts can run in circles, and arms differ in how often it does: then a score compares
-# endings, not reasoning.
+# long thoughts can loop, and arms differ in how often it does: then a score compares how often
+# responses end, not how well they reason.
 
 # %%
 if answers is not None:
-    display(Markdown(grid.markdown([truncation_grid(cut, "Truncated responses")], "")))
+    display(Markdown(grid.markdown([truncation.grid(cut, "Truncated responses")], "")))
 
 # %% [markdown]
 # ## The answer
 
 # %%
-print(changes_sentence(changes))
+print(detectability.sentence(changes))
 if answers is not None:
-    print(f"In the authors' own outputs: {reread_sentence(apart, cut)}")
+    print(f"In the authors' own outputs: {pairs.sentence(by_pair)} {truncation.sentence(cut)}")

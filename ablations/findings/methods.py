@@ -1,4 +1,4 @@
-"""Adapters against full fine-tuning: frame of runs -> paired differences, arm by arm."""
+"""Does LoRA learn what full fine-tuning learns, arm by arm?"""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -6,34 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ablations.findings.arms import arm_shares
+from ablations.findings.sections import Finding, arm_shares, of_one_setting
 from ablations.reference import title
 from ablations.render.drawing import canvas, errors, name_rows
 from ablations.render.grid import Grid
 from ablations.render.wording import interval, points, verdict
 from ablations.results.arms import ARM, NAMES, arm_name, place
-from ablations.statistics.intervals import Shares, accuracy, contrast, difference
+from ablations.statistics.intervals import Estimate, Shares, accuracy, contrast, difference
 from ablations.statistics.significance import holm
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ALIKE = ("benchmark", "student", "size", "teacher", "dataset", "evaluation_setting")
-"""What two students share that differ in how they were trained."""
+"""What students share that differ only in how they were trained."""
 
-METHODS = {"sft": ("#0072b2", "o", "full"), "lora": ("#d55e00", "s", "none")}
-"""Method -> colour (of Okabe and Ito), marker and filling; LoRA minus full fine-tuning."""
-
-COLUMNS = (
-    *ALIKE,
-    *("arm", "sft", "sft_low", "sft_high", "lora", "lora_low", "lora_high"),
-    *("value", "low", "high", "problems", "seeds", "p", "p_holm"),
-    *("extra", "extra_low", "extra_high", "extra_p"),
-)
-"""Of `lora_minus_sft`; see there."""
+LOOKS = {"sft": ("#0072b2", "o", "full"), "lora": ("#d55e00", "s", "none")}
+"""The two methods -> colour (of Okabe and Ito), marker and filling."""
 
 
-def lora_minus_sft(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """One row per arm that was trained by both methods, in the order of the tables.
 
     Args:
@@ -41,25 +33,31 @@ def lora_minus_sft(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
         samples: of these runs.
 
     Returns:
-        `ALIKE`, the name of the arm, and:
+        `ALIKE`, `arm` (its name) and:
 
-        sft, lora and their ends: `stats.accuracy` of either.
-        value, low, high, problems, seeds, p: `stats.difference`, LoRA minus full fine-tuning;
+        sft, lora, each with _low and _high: `intervals.accuracy` of either.
+        value, low, high, problems, seeds, p: `intervals.difference`, LoRA minus full fine-tuning;
             p_holm: adjusted for all arms of the same `ALIKE`.
-        extra and its ends, extra_p: what damage changes by LoRA beyond what it changes by full
-            fine-tuning, by `stats.contrast` to the correct arms of both; NaN without those.
+        extra, extra_low, extra_high, extra_p: the change due to damage with LoRA minus that with
+            full fine-tuning, by `intervals.contrast` with the uncorrupted arms of both; NaN without
+            those.
 
     Raises:
-        ValueError: one arm was trained by several settings of one method.
+        ValueError: one arm was trained with several settings of one method.
     """
-    both = runs[runs["method"].isin(METHODS) & runs["accuracy"].notna()]
+    both = runs[runs["method"].isin(LOOKS) & runs["accuracy"].notna()]
     groups = both.groupby(list(ALIKE), sort=False)
     rows = [row for key, part in groups for row in _group(key, part, samples)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    columns = [
+        *(*ALIKE, "arm", "sft", "sft_low", "sft_high", "lora", "lora_low", "lora_high"),
+        *(*Estimate.__dataclass_fields__, "p_holm"),
+        *("extra", "extra_low", "extra_high", "extra_p"),
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def methods_grid(arms: pd.DataFrame, name: str) -> Grid:
-    """The rows of one `ALIKE` as texts: per cent, and points."""
+def grid(arms: pd.DataFrame, name: str) -> Grid:
+    """The rows of one `ALIKE` as texts: accuracies in per cent, differences in points."""
     rows = [
         [
             arm["arm"],
@@ -76,13 +74,11 @@ def methods_grid(arms: pd.DataFrame, name: str) -> Grid:
     return Grid(name, (*header, "n: problems, seeds"), rows)
 
 
-def methods_figure(arms: pd.DataFrame) -> "Figure":
+def figure(arms: pd.DataFrame) -> "Figure":
     """Accuracy of either method by arm with 95 % intervals; `arms` are the rows of one `ALIKE`."""
     shown = arms.iloc[::-1].reset_index(drop=True)
-    figure, axis = canvas(7, 1.9 + 0.5 * len(shown))
-    for offset, (method, (colour, marker, fill)) in zip(
-        (0.12, -0.12), METHODS.items(), strict=True
-    ):
+    drawn, axis = canvas(7, 1.9 + 0.5 * len(shown))
+    for offset, (method, (colour, marker, fill)) in zip((0.12, -0.12), LOOKS.items(), strict=True):
         look = {"color": colour, "marker": marker, "fillstyle": fill, "ls": "none"}
         label = "LoRA" if method == "lora" else "full fine-tuning"
         columns = (None, method, f"{method}_low", f"{method}_high")
@@ -95,26 +91,41 @@ def methods_figure(arms: pd.DataFrame) -> "Figure":
         f"n = {first['problems']:.0f} problems"
     )
     axis.set_title(f"{title(first['student'])}, {first['size']:,.0f} traces", loc="left")
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    return figure
+    drawn.legend(loc="outside lower center", ncols=2, frameon=False)
+    return drawn
 
 
-def methods_sentence(arms: pd.DataFrame) -> str:
-    """What the rows of one `ALIKE` say: on correct traces, and of damage."""
-    correct = arms[arms["arm"] == NAMES["none"]]
-    told = ["No arm on correct traces was trained by both methods."]
-    if len(correct):
-        row = correct.iloc[0]
+def sentence(arms: pd.DataFrame) -> str:
+    """What the rows of one `ALIKE` say of uncorrupted traces and of damage."""
+    uncorrupted = arms[arms["arm"] == NAMES["none"]]
+    said = ["No uncorrupted arm was trained by both methods."]
+    if len(uncorrupted):
+        row = uncorrupted.iloc[0]
         does = verdict(row, "falls short of", "cannot be told apart from", "does better than")
-        told = [f"On correct traces LoRA {does} full fine-tuning: {points(row)}."]
+        said = [f"On uncorrupted traces LoRA {does} full fine-tuning: {points(row)}."]
     damaged = arms[arms["extra"].notna()]
     if len(damaged):
         more, less = (damaged["extra_high"] < 0).sum(), (damaged["extra_low"] > 0).sum()
-        told.append(
-            f"Of {len(damaged)} kinds of damage {more} cost LoRA more than full fine-tuning, "
-            f"{less} cost it less, and {len(damaged) - more - less} cannot be told."
+        said.append(
+            f"Of {len(damaged)} damaged arms, damage costs LoRA more than full fine-tuning in "
+            f"{more} and less in {less}; {len(damaged) - more - less} cannot be told apart."
         )
-    return " ".join(told)
+    return " ".join(said)
+
+
+def findings(runs: pd.DataFrame, samples: pd.DataFrame) -> list[Finding]:
+    """The answer for each group of students that share `ALIKE`; arguments as of `frame`."""
+    found = []
+    for _, part in frame(runs, samples).groupby(list(ALIKE), sort=False):
+        names = ("benchmark", "student", "size")
+        name = ", ".join(f"{name} {part[name].iloc[0]}" for name in names)
+        found.append(Finding(name, sentence(part), grid(part, name), part))
+    return found
+
+
+def comparable(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that `frame` accepts: of groups with one setting for each arm and method."""
+    return of_one_setting(runs, ALIKE, ("method", *ARM))
 
 
 def _group(
@@ -124,17 +135,17 @@ def _group(
     parts = [arm for _, arm in part.groupby(list(ARM), dropna=False)]
     parts = sorted(parts, key=lambda arm: place(arm.iloc[0]))
     shares = {arm_name(arm.iloc[0]): _by_method(arm, samples) for arm in parts}
-    pairs = {name: both for name, both in shares.items() if len(both) == len(METHODS)}
-    correct = pairs.get(NAMES["none"])
+    pairs = {name: both for name, both in shares.items() if len(both) == len(LOOKS)}
+    reference = pairs.get(NAMES["none"])
     changes = {name: difference(both["lora"], both["sft"]) for name, both in pairs.items()}
     adjusted = holm([change.p if change.p is not None else 1.0 for change in changes.values()])
     for (name, change), p in zip(changes.items(), adjusted, strict=True):
         row = shared | {"arm": name} | asdict(change) | {"p_holm": p}
-        for method, shares_of in pairs[name].items():
-            alone = accuracy(shares_of)
+        for method, own in pairs[name].items():
+            alone = accuracy(own)
             row |= {method: alone.value, f"{method}_low": alone.low, f"{method}_high": alone.high}
-        if correct is not None and name != NAMES["none"]:
-            four = [pairs[name]["lora"], pairs[name]["sft"], correct["lora"], correct["sft"]]
+        if reference is not None and name != NAMES["none"]:
+            four = [pairs[name]["lora"], pairs[name]["sft"], reference["lora"], reference["sft"]]
             extra = contrast(four, [1, -1, -1, 1])
             ends = {"extra": extra.value, "extra_low": extra.low, "extra_high": extra.high}
             row |= ends | {"extra_p": extra.p}
@@ -143,11 +154,11 @@ def _group(
 
 def _by_method(arm: pd.DataFrame, samples: pd.DataFrame) -> dict[str, Shares]:
     made: dict[str, Shares] = {}
-    for method in METHODS:
+    for method in LOOKS:
         part = arm[arm["method"] == method]
         if part["training_setting"].nunique() > 1:
             raise ValueError(
-                f"{arm_name(part.iloc[0])} was trained by several settings of {method}: "
+                f"{arm_name(part.iloc[0])} was trained with several settings of {method}: "
                 f"{', '.join(part['label'])}; give runs that differ in the method alone"
             )
         if len(part):

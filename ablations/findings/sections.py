@@ -1,89 +1,101 @@
-"""What sections say together: sizes of the training set, and methods of training."""
+"""Which runs are compared with each other: the sections of a study, and runs of one setting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from ablations.findings.methods import ALIKE, lora_minus_sft, methods_grid, methods_sentence
-from ablations.findings.sizes import SERIES, gains, gains_grid, gains_sentence, slowing, whole_gain
 from ablations.render.grid import Grid
-from ablations.results.arms import ARM
+from ablations.results.settings import SETTINGS
+from ablations.statistics.intervals import by_seed
+
+SECTION = ("benchmark", "student", "training", "size", "teacher", "dataset", *SETTINGS)
+"""What the arms of one section share."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The answer that some sections give to a question of theirs."""
+    """The answer to a question that is asked across sections, for students that are alike."""
 
     title: str
-    """What the sections share."""
+    """What these students share."""
 
-    said: str
+    sentence: str
     grid: Grid
 
     rows: pd.DataFrame
-    """What the grid shows, see `ablations.findings.sizes.gains` and
-    `ablations.findings.methods.lora_minus_sft`."""
+    """What the grid shows, in the columns of the question's `frame`."""
 
 
-def sizes(runs: pd.DataFrame, samples: pd.DataFrame) -> list[Finding]:
-    """What more correct traces buy, wherever students differ in nothing but their number.
+def sections(runs: pd.DataFrame) -> pd.DataFrame:
+    """The first run of each section, in the order of `SECTION`, sizes as numbers.
+
+    Untrained students are part of every section that was scored as they were; they are a section
+    of their own only where no trained student was.
+    """
+    untrained = runs["method"] == "none"
+    trained = runs[~untrained].drop_duplicates(list(SECTION))
+    bases = runs[untrained].drop_duplicates(["benchmark", "evaluation_setting"])
+    bases = bases[~bases["evaluation_setting"].isin(trained["evaluation_setting"])]
+    return pd.concat([trained, bases]).sort_values(list(SECTION))
+
+
+def section_runs(section: pd.Series, runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs trained and scored as a section says, and the base where it was scored like them."""
+    return runs[
+        (runs["benchmark"] == section["benchmark"])
+        & (runs["evaluation_setting"] == section["evaluation_setting"])
+        & ((runs["training_setting"] == section["training_setting"]) | (runs["method"] == "none"))
+    ]
+
+
+def in_sections(asked: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """The arms that a study asks for, placed in the sections of its recorded runs.
+
+    Records outlive the configs that made them, so settings are not compared: a section of the runs
+    takes the arms that were asked for with its training and size, whatever the student. Arms of a
+    training and size that no run has stay as they are.
+
+    Args:
+        asked: see `ablations.results.runs.asked_runs`.
+        runs: see `ablations.results.runs.runs`.
+
+    Returns:
+        In the columns of `runs`, for `ablations.findings.arms.frame`.
+    """
+    trained = runs[(runs["method"] != "none") & runs["benchmark"].notna()]
+    found = trained.drop_duplicates(list(SECTION))
+    if found.empty:
+        return asked
+    like, untrained = ["training", "size"], asked["method"] == "none"
+    arms, bases = asked[~untrained], asked[untrained]
+    run = arms.set_index(like).index.isin(found.set_index(like).index)
+    parts = [arms[~run]]
+    for _, section in found.iterrows():
+        mine = (arms["training"] == section["training"]) & (arms["size"] == section["size"])
+        shared = {name: section[name] for name in SECTION}
+        parts.append(arms[mine].assign(**shared))
+        parts.append(bases.assign(**shared | {"training": "none", "training_setting": None}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def arm_shares(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """Share of right samples by problem and run (`intervals.by_seed`), of one arm's runs."""
+    chosen = samples["cell"].isin(runs["cell"]) & samples["benchmark"].isin(runs["benchmark"])
+    return by_seed(samples[chosen])
+
+
+def of_one_setting(runs: pd.DataFrame, alike: Sequence[str], varied: Sequence[str]) -> pd.DataFrame:
+    """The runs of those groups in which every value of what varies was trained in one way.
+
+    A study may vary anything: where one size was trained at two learning rates, neither is the
+    size's own, and the whole group is left out.
 
     Args:
         runs: see `ablations.results.runs.runs`.
-        samples: of these runs.
-
-    Raises:
-        ValueError: students of one size were trained by several settings, see `unmixed_sizes`.
+        alike: columns that runs of one group share.
+        varied: columns in which they are compared.
     """
-    frames = [make(runs, samples) for make in (gains, whole_gain, slowing)]
-    found = []
-    for key, steps in frames[0].groupby(list(SERIES), sort=False):
-        if (steps["from"] > 0).any():
-            own = [frame[_is(frame, SERIES, key)] for frame in frames]
-            title = _title(steps, "benchmark", "student", "training")
-            found.append(Finding(title, gains_sentence(*own), gains_grid(steps, title), steps))
-    return found
-
-
-def methods(runs: pd.DataFrame, samples: pd.DataFrame) -> list[Finding]:
-    """LoRA against full fine-tuning, wherever the same arms were trained by both.
-
-    Arguments are those of `sizes`.
-
-    Raises:
-        ValueError: one arm was trained by several settings of one method, see `unmixed_methods`.
-    """
-    found = []
-    for _, part in lora_minus_sft(runs, samples).groupby(list(ALIKE), sort=False):
-        title = _title(part, "benchmark", "student", "size")
-        found.append(Finding(title, methods_sentence(part), methods_grid(part, title), part))
-    return found
-
-
-def unmixed_sizes(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs that `sizes` can set against each other."""
-    return _unmixed(runs, SERIES, ("size",))
-
-
-def unmixed_methods(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs that `methods` can set against each other."""
-    return _unmixed(runs, ALIKE, ("method", *ARM))
-
-
-def _unmixed(runs: pd.DataFrame, alike: Sequence[str], parts: Sequence[str]) -> pd.DataFrame:
-    """Runs that are alike, where all of a part of them were trained by one setting.
-
-    A study may vary anything: of two learning rates neither is the size's or the method's own.
-    """
-    settings = runs.groupby([*alike, *parts], dropna=False)["training_setting"].transform("nunique")
-    most = settings.groupby([runs[name] for name in alike], dropna=False).transform("max")
-    return runs[most <= 1]
-
-
-def _is(frame: pd.DataFrame, names: tuple[str, ...], values: tuple[object, ...]) -> pd.Series:
-    return (frame[list(names)] == list(values)).all(axis=1)
-
-
-def _title(rows: pd.DataFrame, *names: str) -> str:
-    return ", ".join(f"{name} {rows[name].iloc[0]}" for name in names)
+    settings = runs.groupby([*alike, *varied], dropna=False)["training_setting"]
+    most = settings.transform("nunique").groupby([runs[name] for name in alike], dropna=False)
+    return runs[most.transform("max") <= 1]

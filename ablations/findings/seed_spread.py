@@ -1,12 +1,10 @@
-"""How far training seeds scattered where they were run; a plan's assumption stands beside it."""
+"""How much does the accuracy of an arm vary over training seeds?"""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from ablations.results.arms import ARM
 from ablations.results.records import RECORDED
@@ -14,52 +12,27 @@ from ablations.results.responses import KEPT
 from ablations.results.runs import runs, samples
 from ablations.statistics.intervals import by_seed
 from ablations.statistics.variance import seed_variance
+from distill.config import Config
 from distill.store.identity import CHECKOUT
 
-if TYPE_CHECKING:
-    from ablations.studies.plan import Planned
 
+def frame(folder: Path) -> pd.DataFrame:
+    """One row per section of a folder of runs that has arms with several training seeds.
 
-@dataclass(frozen=True)
-class Spread:
-    """Of the arms of one section that were trained with several seeds."""
+    Arms that score close to 0 or 100 % cannot vary, and are counted like the others.
 
-    section: str
-    """Benchmark, student and training."""
+    Args:
+        folder: see `ablations.results.runs.runs`.
 
-    sd: float
-    """Of an arm's true accuracy over training seeds, without what single answers scatter."""
-
-    arms: int
-    seeds: tuple[int, int]
-    """Fewest and most of an arm."""
-
-    folder: Path
-    """Where the runs are."""
-
-    def __str__(self) -> str:
-        """In words, for the note below a plan."""
-        seeds = " to ".join(map(str, dict.fromkeys(self.seeds)))
-        return (
-            f"{100 * self.sd:.1f} in {self.section} ({self.arms} arms of {seeds} seeds, "
-            f"{self.folder.as_posix()})"
-        )
-
-
-def measured_spreads(planned: "Sequence[Planned]") -> list[Spread]:
-    """What a study's own runs show of it, or else those that the repository records of it.
-
-    Arms that score next to nothing or nearly all cannot scatter, and are counted like the others.
+    Returns:
+        section: benchmark, student and training.
+        seed_sd: standard deviation of an arm's true accuracy over training seeds, without the
+            variance of single answers; in shares of 1.
+        arms: arms with several seeds.
+        fewest_seeds, most_seeds: of an arm.
+        folder: as given.
     """
-    config = planned[0].cell.config
-    for folder in (Path(config.runs, config.study.name), CHECKOUT / RECORDED / config.study.name):
-        if folder.is_dir() and (found := spreads(folder)):
-            return found
-    return []
-
-
-def spreads(folder: Path) -> list[Spread]:
-    """One of every section of a folder of runs that has arms of several training seeds."""
+    columns = ["section", "seed_sd", "arms", "fewest_seeds", "most_seeds", "folder"]
     done = runs(folder)
     done = done[done["method"].ne("none") & done["benchmark"].notna()]
     like = ["benchmark", "student", "training", "training_setting", "evaluation_setting"]
@@ -67,7 +40,7 @@ def spreads(folder: Path) -> list[Spread]:
     several = done.groupby(arm, dropna=False)["training_seed"].transform("nunique") > 1
     done = done[several]
     if done.empty:
-        return []
+        return pd.DataFrame(columns=columns)
     rows = samples(folder, KEPT)
     found = []
     for (benchmark, student, training, *_), section in done.groupby(like, dropna=False):
@@ -76,8 +49,33 @@ def spreads(folder: Path) -> list[Spread]:
             for _, one in section.groupby(arm, dropna=False)
         ]
         seeds = [table.shape[1] for table in tables]
-        scatter = [seed_variance(table.to_numpy())[0] * table.shape[1] for table in tables]
+        variances = [seed_variance(table.to_numpy())[0] * table.shape[1] for table in tables]
+        seed_sd = math.sqrt(max(0.0, float(np.mean(variances))))
         name = f"{benchmark}, {student}, {training}"
-        sd = math.sqrt(max(0.0, float(np.mean(scatter))))
-        found.append(Spread(name, sd, len(tables), (min(seeds), max(seeds)), folder))
-    return found
+        found.append((name, seed_sd, len(tables), min(seeds), max(seeds), folder))
+    return pd.DataFrame(found, columns=columns)
+
+
+def sentence(spread: pd.DataFrame) -> str:
+    """The standard deviations in points, with what they rest on; empty without a row."""
+    return "; ".join(
+        f"{100 * row['seed_sd']:.1f} in {row['section']} ({row['arms']} arms of "
+        f"{' to '.join(map(str, dict.fromkeys([row['fewest_seeds'], row['most_seeds']])))} seeds, "
+        f"{row['folder'].as_posix()})"
+        for _, row in spread.iterrows()
+    )
+
+
+def of_study(config: Config) -> pd.DataFrame:
+    """What the own runs of a study show, or else those of it that the repository records.
+
+    Args:
+        config: of any run of the study.
+
+    Returns:
+        As `frame`; without a row where neither has arms with several seeds.
+    """
+    own = Path(config.runs, config.study.name)
+    recorded = CHECKOUT / RECORDED / config.study.name
+    found = (frame(folder) for folder in (own, recorded) if folder.is_dir())
+    return next((one for one in found if len(one)), pd.DataFrame())

@@ -1,4 +1,4 @@
-"""What more traces buy: frame of runs -> gain from each size to the next."""
+"""How much accuracy do more traces buy?"""
 
 import math
 from collections.abc import Iterator
@@ -8,27 +8,20 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.findings.arms import arm_shares
+from ablations.findings.sections import Finding, arm_shares, of_one_setting
 from ablations.render.grid import Grid
 from ablations.render.wording import interval, per_cent, points, verdict
 from ablations.statistics.intervals import TINY, Estimate, Shares, contrast, difference
 
 SERIES = ("benchmark", "student", "training", "teacher", "dataset", "evaluation_setting")
-"""What students that differ in nothing but the number of traces share."""
-
-COLUMNS = (
-    *SERIES,
-    *("from", "to", "doublings", "value", "low", "high", "problems", "seeds", "p"),
-    "share",
-)
-"""Of `gains`; see there."""
+"""What students share that differ only in the number of traces."""
 
 
-def gains(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
-    """One row per series and step from one size of the training set to the next.
+def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    """One row per series and step from one training-set size to the next.
 
     Args:
-        runs: see `ablations.results.runs.runs`; students of damaged traces are left out.
+        runs: see `ablations.results.runs.runs`; students of damaged traces are ignored.
         samples: of these runs.
 
     Returns:
@@ -36,32 +29,32 @@ def gains(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
 
         from, to: traces; 0 is the untrained student, whose step comes first where it was run.
         doublings: log2 of `to` over `from`; NaN from 0.
-        value, low, high, problems, seeds, p: `stats.difference` of the accuracies; an untrained
+        value, low, high, problems, seeds, p: `intervals.difference` of the accuracies; an untrained
             student has no seeds, so `seeds` from 0 are those of the trained one.
         share: of the gain from the first to the last size; NaN where nothing was gained.
 
     Raises:
-        ValueError: students of one size were trained by different settings.
+        ValueError: students of one size were trained with different settings.
     """
     rows = [row for key, sizes in _series(runs, samples) for row in _steps(key, sizes)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return _frame(rows)
 
 
 def whole_gain(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
-    """One row per series: the gain from its first size to its last, in the columns of `gains`."""
-    rows = [
-        row
+    """One row per series: the gain from its first size to its last, in the columns of `frame`."""
+    ends = [
+        (key, {size: sizes[size] for size in (min(sizes), max(sizes))})
         for key, sizes in _series(runs, samples)
-        for row in _steps(key, {size: sizes[size] for size in (min(sizes), max(sizes))})
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return _frame([row for key, sizes in ends for row in _steps(key, sizes)])
 
 
 def slowing(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """Gain of the last doubling minus that of the first, by series of three sizes or more.
 
     Returns:
-        `SERIES`, `sizes` and `value` to `p` of `gains`; negative where doublings buy less and less.
+        `SERIES`, `sizes` and `value` to `p` of `frame`; negative where the last doubling gains less
+        than the first.
     """
     rows = []
     for key, sizes in _series(runs, samples):
@@ -76,12 +69,11 @@ def slowing(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
         used = [(s, w) for (_, s), w in zip(trained, weights, strict=True) if w]
         change = contrast([s for s, _ in used], [w for _, w in used])
         rows.append(key | {"sizes": [size for size, _ in trained]} | asdict(change))
-    columns = [*SERIES, "sizes", *Estimate.__dataclass_fields__]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=[*SERIES, "sizes", *Estimate.__dataclass_fields__])
 
 
-def gains_grid(gains: pd.DataFrame, title: str) -> Grid:
-    """The gains of one series as texts, in points of accuracy."""
+def grid(steps: pd.DataFrame, title: str) -> Grid:
+    """The steps of one series as texts, in points of accuracy."""
     rows = [
         [
             f"{row['from']:,.0f} to {row['to']:,.0f}",
@@ -90,34 +82,57 @@ def gains_grid(gains: pd.DataFrame, title: str) -> Grid:
             per_cent(row["share"], 0),
             f"{row['problems']}, {row['seeds']}",
         ]
-        for _, row in gains.iterrows()
+        for _, row in steps.iterrows()
     ]
-    header = ("traces", "gain, points [95 %]", "for each doubling", "of the whole gain")
+    header = ("traces", "gain, points [95 %]", "per doubling", "share of the whole gain")
     return Grid(title, (*header, "n: problems, seeds"), rows)
 
 
-def gains_sentence(gains: pd.DataFrame, whole: pd.DataFrame, slowing: pd.DataFrame) -> str:
-    """What one series says: how much of the gain is there at each size; whether doublings buy less.
+def sentence(steps: pd.DataFrame, whole: pd.DataFrame, slowing: pd.DataFrame) -> str:
+    """How much of the gain of one series each size has, and whether later doublings gain less.
 
     Args:
-        gains: the rows of one series of `gains`.
+        steps: the rows of one series of `frame`.
         whole: the row of the same series of `whole_gain`.
         slowing: the row of the same series of `slowing`, or none.
     """
     gain = whole.iloc[0]
-    asked = f"from {gain['from']:,.0f} to {gain['to']:,.0f} traces"
+    sizes = f"from {gain['from']:,.0f} to {gain['to']:,.0f} traces"
     if pd.isna(gain["share"]):
-        return f"Nothing was gained {asked}: {points(gain)}."
-    told = f"Gained {asked}: {points(gain)}."
-    if len(gains) > 1:
-        shares = zip(gains["share"].cumsum(), gains["to"], strict=True)
+        return f"Nothing was gained {sizes}: {points(gain)}."
+    said = f"Gained {sizes}: {points(gain)}."
+    if len(steps) > 1:
+        shares = zip(steps["share"].cumsum(), steps["to"], strict=True)
         reached = [f"{per_cent(share, 0)} at {size:,.0f}" for share, size in shares]
-        told += f" Share of it reached: {', '.join(reached[:-1])}."
+        said += f" Share of it reached: {', '.join(reached[:-1])}."
     if slowing.empty:
-        return f"{told} Fewer than three sizes: whether doublings buy less and less is not known."
+        return f"{said} With fewer than three sizes, diminishing returns cannot be tested."
     change = slowing.iloc[0]
-    buys = verdict(change, "buys less than", "cannot be told apart from", "buys more than")
-    return f"{told} The last doubling {buys} the first: {points(change)}."
+    gains = verdict(change, "gains less than", "cannot be told apart from", "gains more than")
+    return f"{said} The last doubling {gains} the first: {points(change)}."
+
+
+def findings(runs: pd.DataFrame, samples: pd.DataFrame) -> list[Finding]:
+    """The answer of every series with two training-set sizes or more; arguments as of `frame`."""
+    frames = [made(runs, samples) for made in (frame, whole_gain, slowing)]
+    found = []
+    for key, steps in frames[0].groupby(list(SERIES), sort=False):
+        if (steps["from"] > 0).any():
+            own = [one[(one[list(SERIES)] == list(key)).all(axis=1)] for one in frames]
+            names = ("benchmark", "student", "training")
+            title = ", ".join(f"{name} {steps[name].iloc[0]}" for name in names)
+            found.append(Finding(title, sentence(*own), grid(steps, title), steps))
+    return found
+
+
+def comparable(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that `frame` accepts: of series with one setting for each size."""
+    return of_one_setting(runs, SERIES, ("size",))
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    columns = [*SERIES, "from", "to", "doublings", *Estimate.__dataclass_fields__, "share"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _series(
@@ -134,7 +149,7 @@ def _series(
         for size, arm in part.groupby("size"):
             if arm["training_setting"].nunique() > 1:
                 raise ValueError(
-                    f"students of {size:,.0f} traces were trained by several settings: "
+                    f"students of {size:,.0f} traces were trained with several settings: "
                     f"{', '.join(arm['label'])}; give runs that differ in size alone"
                 )
             sizes[int(arm["size"].iloc[0])] = arm_shares(arm, samples)
@@ -150,5 +165,5 @@ def _steps(key: dict[str, Any], sizes: dict[int, Shares]) -> Iterator[dict[str, 
             gain = replace(gain, seeds=sizes[more].shape[1])
         doublings = math.log2(more / less) if less else math.nan
         share = gain.value / whole if whole > TINY else math.nan
-        told = {"from": less, "to": more, "doublings": doublings, "share": share}
-        yield key | told | asdict(gain)
+        step = {"from": less, "to": more, "doublings": doublings, "share": share}
+        yield key | step | asdict(gain)

@@ -1,4 +1,4 @@
-"""What a report is told from: a study's cells, its recorded runs, its arms and their sections."""
+"""Reads a study: the runs that it asks for, its recorded runs, its arms and their sections."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.findings.arms import SECTION, arm_shares, grids, in_sections, section_runs, table
-from ablations.findings.slopes import slopes
+from ablations.findings import arms, slopes
+from ablations.findings.sections import SECTION, arm_shares, in_sections, section_runs
 from ablations.results.arms import arm_name
 from ablations.results.records import records
 from ablations.results.responses import GRADED
@@ -19,7 +19,7 @@ from ablations.studies.cells import Cell, Studies
 
 @dataclass(frozen=True)
 class Request:
-    """Which study, and of which runs."""
+    """A study, and the folder of its runs."""
 
     study: str
     overrides: Sequence[str] = ()
@@ -31,14 +31,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Section:
-    """The arms of one section of a study's table, and what they rest on."""
+    """The arms of one section of a study's table, with the runs behind them."""
 
     title: str
     arms: pd.DataFrame
-    """Rows of `ablations.findings.arms.table`."""
+    """Rows of `ablations.findings.arms.frame`."""
 
     runs: pd.DataFrame
-    """Finished ones, see `ablations.results.runs.runs`; those of the base too."""
+    """The finished runs, those of the base included; see `ablations.results.runs.runs`."""
 
     samples: pd.DataFrame
     """Of these runs at least."""
@@ -53,12 +53,12 @@ class Section:
 
     @cached_property
     def slopes(self) -> pd.DataFrame:
-        """Of its operators, see `ablations.findings.slopes.slopes`."""
-        return slopes(self.runs, self.samples)
+        """Of its operators, see `ablations.findings.slopes.frame`."""
+        return slopes.frame(self.runs, self.samples)
 
     @property
     def rows(self) -> pd.DataFrame:
-        """The responses of its runs to its benchmark; the student goes by one name."""
+        """The responses of its runs to its benchmark; the student has one name in all of them."""
         mine = self.samples["cell"].isin(self.runs["cell"])
         rows = self.samples[mine & self.samples["benchmark"].isin(self.runs["benchmark"])]
         return rows.assign(student=self.arms["student"].iloc[0])
@@ -70,7 +70,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Study:
-    """What a study asked for, and what came of it."""
+    """What a study asks for, and its recorded runs."""
 
     asked: Request
     cells: Sequence[Cell]
@@ -85,11 +85,11 @@ class Study:
     """Of these runs, without texts."""
 
     arms: pd.DataFrame
-    """See `ablations.findings.arms.table`; with the arms that have not run."""
+    """See `ablations.findings.arms.frame`; with the arms that have not run."""
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """What is in the `run.json` files."""
+        """The contents of the `run.json` files."""
         return [record for _, record in self.found]
 
     @cached_property
@@ -100,7 +100,7 @@ class Study:
         done = done.assign(arm=[arm_name(run) for _, run in done.iterrows()])
         configs = {record["cell"]: record["config"] for record in self.records}
         found = []
-        for grid, part in zip(grids(self.arms), parts, strict=True):
+        for grid, part in zip(arms.grids(self.arms), parts, strict=True):
             runs = section_runs(part.iloc[0], done)
             greedy = any(
                 _is_greedy(configs[cell]["evaluation"], part["benchmark"].iloc[0])
@@ -111,17 +111,17 @@ class Study:
 
     @property
     def scored(self) -> list[Section]:
-        """The sections of which something was run."""
+        """The sections with a finished run."""
         return [section for section in self.sections if not section.done.empty]
 
 
 def read_study(asked: Request, *, may_be_missing: bool = True) -> Study:
-    """A study's cells, and the runs of it that are recorded.
+    """Read a study and its recorded runs.
 
     Args:
-        asked: see there.
-        may_be_missing: whether the study's own folder in `runs/` need not be there, since nothing
-            was run yet. A folder that was named must be.
+        asked: the study, and the folder of its runs.
+        may_be_missing: whether the study's own folder in `runs/` may be missing, since nothing was
+            run yet. A folder that was named must exist.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -133,8 +133,8 @@ def read_study(asked: Request, *, may_be_missing: bool = True) -> Study:
     found = [] if nothing else list(records(folder))
     runs, rows = frame(found), samples(folder, GRADED) if found else pd.DataFrame()
     planned = asked_runs(cells)
-    arms = table(runs, rows, in_sections(planned, runs) if asked.folder else planned)
-    return Study(asked, cells, folder, found, runs, rows, arms)
+    planned = in_sections(planned, runs) if asked.folder else planned
+    return Study(asked, cells, folder, found, runs, rows, arms.frame(runs, rows, planned))
 
 
 def _is_greedy(evaluation: dict[str, Any], benchmark: str) -> bool:

@@ -1,4 +1,4 @@
-"""Our arms beside published numbers: what is ours, what is theirs, and what neither has."""
+"""Compares our arms with the published numbers of a table, row by row."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,19 +6,19 @@ from typing import Any
 import pandas as pd
 
 from ablations.reference import published
+from ablations.results.arms import NAMES
 
 COMPARISON = (
     *("student", "training", "size", "row", "benchmark", "metric", "state"),
     *("ours", "low", "high", "n", "published", "difference", "verified", "note"),
 )
-"""Columns of every table here, one row per (section, row, benchmark, metric).
+"""Columns of every comparison; one row per (section, row, benchmark, metric).
 
-student, training, size: what the arms of a section of ours share, as far as it is no part of `row`.
-row: as the paper names it; rows of theirs that we have not run and rows of ours that they have not
-    are both there.
+student, training, size: what the arms of a section of ours share, unless it is part of `row`.
+row: as the paper names it; rows that only we have and rows that only the paper has are both there.
 state: "done" or "not run", of ours.
-ours, low, high, n: with its 95 % interval (accuracies and changes only), and problems × samples a
-    problem × runs; `accuracy`, `majority` and `change` are shares of 1.
+ours, low, high, n: our number with its 95 % interval (accuracies and changes only), and problems ×
+    samples per problem × runs; `accuracy`, `majority` and `change` are shares of 1.
 published, verified, note: see `ablations.reference.published`.
 difference: ours minus published.
 """
@@ -27,20 +27,20 @@ AVERAGED = ("math500", "aime24", "amc23", "olympiadbench")
 """Benchmarks of the averages in arXiv:2502.07374."""
 
 AVERAGE = "average_recomputed"
-"""The mean over `AVERAGED`, ours and theirs; `average` is the one that is printed."""
+"""Benchmark name of the mean over `AVERAGED`, ours and theirs; `average` is the printed one."""
 
-STANDS_IN = "of the average of the four; the paper has no such benchmark"
-"""Note of a published change beside ours on a benchmark that the paper has not."""
+STANDS_IN = "of the average of the four; the paper does not have this benchmark"
+"""Note of a published change next to ours on a benchmark that the paper does not have."""
 
 KEY = ["row", "benchmark", "metric"]
-"""What tells the numbers of a section apart."""
+"""Columns that identify a number within a section."""
 
 
 class SeveralArmsError(ValueError):
-    """Two arms claim one place in a paper's table."""
+    """Two arms belong in one place of a paper's table."""
 
 
-def beside(
+def compared(
     table: str,
     arms: pd.DataFrame,
     row: Callable[[Any], str],
@@ -48,19 +48,19 @@ def beside(
     metrics: Sequence[str] = ("accuracy",),
     order: Callable[[Any], Any] | None = None,
 ) -> pd.DataFrame:
-    """Ours | published | difference, in the columns of `COMPARISON`.
+    """Our number, the published one and their difference, in the columns of `COMPARISON`.
 
     Args:
         table: a name of `ablations.reference.published`.
-        arms: see `ablations.findings.arms.table`.
-        row: names the row of an arm and of a published number alike; by it they are matched.
-        shared: columns of `arms` that part them into sections; each stands beside all that is
-            published.
+        arms: see `ablations.findings.arms.frame`.
+        row: names the row of an arm or of a published number; those of one name are matched.
+        shared: columns of `arms` by which they are split into sections; each section is compared
+            with all published numbers.
         metrics: of ours.
-        order: key by which rows are sorted; None: as published, then what only we have.
+        order: key by which rows are sorted; None: as published, then rows that only we have.
 
     Raises:
-        SeveralArmsError: two arms claim one place in the table.
+        SeveralArmsError: two arms belong in one place of the table.
     """
     theirs = published(table)
     theirs = theirs.assign(row=[row(number) for _, number in theirs.iterrows()])
@@ -75,20 +75,20 @@ def beside(
     sections = arms.groupby(list(shared), sort=False) if shared else [((), arms)]
     for values, section in sections if len(arms) else [((None,) * len(shared), arms)]:
         ours = _ours(section, metrics)
-        told: dict[str, Any] = dict(zip(shared, values, strict=True))
-        both = _matched(ours, theirs).assign(**told)
+        section_of: dict[str, Any] = dict(zip(shared, values, strict=True))
+        both = _matched(ours, theirs).assign(**section_of)
         parts.append(_sorted(both, "row", rows))
     return pd.concat(parts, ignore_index=True).reindex(columns=list(COMPARISON))
 
 
 def _matched(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
-    """Every number of either; a change without its like is set against that of the average."""
+    """Every number of either; a change that was not published is compared with the average's."""
     numbers = theirs[[*KEY, "value", "verified", "note"]].rename(columns={"value": "published"})
-    lonely = ours["metric"].eq("change") & ~ours["benchmark"].isin(numbers["benchmark"])
+    unmatched = ours["metric"].eq("change") & ~ours["benchmark"].isin(numbers["benchmark"])
     average = numbers[numbers["metric"].eq("change") & numbers["benchmark"].eq(AVERAGE)]
     stand_ins = [
         average.assign(benchmark=name, note=STANDS_IN)
-        for name in ours["benchmark"][lonely].unique()
+        for name in ours["benchmark"][unmatched].unique()
     ]
     both = pd.concat([numbers, *stand_ins]).merge(ours, on=KEY, how="outer", sort=False)
     both = _sorted(both, "benchmark", [*ours["benchmark"], *numbers["benchmark"]])
@@ -111,7 +111,7 @@ def _ours(arms: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     same = done.duplicated(KEY, keep=False)
     if same.any():
         raise SeveralArmsError(
-            "several arms for one place of the table; give fewer runs:\n"
+            "several arms for one place of the table; select fewer runs:\n"
             + done[same].to_string(index=False)
         )
     left = found[found["state"] != "done"].drop_duplicates(KEY)
@@ -132,7 +132,7 @@ def _number(arm: pd.Series, metric: str) -> dict[str, Any]:
 
 
 def _averages(done: pd.DataFrame) -> pd.DataFrame:
-    """Means over `AVERAGED` where all were run; their problems differ, so variances add up."""
+    """Means over `AVERAGED` where all were run; they share no problem, so variances add up."""
     four = done[done["benchmark"].isin(AVERAGED) & done["metric"].isin(("accuracy", "change"))]
     rows = []
     for (row, metric), part in four.groupby(["row", "metric"], sort=False):
@@ -148,8 +148,9 @@ def _averages(done: pd.DataFrame) -> pd.DataFrame:
 
 
 def _changes(theirs: pd.DataFrame) -> pd.DataFrame:
-    """Published accuracies minus those of correct traces; not of the printed average."""
+    """Published accuracies minus those of uncorrupted traces; not of the printed average."""
     rows = theirs[theirs["metric"].eq("accuracy") & theirs["benchmark"].ne("average")]
-    correct = rows[rows["row"] == "correct"].set_index("benchmark")["value"]
-    change = rows["value"] - rows["benchmark"].map(correct)
-    return rows.assign(metric="change", value=change)[rows["row"] != "correct"]
+    uncorrupted = rows["row"] == NAMES["none"]
+    reference = rows[uncorrupted].set_index("benchmark")["value"]
+    change = rows["value"] - rows["benchmark"].map(reference)
+    return rows.assign(metric="change", value=change)[~uncorrupted]

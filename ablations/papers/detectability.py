@@ -1,14 +1,13 @@
-"""Which published differences their own design could have shown: frame of published changes."""
+"""Which of the published differences could the design of the paper have shown?"""
 
 import math
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from ablations.papers.comparison import AVERAGE, AVERAGED
-from ablations.reference import SIZES, published, title
+from ablations.reference import problem_counts, published, title
 from ablations.render.drawing import STYLES, canvas
 from ablations.render.grid import Grid
 from ablations.render.wording import LEVEL
@@ -16,37 +15,35 @@ from ablations.results.arms import KINDS, arm_name, place
 from ablations.statistics.power import Assumptions, Design, detectable, power
 from ablations.statistics.significance import mcnemar
 
-COLUMNS = (
-    *("row", "kind", "benchmark", "problems", "change"),
-    *("detectable", "detectable_recipes", "power", "power_recipes", "least_p"),
-)
-"""Of `published_changes`; see there."""
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-def published_changes(assumed: Assumptions | None = None) -> pd.DataFrame:
+def frame(assumed: Assumptions | None = None) -> pd.DataFrame:
     """One row per damaged arm of Table 2 (arXiv:2502.07374) and benchmark, then their average.
 
-    Each published score is one greedy answer a problem of one training run.
+    Each published score is from one greedy answer per problem of one training run.
 
     Args:
-        assumed: variances; None: those of a design of which nothing is known.
+        assumed: variances; None: those of a design without any result.
 
     Returns:
         row, kind: the arm; content or structure.
         benchmark, problems: `AVERAGE` last, over the problems of all four.
-        change: accuracy minus that of correct traces, shares of 1.
+        change: accuracy minus that of uncorrupted traces, shares of 1.
         detectable: smallest difference found in 80 % of studies, of these two students as trained.
         detectable_recipes: the same if other training runs of the recipes count.
         power, power_recipes: probability that a true difference of this size is found; NaN of the
             average.
-        least_p: p of the exact paired test in the arrangement of answers that favours the
-            difference most, so that no raw outputs can make it smaller; NaN of the average.
+        least_p: p of the exact paired test if the answers fell on the problems as favourably to
+            the difference as the two scores allow; raw outputs can only raise it. NaN of the
+            average.
     """
     assumed = assumed or Assumptions()
     theirs = published("table2")
     theirs = theirs[theirs["metric"].eq("accuracy") & theirs["method"].ne("none")]
     theirs = theirs.assign(row=[arm_name(arm) for _, arm in theirs.iterrows()])
-    correct = theirs[theirs["corruption"] == "none"].set_index("benchmark")["value"]
+    reference = theirs[theirs["corruption"] == "none"].set_index("benchmark")["value"]
     damaged = theirs[theirs["corruption"].isin(KINDS)]
     rows: list[dict[str, Any]] = []
     groups = [(name, arm) for name, arm in damaged.groupby("row", sort=False)]
@@ -54,80 +51,45 @@ def published_changes(assumed: Assumptions | None = None) -> pd.DataFrame:
         shared = {"row": name, "kind": KINDS[arm["corruption"].iloc[0]]}
         scores = arm.set_index("benchmark")["value"]
         single = [
-            shared | {"benchmark": benchmark} | _change(scores[benchmark], correct[benchmark], size)
-            for benchmark, size in ((name, SIZES[name]) for name in AVERAGED)
+            shared | {"benchmark": name} | _change(scores[name], reference[name], name)
+            for name in AVERAGED
         ]
         single = [one | _shown(one, assumed) for one in single]
         rows += [*single, shared | {"benchmark": AVERAGE} | _average(single)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    columns = [
+        *("row", "kind", "benchmark", "problems", "change"),
+        *("detectable", "detectable_recipes", "power", "power_recipes", "least_p"),
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _change(score: float, correct: float, problems: int) -> dict[str, Any]:
-    right = [round(share * problems) for share in (score, correct)]
-    nested = [pd.Series([float(i < count) for i in range(problems)]) for count in right]
-    return {
-        "problems": problems,
-        "change": score - correct,
-        "accuracy": (score + correct) / 2,
-        "least_p": mcnemar(*nested),
-    }
-
-
-def _shown(one: dict[str, Any], assumed: Assumptions) -> dict[str, Any]:
-    """What two arms could show around the accuracy that they have."""
-    here = replace(assumed, accuracy=one["accuracy"])
-    these, design = replace(here, seed_sd=0.0), Design(one["problems"])
-    return {
-        "detectable": detectable(design, these),
-        "detectable_recipes": detectable(design, here),
-        "power": power(one["change"], design, these),
-        "power_recipes": power(one["change"], design, here),
-    }
-
-
-def _average(single: list[dict[str, Any]]) -> dict[str, Any]:
-    """Benchmarks share no problem, so what their problems add to the variance adds up.
-
-    The scatter of seeds is common to all four, so its part does not shrink by averaging.
-    """
-    changes = [one["change"] for one in single]
-    these = math.hypot(*(one["detectable"] for one in single)) / len(single)
-    common = [math.sqrt(one["detectable_recipes"] ** 2 - one["detectable"] ** 2) for one in single]
-    return {
-        "problems": sum(one["problems"] for one in single),
-        "change": sum(changes) / len(single),
-        "detectable": these,
-        "detectable_recipes": math.hypot(these, sum(common) / len(single)),
-    }
-
-
-def changes_grid(changes: pd.DataFrame, name: str) -> Grid:
-    """The changes on one benchmark as texts, in points; columns without any number are left out."""
+def grid(changes: pd.DataFrame, name: str) -> Grid:
+    """The changes on one benchmark as texts, in points, without the columns that have no number."""
     columns = {
         "published change": [f"{100 * change:+.1f}" for change in changes["change"]],
         "detectable, these runs": [f"{100 * size:.1f}" for size in changes["detectable"]],
         "detectable, the recipes": [f"{100 * size:.1f}" for size in changes["detectable_recipes"]],
     }
-    told = {"power": "power, these runs", "power_recipes": "power, the recipes"}
-    for column, header in (told | {"least_p": "least p"}).items():
+    more = {"power": "power, these runs", "power_recipes": "power, the recipes"}
+    for column, header in (more | {"least_p": "least p"}).items():
         if changes[column].notna().any():
             columns[header] = [f"{value:.2g}" for value in changes[column]]
     rows = [list(row) for row in zip(changes["row"], *columns.values(), strict=True)]
     return Grid(name, ("arm", *columns), rows)
 
 
-def changes_figure(changes: pd.DataFrame) -> "Figure":
+def figure(changes: pd.DataFrame) -> "Figure":
     """Published changes on one benchmark against what could be detected.
 
     Args:
-        changes: rows of one benchmark of `published_changes`.
+        changes: rows of one benchmark of `frame`.
 
     Returns:
-        One axis, an arm a row; inside the dark band no difference could be shown of these runs,
-        inside the light one none of the recipes.
+        One axis with one row per arm; inside the dark band no difference between these runs could
+        be shown, inside the light one none between the recipes.
     """
     shown = changes.iloc[::-1].reset_index(drop=True)
-    figure, axis = canvas(7, 1.9 + 0.32 * len(shown))
+    drawn, axis = canvas(7, 1.9 + 0.32 * len(shown))
     for column, grey, label in (
         ("detectable_recipes", "0.9", "below what the recipes could show"),
         ("detectable", "0.75", "below what these runs could show"),
@@ -140,22 +102,62 @@ def changes_figure(changes: pd.DataFrame) -> "Figure":
         look: dict[str, Any] = {"color": colour, "marker": marker, "fillstyle": fill, "ls": "none"}
         axis.plot(100 * part["change"], part.index, label=f"{kind} damaged", **look)
     axis.set_yticks(list(shown.index), labels=list(shown["row"]))
-    axis.set_xlabel(f"published change to correct traces, {title(shown['benchmark'][0])}, points")
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    return figure
+    axis.set_xlabel(f"published difference to uncorrupted, {title(shown['benchmark'][0])}, points")
+    drawn.legend(loc="outside lower center", ncols=2, frameon=False)
+    return drawn
 
 
-def changes_sentence(changes: pd.DataFrame) -> str:
+def sentence(changes: pd.DataFrame) -> str:
     """How many published changes their design could have shown, one by one and on average."""
     single, average = (changes[changes["benchmark"].eq(AVERAGE) == yes] for yes in (False, True))
     never = int((single["least_p"] >= LEVEL).sum())
-    told = [
+    said = [
         f"Of {len(single)} published changes on one benchmark {_beyond(single)}; {never} could "
         "not be significant however the answers fell on the problems."
     ]
     for kind, part in average.groupby("kind"):
-        told.append(f"Of {len(part)} changes of the average by damage to {kind} {_beyond(part)}.")
-    return " ".join(told)
+        said.append(f"Of {len(part)} changes of the average by damage to {kind} {_beyond(part)}.")
+    return " ".join(said)
+
+
+def _change(score: float, reference: float, benchmark: str) -> dict[str, Any]:
+    problems = problem_counts()[benchmark]
+    right = [round(share * problems) for share in (score, reference)]
+    nested = [pd.Series([float(i < count) for i in range(problems)]) for count in right]
+    return {
+        "problems": problems,
+        "change": score - reference,
+        "accuracy": (score + reference) / 2,
+        "least_p": mcnemar(*nested),
+    }
+
+
+def _shown(one: dict[str, Any], assumed: Assumptions) -> dict[str, Any]:
+    """What two arms could show at the accuracy that they have."""
+    here = replace(assumed, accuracy=one["accuracy"])
+    these, design = replace(here, seed_sd=0.0), Design(one["problems"])
+    return {
+        "detectable": detectable(design, these),
+        "detectable_recipes": detectable(design, here),
+        "power": power(one["change"], design, these),
+        "power_recipes": power(one["change"], design, here),
+    }
+
+
+def _average(single: list[dict[str, Any]]) -> dict[str, Any]:
+    """The change of the average: benchmarks share no problem, so their variances add up.
+
+    The variance of seeds is common to all four, so averaging does not reduce its part.
+    """
+    changes = [one["change"] for one in single]
+    these = math.hypot(*(one["detectable"] for one in single)) / len(single)
+    common = [math.sqrt(one["detectable_recipes"] ** 2 - one["detectable"] ** 2) for one in single]
+    return {
+        "problems": sum(one["problems"] for one in single),
+        "change": sum(changes) / len(single),
+        "detectable": these,
+        "detectable_recipes": math.hypot(these, sum(common) / len(single)),
+    }
 
 
 def _beyond(changes: pd.DataFrame) -> str:

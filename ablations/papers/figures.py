@@ -1,4 +1,4 @@
-"""Figures 2, 4 and 5 of arXiv:2502.07374, ours beside theirs: frames -> figure."""
+"""Figures 2, 4 and 5 of arXiv:2502.07374, with our numbers next to the published ones."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,28 +13,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SERIES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "v"), ("#e69f00", "P"))
-"""Colours (of Okabe and Ito) and markers of curves that no table orders, in turn."""
+CURVES = (("#0072b2", "o"), ("#d55e00", "s"), ("#009e73", "^"), ("#cc79a7", "v"), ("#e69f00", "P"))
+"""Colours (of Okabe and Ito) and markers of the curves of `data_size`, in turn."""
 
 THEIRS: dict[str, Any] = {"color": "k", "marker": "x", "ls": ":"}
 """Look of what is published."""
 
-PUBLISHED_BEST_OF = (2, 16)
-"""Section 5.3: long traces do what the base does with the best of so many samples, by student."""
-
 
 def data_size(arms: pd.DataFrame) -> "Figure":
-    """Accuracy by traces trained on (Figure 2), a curve a student, training and benchmark.
+    """Accuracy by training-set size (Figure 2), one curve per student, training and benchmark.
 
     Args:
-        arms: see `ablations.findings.arms.table`; damaged arms and those not run are left out.
+        arms: see `ablations.findings.arms.frame`; damaged arms and those not run are ignored.
 
     Returns:
         One axis, size on a logarithmic scale; the untrained student is a dashed line in the colour
         of its curve. Published: average of the four benchmarks; its other sizes were not read.
 
     Raises:
-        ValueError: no undamaged arm was run.
+        ValueError: no uncorrupted arm was run.
     """
     trained, bases = _undamaged(arms)
     figure, axis = canvas(7, 4.6)
@@ -64,7 +61,7 @@ def data_size(arms: pd.DataFrame) -> "Figure":
 
 
 def students(arms: pd.DataFrame) -> "Figure":
-    """Accuracy before and after training on correct traces (Figure 4), a row a student.
+    """Accuracy before and after training on uncorrupted traces (Figure 4), one row per student.
 
     Args:
         arms: as for `data_size`.
@@ -72,10 +69,10 @@ def students(arms: pd.DataFrame) -> "Figure":
     Returns:
         One axis: open before, filled after, with 95 % intervals; crosses are published averages of
         four benchmarks, thin before and bold after, and a dagger marks bars whose student was
-        inferred. Students that only one side has have only that side's marks.
+        inferred. A student without our numbers, or without published ones, lacks those marks.
 
     Raises:
-        ValueError: no undamaged arm was run.
+        ValueError: no uncorrupted arm was run.
     """
     trained, bases = _undamaged(arms)
     theirs = published("figure4")
@@ -111,13 +108,12 @@ def best_of_n(samples: pd.DataFrame) -> "Figure":
 
     Args:
         samples: see `ablations.results.runs.samples`, of one benchmark and student: the base, with
-        k > 1
-            samples of each problem, and arms trained on correct traces.
+            k > 1 samples of each problem, and arms trained on uncorrupted traces.
 
     Returns:
         One axis: best of N = 1, 2, 4, ... k (unbiased, arXiv:2107.03374) with 95 % intervals over
         problems; the trained student's accuracy as a line with its interval. The band is where the
-        paper has its crossings.
+        published curves cross.
 
     Raises:
         ValueError: several students or benchmarks, or no base or no trained student.
@@ -144,7 +140,9 @@ def best_of_n(samples: pd.DataFrame) -> "Figure":
         ]
     )
     figure, axis = canvas(7, 4.4)
-    axis.axvspan(*PUBLISHED_BEST_OF, color="0.9", label="published crossings (OlympiadBench)")
+    crossings = published("figure5")
+    label = f"published crossings ({title(crossings['benchmark'].iloc[0])})"
+    axis.axvspan(crossings["value"].min(), crossings["value"].max(), color="0.9", label=label)
     look = {"color": "#0072b2", "marker": "o"}
     errors(axis, curve, ("hundredth", "value", "low", "high"), "base, best of N", look)
     once = intervals.accuracy(intervals.by_seed(trained))
@@ -171,15 +169,15 @@ def _published_students(axis: "Axes", numbers: pd.DataFrame, place: int) -> None
 
 
 def _undamaged(arms: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Finished arms on correct traces, and untrained ones."""
+    """Finished uncorrupted arms, and untrained ones."""
     done = arms[arms["state"] == "done"]
-    trained = done[done["kind"] == "correct"]
+    trained = done[done["kind"] == "uncorrupted"]
     if trained.empty:
         raise ValueError(
-            f"no arm on correct traces was run; arms: {', '.join(arms['arm'].unique()) or 'none'}"
+            f"no uncorrupted arm was run; arms: {', '.join(arms['arm'].unique()) or 'none'}"
         )
     return trained, done[done["kind"] == "base"]
 
 
 def _looks() -> list[tuple[str, str]]:
-    return [*SERIES] * 4
+    return [*CURVES] * 4

@@ -1,4 +1,4 @@
-"""Comparisons with published tables as finished texts: one grid a section and metric."""
+"""Comparisons with published tables as texts: one grid per section and metric."""
 
 from typing import Any
 
@@ -11,52 +11,52 @@ from ablations.render.wording import interval
 
 METRICS = {
     "accuracy": "accuracy, %",
-    "change": "change to correct traces, points",
+    "change": "difference to uncorrupted, points",
     "majority": "accuracy of the most frequent answer, %",
-    "tokens": "tokens of a response",
-    "keywords": "reflection keywords of a response",
+    "tokens": "tokens per response",
+    "keywords": "reflection keywords per response",
     "rating": "rating",
 }
 """Metric -> its name above a grid."""
 
-SECTION = ["student", "training", "size"]
-
-NOTE = """\
+COLUMNS_NOTE = """\
 Published: as printed, without intervals, since every published arm is one run; sources in
-ablations/reference/SOURCES.md. Ours: [95 % interval]; n: problems × samples a problem × runs. Not
+ablations/reference/SOURCES.md. Ours: [95 % interval]; n: problems × samples per problem × runs. Not
 run: ours is missing. -: not published. Difference: ours minus published."""
 """Below every comparison."""
 
-MARKS = {
-    "†": "† from memory or read off a figure, not verified.",
-    "*": "* a misprint: the four columns beside it have the mean 54.15.",
-}
-"""Sign after a published number -> what it says below."""
+UNVERIFIED = "† from memory or read off a figure, not verified."
 
 STAND_IN = (
-    "The paper has no such benchmark: beside a change on it stands the change of the paper's "
+    "The paper does not have this benchmark: next to a difference on it is that of the paper's "
     "average of the four."
 )
 
 
 def paper_grids(comparison: pd.DataFrame, name: str) -> tuple[list[Grid], str]:
-    """Texts for any of `formats.FORMATS`: the grids, and the note below.
+    """Texts for any of `grid.FORMATS`: the grids, and the note below them.
 
     Args:
         comparison: see `ablations.papers.comparison.COMPARISON`.
         name: of the table, before every title.
+
+    Returns:
+        The note of a published number is printed where it begins with `misprint`, marked `*`.
     """
     made = []
-    for section, part in comparison.groupby(SECTION, sort=False, dropna=False):
+    for section, part in comparison.groupby(
+        ["student", "training", "size"], sort=False, dropna=False
+    ):
         known = [str(value) for value in section if value == value and value is not None]
         ours = f"; ours: {', '.join(known)}" if known else ""
         for metric in [metric for metric in METRICS if part["metric"].eq(metric).any()]:
             numbers = part[part["metric"] == metric]
             made.append(_grid(f"{name}: {METRICS[metric]}{ours}", numbers))
-    note = [NOTE]
+    note = [COLUMNS_NOTE]
     shown = comparison[comparison["published"].notna()]
-    note += [MARKS["†"]] * bool((~shown["verified"].astype(bool)).any())
-    note += [MARKS["*"]] * bool(shown["note"].str.startswith("misprint").any())
+    note += [UNVERIFIED] * bool((~shown["verified"].astype(bool)).any())
+    misprints = shown.loc[shown["note"].str.startswith("misprint", na=False), "note"]
+    note += [f"* {text}." for text in misprints.unique()]
     note += [STAND_IN] * bool(comparison["note"].eq(STANDS_IN).any())
     return made, "\n".join(note)
 

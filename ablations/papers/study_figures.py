@@ -1,4 +1,4 @@
-"""Figures of a study: frame of arms -> figure. Readable in grey and by the colour-blind."""
+"""Draws the arms of a study next to the published numbers, readable in grey."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 
 CHANGE = ("difference", "difference_low", "difference_high")
-"""Columns of `ablations.findings.arms.table`: a change and its interval."""
+"""Columns of `ablations.findings.arms.frame`: a difference and its interval."""
 
 
 def forest(arms: pd.DataFrame) -> "Figure":
-    """Change of accuracy to correct traces by arm, with 95 % intervals, and the published change.
+    """Difference of accuracy to uncorrupted by arm, with 95 % intervals, and the published one.
 
     Args:
-        arms: rows of one section of `ablations.findings.arms.table`; those not run say so.
+        arms: rows of one section of `ablations.findings.arms.frame`; those not run say so.
 
     Returns:
-        One axis, an arm a row in the order of the table; crosses are published: on the same
-        benchmark, or where the paper has not got it, of the average of its four.
+        One axis with one row per arm in the order of the table; crosses are published: on the same
+        benchmark, or where the paper does not have it, of the average of its four.
 
     Raises:
         ValueError: the rows are of several sections, or none of them was run.
@@ -45,7 +45,7 @@ def forest(arms: pd.DataFrame) -> "Figure":
     done = one_section(arms)
     shown = arms[arms["arm"] != NAMES["none"]].iloc[::-1].reset_index(drop=True)
     figure, axis = canvas(7, 1.9 + 0.32 * len(shown))
-    axis.axvline(0, color="0.2", linewidth=1, label="correct traces")
+    axis.axvline(0, color="0.2", linewidth=1, label="uncorrupted")
     points_by_kind(axis, shown, CHANGE)
     base = shown[shown["kind"] == "base"]
     look: dict[str, Any] = {"color": "0.3", "marker": "D", "markersize": 5, "ls": "none"}
@@ -59,22 +59,21 @@ def forest(arms: pd.DataFrame) -> "Figure":
         at: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "ha": "right"}
         axis.text(0.99, place, "not run", va="center", fontsize="small", **at)
     name_rows(axis, shown)
-    axis.set_xlabel(f"change of accuracy, points, and 95 % intervals\n{scored_on(done)}")
+    axis.set_xlabel(f"difference of accuracy, points, and 95 % intervals\n{scored_on(done)}")
     axis.set_title(section_title(done), loc="left")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
 def dose_response(arms: pd.DataFrame) -> "Figure":
-    """Accuracy against the share damaged, a curve an operator; ours left, published right.
+    """Accuracy against corruption rate, one curve per operator; ours left, published right.
 
     Args:
-        arms: rows of one section of `ablations.findings.arms.table`; variants of an operator are
-        left
-            out, so that ours and the published mean the same.
+        arms: rows of one section of `ablations.findings.arms.frame`; variants of an operator are
+            ignored, so that ours and the published mean the same.
 
     Returns:
-        Two axes on one scale. Curves begin at correct traces; published: average of the four
+        Two axes on one scale. Curves begin at uncorrupted traces; published: average of the four
         benchmarks, without intervals.
 
     Raises:
@@ -83,22 +82,23 @@ def dose_response(arms: pd.DataFrame) -> "Figure":
     done = one_section(arms)
     theirs = published("table2")
     theirs = theirs[theirs["benchmark"] == AVERAGE]
-    correct = theirs[(theirs["method"] != "none") & (theirs["corruption"] == "none")]
+    uncorrupted = theirs[(theirs["method"] != "none") & (theirs["corruption"] == "none")]
+    base = theirs[theirs["method"] == "none"]
     figure, left = canvas(9, 4.6, columns=2)
     right = figure.axes[1]
     references(left, done)
-    for number, kind in ((correct, "correct"), (theirs[theirs["method"] == "none"], "base")):
+    for number, kind in ((uncorrupted, "uncorrupted"), (base, "base")):
         right.axhline(100 * number["value"].item(), color="0.2", linestyle=LINES[kind][0])
     for operator, (colour, marker) in OPERATORS.items():
         kind = KINDS[operator]
         dash, fill = ("-", "full") if kind == "content" else ("--", "none")
         look: dict[str, Any] = {"color": colour, "marker": marker, "ls": dash, "fillstyle": fill}
         name = f"{NAMES[operator]} ({kind})"
-        mine = done[(done["kind"] == "correct") | (done["corruption"] == operator)]
+        mine = done[(done["kind"] == "uncorrupted") | (done["corruption"] == operator)]
         mine = mine[~mine["arm"].str.contains(",")].sort_values("fraction")
         if (mine["corruption"] == operator).any():
             errors(left, mine, ("fraction", "accuracy", "low", "high"), None, look)
-        points = pd.concat([correct, theirs[theirs["corruption"] == operator]])
+        points = pd.concat([uncorrupted, theirs[theirs["corruption"] == operator]])
         points = points.sort_values("fraction")
         right.plot(100 * points["fraction"], 100 * points["value"], label=name, **look)
     left.set_title(f"ours: {section_title(done)}", loc="left")
@@ -106,6 +106,7 @@ def dose_response(arms: pd.DataFrame) -> "Figure":
     left.set_ylabel(f"accuracy, %\n{scored_on(done)}")
     right.set_ylabel("accuracy, %\naverage of four benchmarks")
     for axis in figure.axes:
-        axis.set(xlim=(-4, 104), ylim=(-2, 102), xlabel="damaged, % of the operator's units")
+        axis.set(xlim=(-4, 104), ylim=(-2, 102))
+        axis.set_xlabel("corruption rate, % of the operator's units")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure

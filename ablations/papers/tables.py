@@ -1,67 +1,67 @@
-"""Tables of the papers, ours beside theirs: frame of arms -> frame of comparisons."""
+"""The papers' tables with our numbers next to the published ones, one function per table."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
-from ablations.papers.comparison import beside
+from ablations.papers.comparison import compared
 from ablations.reference import title
 from ablations.results.arms import arm_name, place
 
-METHODS = {"sft": "full fine-tuning", "lora": "LoRA", "rl": "reinforcement learning"}
-"""Method -> how a row names it."""
+METHOD_NAMES = {"sft": "full fine-tuning", "lora": "LoRA", "rl": "reinforcement learning"}
+"""Method -> its name in a row."""
 
 
 def table1(arms: pd.DataFrame) -> pd.DataFrame:
     """Sizes of the training set by full fine-tuning and LoRA (arXiv:2502.07374, Table 1)."""
-    return beside("table1", _undamaged(arms), _trained, ("student",))
+    return compared("table1", _undamaged(arms), _trained, ("student",))
 
 
 def table2(arms: pd.DataFrame) -> pd.DataFrame:
     """Damage to content and structure (arXiv:2502.07374, Table 2).
 
-    Metric `change` is to correct traces. Ours on a benchmark that the paper has not stands beside
-    the change of the paper's average, as the nearest there is.
+    Metric `change` is the difference to uncorrupted traces. On a benchmark that the paper does not
+    have, ours is compared with the change of the paper's average.
     """
     shared = ("student", "training", "size")
-    return beside("table2", arms, arm_name, shared, ("accuracy", "change"), place)
+    return compared("table2", arms, arm_name, shared, ("accuracy", "change"), place)
 
 
 def table3(arms: pd.DataFrame) -> pd.DataFrame:
     """General abilities (arXiv:2502.07374, Table 3)."""
-    return beside("table3", _undamaged(arms), _taught, ("student",))
+    return compared("table3", _undamaged(arms), _taught, ("student",))
 
 
 def table4(arms: pd.DataFrame) -> pd.DataFrame:
-    """Long against short traces: accuracy, tokens, keywords (arXiv:2502.07374, Table 4)."""
+    """Long and short traces: accuracy, tokens, keywords (arXiv:2502.07374, Table 4)."""
     shared, metrics = ("student", "training", "size"), ("accuracy", "tokens", "keywords")
-    return beside("table4", _undamaged(arms), _length, shared, metrics)
+    return compared("table4", _undamaged(arms), _length, shared, metrics)
 
 
 def table5(arms: pd.DataFrame) -> pd.DataFrame:
-    """Tokens and keywords of a response after deleted steps (arXiv:2502.07374, Table 5)."""
+    """Tokens and keywords per response with steps deleted (arXiv:2502.07374, Table 5)."""
     return _lengths("table5", "delete_steps", arms)
 
 
 def table6(arms: pd.DataFrame) -> pd.DataFrame:
-    """Tokens and keywords of a response after inserted steps (arXiv:2502.07374, Table 6)."""
+    """Tokens and keywords per response with steps inserted (arXiv:2502.07374, Table 6)."""
     return _lengths("table6", "insert_steps", arms)
 
 
 def table7(arms: pd.DataFrame) -> pd.DataFrame:
-    """Tokens and keywords of a response after shuffled steps (arXiv:2502.07374, Table 7)."""
+    """Tokens and keywords per response with steps shuffled (arXiv:2502.07374, Table 7)."""
     return _lengths("table7", "shuffle_steps", arms)
 
 
 def r1_table5(arms: pd.DataFrame) -> pd.DataFrame:
-    """Students of DeepSeek-R1 (arXiv:2501.12948, Table 5)."""
-    return beside("r1_table5", _undamaged(arms), _student, (), ("accuracy", "majority", "rating"))
+    """Students distilled from DeepSeek-R1 (arXiv:2501.12948, Table 5)."""
+    return compared("r1_table5", _undamaged(arms), _student, (), ("accuracy", "majority", "rating"))
 
 
 def r1_table6(arms: pd.DataFrame) -> pd.DataFrame:
-    """Distillation against reinforcement learning (arXiv:2501.12948, Table 6)."""
-    return beside("r1_table6", _undamaged(arms), _student, (), ("accuracy", "majority"))
+    """Distillation and reinforcement learning (arXiv:2501.12948, Table 6)."""
+    return compared("r1_table6", _undamaged(arms), _student, (), ("accuracy", "majority"))
 
 
 PAPERS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str | None]] = {
@@ -79,14 +79,14 @@ PAPERS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str | None]] = {
 
 
 def paper_title(name: str) -> str:
-    """What stands above one of `PAPERS`."""
+    """Title of one of `PAPERS`: the first line of its function's docstring."""
     return (PAPERS[name][0].__doc__ or name).partition("\n")[0].rstrip(".")
 
 
 def _lengths(table: str, corruption: str, arms: pd.DataFrame) -> pd.DataFrame:
     asked = arms[arms["corruption"].isin(("none", corruption)) & (arms["method"] != "none")]
     shared = ("student", "training", "size")
-    return beside(table, asked, arm_name, shared, ("tokens", "keywords"), place)
+    return compared(table, asked, arm_name, shared, ("tokens", "keywords"), place)
 
 
 def _undamaged(arms: pd.DataFrame) -> pd.DataFrame:
@@ -99,7 +99,7 @@ def _trained(run: Mapping[str, Any]) -> str:
     if run["method"] == "other":
         return title(run["student"])
     thousands = float(f"{run['size'] / 1000:.2g}")  # as printed: 16,710 traces are 17k
-    return f"{METHODS[run['method']]}, {thousands:g}k traces"
+    return f"{METHOD_NAMES[run['method']]}, {thousands:g}k traces"
 
 
 def _taught(run: Mapping[str, Any]) -> str:
@@ -117,5 +117,5 @@ def _student(run: Mapping[str, Any]) -> str:
     name = title(run["student"])
     if run["method"] == "other":
         return name
-    kind = {"none": "untrained", "sft": "distilled", "rl": METHODS["rl"]}
+    kind = {"none": "untrained", "sft": "distilled", "rl": METHOD_NAMES["rl"]}
     return f"{name}, {kind.get(run['method'], run['method'])}"

@@ -1,4 +1,7 @@
-"""Published numbers as frames; see SOURCES.md beside this file."""
+"""Published numbers as frames, from the CSV files of this folder.
+
+SOURCES.md says where each comes from.
+"""
 
 from functools import cache
 from pathlib import Path
@@ -11,7 +14,7 @@ from distill.corruptions.config import CORRUPTION_CHOICES
 FOLDER = Path(__file__).parent
 
 SHARES = ("accuracy", "majority")
-"""Metrics that are printed in per cent, and are shares in frames."""
+"""Metrics that the files have in per cent, and frames as shares of 1."""
 
 
 def published(table: str) -> pd.DataFrame:
@@ -27,7 +30,7 @@ def published(table: str) -> pd.DataFrame:
         (bool) and `note`.
 
     Raises:
-        ValueError: no such table; names those there are.
+        ValueError: no such table; names the known ones.
     """
     everything = _everything()
     if table not in set(everything["table"]):
@@ -37,8 +40,15 @@ def published(table: str) -> pd.DataFrame:
 
 
 def title(name: str) -> str:
-    """How a model or benchmark of `conf/` is printed; its own name where none is known."""
+    """Printed name of a model or benchmark of `conf/`; unknown names are returned as they are."""
     return _titles().get(name, name)
+
+
+@cache
+def problem_counts() -> dict[str, int]:
+    """Benchmark -> number of its problems, of those that are scored whole."""
+    benchmarks = pd.read_csv(FOLDER / "benchmarks.csv")
+    return dict(zip(benchmarks["name"], benchmarks["problems"].map(int), strict=True))
 
 
 @cache
@@ -63,20 +73,3 @@ def _everything() -> pd.DataFrame:
 def _titles() -> dict[str, str]:
     names = pd.read_csv(FOLDER / "names.csv")
     return dict(zip(names["name"], names["title"], strict=True))
-
-
-SIZES = {
-    "aime24": 30,
-    "aime25": 30,
-    "amc23": 40,
-    "arc_challenge": 1172,
-    "gpqa_diamond": 198,
-    "gsm8k": 1319,
-    "humaneval": 164,
-    "ifeval": 541,
-    "math500": 500,
-    "mgsm": 2750,
-    "mmlu": 14042,
-    "olympiadbench": 674,
-}
-"""Problems of a data set that is scored whole, before it was ever read."""

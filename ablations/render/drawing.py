@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 STYLES = {"content": ("#0072b2", "o", "full"), "structure": ("#d55e00", "s", "none")}
 """Kind of corruption -> colour (of Okabe and Ito), marker and filling, distinct in grey, too."""
 
-LINES = {"correct": ("-", "uncorrupted traces"), "base": ("--", "before training")}
+LINES = {"uncorrupted": ("-", "uncorrupted traces"), "base": ("--", "before training")}
 """Kind of arm without corruption -> dash of its line, and its name."""
 
 

@@ -3,10 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from ablations.findings import design, sections
-from ablations.findings.arms import NOTE, grids
-from ablations.findings.design import comparisons
-from ablations.findings.methods import methods_figure
+from ablations.findings import arms, design, methods, sizes
 from ablations.findings.sections import Finding
 from ablations.findings.study import Section, Study
 from ablations.papers.comparison import SeveralArmsError
@@ -43,8 +40,8 @@ NOTHING = "No run of this study is recorded yet. Below are its plan and what it 
 
 def parts(study: Study) -> list[Part]:
     """The parts in order; a study without runs has its plan instead of results."""
-    by_size = sections.sizes(sections.unmixed_sizes(study.runs), study.samples)
-    by_method = sections.methods(sections.unmixed_methods(study.runs), study.samples)
+    by_size = sizes.findings(sizes.comparable(study.runs), study.samples)
+    by_method = methods.findings(methods.comparable(study.runs), study.samples)
     said = [sentences.answers(section) for section in study.scored]
     scored = zip(study.scored, said, strict=True)
     together, published = _across(study, by_size, by_method), _published(study)
@@ -63,42 +60,43 @@ def parts(study: Study) -> list[Part]:
 
 def _answer(study: Study, together: Sequence[Finding], said: list[list[str]]) -> Part:
     """The results over several sections, then those of each section on corruption or arms."""
-    boxes = [Box([Text(one.title, "soft"), Text(one.said, "said")]) for one in together]
+    boxes = [Box([Text(one.title, "soft"), Text(one.sentence, "said")]) for one in together]
     for section, texts in zip(study.scored, said, strict=True):
         if texts or not together:
             title = [Text(section.title, "soft")] if len(said) > 1 else []
             claims = [Text(text, "" if place else "said") for place, text in enumerate(texts)]
             boxes.append(Box([*title, *claims, Text(sentences.effects(section))]))
-    arms, run = len(study.arms), int((study.arms["state"] == "done").sum())
+    asked, run = len(study.arms), int((study.arms["state"] == "done").sum())
     failed = ", some failed" if failures(study.folder) else ""
-    count = f"{len(study.found)} runs recorded{failed}; {run} of {arms} arms run in all sections."
+    count = f"{len(study.found)} runs recorded{failed}; {run} of {asked} arms run in all sections."
     blocks: list[Block] = [*(boxes or [Box([Text(NOTHING, "said")])])]
     blocks.append(Text(count, "soft", ("missing", "What is missing")))
     return Part("The answer", "answer", [Passage("", blocks)], "Answer")
 
 
 def _section(section: Section, said: Sequence[str], name: str) -> Part:
-    arms, effects = section.arms, sentences.effects(section)
+    effects = sentences.effects(section)
     passages: list[Passage] = []
     if section.done["difference"].notna().any():
         shows = f"Accuracy minus that of uncorrupted traces by arm, {section.title}. {effects} "
         shows += "The numbers are in the table of this section."
-        picture = Picture(partial(forest, arms), f"{name}-forest", shows)
+        picture = Picture(partial(forest, section.arms), f"{name}-forest", shows)
         passages.append(Passage("Effects by arm", [picture], Panels.accuracy_by_corruption))
     if section.done["kind"].isin(("content", "structure")).any():
         shows = f"Accuracy by corruption rate, {section.title}; ours left, published right. "
         shows += f"{' '.join(said)} The numbers are in the tables of this section."
-        blocks: list[Block] = [Picture(partial(dose_response, arms), f"{name}-dose", shows)]
+        drawn = Picture(partial(dose_response, section.arms), f"{name}-dose", shows)
+        blocks: list[Block] = [drawn]
         if slopes := sentences.slopes(section):
             blocks.append(Tables([slopes]))
         passages.append(Passage("Dose-response", blocks, Panels.accuracy_by_rate))
-    if {"base", "correct"} <= {*section.done.loc[section.done["samples"] > 1, "kind"]}:
+    if {"base", "uncorrupted"} <= {*section.done.loc[section.done["samples"] > 1, "kind"]}:
         shows = f"{SAMPLES}, and one of the student trained on uncorrupted traces, {section.title}."
         drawn = Picture(partial(best_of_n, section.rows), f"{name}-samples", shows)
         passages.append(Passage(SAMPLES, [drawn]))
     responses = Tables([sentences.responses(section)])
     title = "Truncation, tokens and keywords"
-    passages.append(Passage("Scores", [Tables(grids(arms), NOTE)]))
+    passages.append(Passage("Scores", [Tables(arms.grids(section.arms), arms.NOTE)]))
     passages.append(Passage(title, [responses], Panels.responses_by_corruption))
     return Part(section.title, name, passages, section.title, section.runs)
 
@@ -110,15 +108,15 @@ def _across(study: Study, by_size: Sequence[Finding], by_method: Sequence[Findin
         picture = Picture(partial(data_size, study.arms), "data-size", SIZES)
         tables = Tables([one.grid for one in by_size])
         passages.append(Passage(SIZES, [picture, tables], Panels.accuracy_by_size))
-    correct = study.arms[(study.arms["kind"] == "correct") & (study.arms["state"] == "done")]
-    if correct["student"].nunique() > 1:
+    trained = study.arms[(study.arms["kind"] == "uncorrupted") & (study.arms["state"] == "done")]
+    if trained["student"].nunique() > 1:
         picture = Picture(partial(students, study.arms), "students", STUDENTS)
         passages.append(Passage(STUDENTS, [picture], Panels.accuracy_by_student))
     if by_method:
         blocks: list[Block] = []
         for place, one in enumerate(by_method, 1):
-            shows = f"Accuracy of both methods by arm, {one.title}. {one.said}"
-            blocks.append(Picture(partial(methods_figure, one.rows), f"methods{place}", shows))
+            shows = f"Accuracy of both methods by arm, {one.title}. {one.sentence}"
+            blocks.append(Picture(partial(methods.figure, one.rows), f"methods{place}", shows))
             blocks.append(Tables([one.grid]))
         passages.append(Passage("LoRA and full fine-tuning, arm by arm", blocks))
     undamaged = (study.runs["corruption"] == "none") & (study.runs["method"] != "none")
@@ -143,8 +141,8 @@ def _published(study: Study) -> Part:
 
 def _power(study: Study) -> Part:
     """Detectable effects at the measured variance, or at an assumed one if there are no runs."""
-    measured = [grid for one in study.scored if (grid := design.measured_power(one))]
-    found = measured or [design.assumed_power(comparisons(plan(study.cells)))]
+    measured = [grid for one in study.scored if (grid := design.measured_grid(one))]
+    found = measured or [design.grid(design.frame(plan(study.cells)))]
     blocks: list[Block] = [Tables([grid]) for grid in found if grid.rows]
     if not blocks:
         blocks.append(Text("The study has no arm on uncorrupted traces, so it compares nothing."))
@@ -193,9 +191,9 @@ def _missing(study: Study) -> Part:
     failed = failures(study.folder)
     unscored = [record["label"] for record in study.records if not record["scores"]]
     lines = [
-        f"{section.title}: {', '.join(arms)}"
+        f"{section.title}: {', '.join(missing)}"
         for section in study.sections
-        if len(arms := section.arms.loc[section.arms["state"] != "done", "arm"])
+        if len(missing := section.arms.loc[section.arms["state"] != "done", "arm"])
     ]
     blocks: list[Block] = [Tables([failed], wordy=True)] if failed else []
     blocks = blocks or [Text("No failed run is recorded.")]

@@ -4,14 +4,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from ablations.findings.slopes import (
-    CONTRAST,
-    doses_text,
-    sentence,
-    slopes_grid,
-    slopes_sentence,
-    structure_minus_content,
-)
+from ablations.findings import equal_rates
+from ablations.findings import slopes as slopes_by_operator
 from ablations.findings.study import Section
 from ablations.render.grid import Grid
 from ablations.render.wording import LEVEL, per_cent, sampled
@@ -32,14 +26,14 @@ def answers(section: Section) -> list[str]:
     kinds = (corrupted["kind"] == kind for kind in ("structure", "content"))
     rates = [set(corrupted.loc[kind, "fraction"]) for kind in kinds]
     sentences = []
-    if (section.slopes["operator"] == CONTRAST).any():
-        sentences.append(slopes_sentence(section.slopes))
+    if (section.slopes["operator"] == slopes_by_operator.CONTRAST).any():
+        sentences.append(slopes_by_operator.sentence(section.slopes))
     if rates[0] & rates[1]:
-        sentences.append(sentence(*structure_minus_content(section.runs, section.samples)))
+        sentences.append(equal_rates.sentence(equal_rates.frame(section.runs, section.samples)))
     return sentences or [
         "Structure and content cannot be compared: no corruption rate was run for both. "
-        f"Rates of structure: {doses_text(rates[0]) or 'none'}; "
-        f"of content: {doses_text(rates[1]) or 'none'}."
+        f"Rates of structure: {slopes_by_operator.rates(rates[0]) or 'none'}; "
+        f"of content: {slopes_by_operator.rates(rates[1]) or 'none'}."
     ]
 
 
@@ -61,7 +55,7 @@ def effects(section: Section) -> str:
 def slopes(section: Section) -> Grid | None:
     """Slope of each operator, and of structure minus content; None without a curve."""
     title = "Slopes: accuracy by corruption rate, least squares through uncorrupted traces"
-    return None if section.slopes.empty else slopes_grid(section.slopes, title)
+    return None if section.slopes.empty else slopes_by_operator.grid(section.slopes, title)
 
 
 def responses(section: Section) -> Grid:

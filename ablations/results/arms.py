@@ -12,7 +12,7 @@ ARM = ("corruption", "fraction", "mode", "unit", "scope", "steps", "asked")
 it asked one."""
 
 NAMES = {
-    "none": "correct",
+    "none": "uncorrupted",
     "wrong_answers": "wrong answers",
     "random_digits": "random digits",
     "remove_keywords": "keywords removed",
@@ -32,7 +32,8 @@ KINDS = {
     "delete_steps": "structure",
     "insert_steps": "structure",
 }
-"""Operator -> what of a trace it damages; `base` and `correct` are neither."""
+"""Operator -> what of a trace it damages. An arm without corruption is of the kind `base` (not
+trained) or `uncorrupted`."""
 
 
 def arm_name(run: Any) -> str:
@@ -69,7 +70,7 @@ def asked_model(corruption: Mapping[str, Any]) -> str | None:
 
 
 def arm(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What names and places the arm of a config, see `ablations.findings.arms.arm_name`."""
+    """What names and places the arm of a config, see `arm_name` and `place`."""
     corruption = config["corruption"]
     return corruption | {
         "corruption": corruption["kind"],

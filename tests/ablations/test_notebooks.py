@@ -135,7 +135,7 @@ def test_sft_vs_lora_sets_both_methods_against_each_other_arm_by_arm(study, narr
     )
     told = narrate("03_sft_vs_lora").splitlines()
     assert "LoRA cannot be told apart from full fine-tuning: -5.0 points" in told[-1]
-    assert "Of 1 kinds of damage 1 cost LoRA more than full fine-tuning" in told[-1]
+    assert "Of 1 damaged arms, damage costs LoRA more than full fine-tuning in 1" in told[-1]
     assert told[-2].startswith("Published, points, average of four")
 
 
@@ -155,7 +155,7 @@ SHARED = CHECKOUT.parent / "shared"
 def test_the_authors_own_arms_cannot_be_told_apart(narrate, tmp_path):
     (tmp_path / "shared").symlink_to(SHARED, target_is_directory=True)
     last = narrate("04_paper_reread").splitlines()[-1]
-    assert last.startswith("In the authors' own outputs: Of 10 pairs of arms 0 are told apart")
+    assert last.startswith("In the authors' own outputs: Of 10 pairs of runs 0 differ")
     assert "In 6 of 6 runs responses were truncated" in last
 
 
@@ -164,7 +164,7 @@ def test_what_damage_does_counts_the_traces_of_table_2(study, narrate):
     study("table2", dict(zip(TABLE2, (8, 19, 17, 15, 6, 4), strict=True)))
     told = narrate("05_what_damage_does").splitlines()
     assert "Skipped: there is no deepseek_r1_aime24.jsonl in ../shared/data/traces." in told
-    assert told[-2].startswith("scripted teacher: Equal doses are not equal damage.")
+    assert told[-2].startswith("scripted teacher: Equal corruption rates are not equal")
     assert "(steps shuffled 33 %)" in told[-2]
     assert "rank correlation" in told[-1] and "(micro)" in told[-1]
 

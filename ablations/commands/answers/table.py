@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ablations.findings.arms import NOTE, grids, table
+from ablations.findings import arms
 from ablations.findings.study import Request as StudyRequest
 from ablations.findings.study import read_study
 from ablations.papers.grids import paper_grids
@@ -62,15 +62,17 @@ def tabulate(asked: Request, form: str) -> str:
             f"no study runs the arms of {asked.name}; name one by --study: "
             f"{', '.join(Studies().names())}"
         )
-    arms = _arms(asked, study, may_be_missing=paper is not None)
+    ours = _arms(asked, study, may_be_missing=paper is not None)
     if paper is None or asked.arms_only:
-        return arms.to_csv(index=False) if form == CSV else FORMATS[form](grids(arms), NOTE)
-    comparison = paper(arms)
+        return (
+            ours.to_csv(index=False) if form == CSV else FORMATS[form](arms.grids(ours), arms.NOTE)
+        )
+    comparison = paper(ours)
     if form == CSV:
         return comparison.to_csv(index=False)
     parts = [FORMATS[form](*paper_grids(comparison, paper_title(asked.name)))]
-    if (arms["state"] == "done").any():
-        parts.append(FORMATS[form](grids(arms), NOTE))
+    if (ours["state"] == "done").any():
+        parts.append(FORMATS[form](arms.grids(ours), arms.NOTE))
     return "\n".join(parts)
 
 
@@ -94,6 +96,6 @@ def _imported(asked: Request, form: str) -> str | None:
 def _arms(asked: Request, study: str | None, *, may_be_missing: bool) -> pd.DataFrame:
     """The arms of the study, run or not; no rows without a study."""
     if study is None:
-        return table(asked_runs([]), pd.DataFrame())
+        return arms.frame(asked_runs([]), pd.DataFrame())
     request = StudyRequest(study, asked.overrides, asked.folder)
     return read_study(request, may_be_missing=may_be_missing).arms

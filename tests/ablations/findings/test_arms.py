@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ablations.findings.arms import NOTE, in_sections, markdown, table
-from ablations.findings.slopes import sentence, structure_minus_content
+from ablations.findings import arms, equal_rates
+from ablations.findings.sections import in_sections
+from ablations.render import grid
 from ablations.results.runs import asked_runs, runs, samples
 from ablations.statistics import intervals
 from ablations.statistics.significance import holm, mcnemar
@@ -25,6 +26,11 @@ def answers(accuracy, n=60, seed=0):
     return [bool(x) for x in np.random.default_rng(seed).random(n) < accuracy]
 
 
+def markdown(table):
+    """What a terminal shows of a table of arms."""
+    return grid.markdown(arms.grids(table), arms.NOTE)
+
+
 @pytest.fixture
 def demo(make_run, tmp_path):
     """(runs, samples) of the demo's six arms, scores invented."""
@@ -34,33 +40,33 @@ def demo(make_run, tmp_path):
 
 
 def test_every_arm_is_a_row_in_the_papers_order(demo):
-    arms = table(*demo)
-    assert arms["arm"].tolist() == [
+    table = arms.frame(*demo)
+    assert table["arm"].tolist() == [
         "base",
-        "correct",
+        "uncorrupted",
         "random digits 67 %",
         "keywords removed 67 %",
         "steps shuffled 67 %",
         "steps deleted 67 %",
     ]
-    assert arms["kind"].tolist() == ["base", "correct", *["content"] * 2, *["structure"] * 2]
-    assert (arms["problems"] == 60).all()
+    assert table["kind"].tolist() == ["base", "uncorrupted", *["content"] * 2, *["structure"] * 2]
+    assert (table["problems"] == 60).all()
 
 
 def test_scores_differences_and_p_are_those_of_the_rows(demo):
-    arms = table(*demo).set_index("arm")
+    table = arms.frame(*demo).set_index("arm")
     shuffled, correct = (pd.Series(answers(list(DEMO.values())[i], seed=i)) for i in (4, 1))
-    arm = arms.loc["steps shuffled 67 %"]
+    arm = table.loc["steps shuffled 67 %"]
     assert arm["accuracy"] == shuffled.mean()
     assert arm["difference"] == pytest.approx(shuffled.mean() - correct.mean())
     assert arm["p"] == mcnemar(shuffled.astype(float), correct.astype(float))
-    assert pd.isna(arms.loc["correct", "difference"])
+    assert pd.isna(table.loc["uncorrupted", "difference"])
 
 
 def test_seeds_of_one_arm_are_one_row_averaged_by_problem(make_run, tmp_path):
     for seed in range(3):
         make_run([f"training.seed={seed}"], [seed == 0, True], f"{seed}")
-    (arm,) = table(runs(tmp_path / "runs"), samples(tmp_path / "runs")).to_dict("records")
+    (arm,) = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs")).to_dict("records")
     assert (arm["problems"], arm["samples"], arm["runs"]) == (2, 1, 3)
     assert arm["accuracy"] == pytest.approx((1 / 3 + 1) / 2)
 
@@ -71,34 +77,35 @@ def test_what_is_trained_otherwise_is_a_section_of_its_own_with_the_base_in_each
     make_run(["training=none"], [True, False], "base")
     for name, traces in (("a", 100), ("b", 64)):
         make_run(["corruption=none", f"size.traces={traces}"], [True, True], name)
-    arms = table(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
-    assert arms[["size", "arm"]].to_numpy().tolist() == [
-        [64, "base"], [64, "correct"], [100, "base"], [100, "correct"],
+    table = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    assert table[["size", "arm"]].to_numpy().tolist() == [
+        [64, "base"], [64, "uncorrupted"], [100, "base"], [100, "uncorrupted"],
     ]  # fmt: skip
-    text = markdown(arms)
+    text = markdown(table)
     assert 0 < text.index("size 64") < text.index("size 100")
 
 
 def test_sections_that_differ_in_no_column_are_told_apart_by_their_settings(make_run, tmp_path):
     make_run(["training.epochs=1"], [True, True], "a")
     make_run(["training.epochs=2"], [True, False], "b")
-    arms = table(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
-    assert len(arms) == 2
-    assert markdown(arms).count("training_setting") == 2
+    table = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    assert len(table) == 2
+    assert markdown(table).count("training_setting") == 2
 
 
 def test_a_base_alone_is_a_section(make_run, tmp_path):
     make_run(["training=none"], [True, False])
-    assert table(runs(tmp_path / "runs"), samples(tmp_path / "runs"))["arm"].tolist() == ["base"]
+    (arm,) = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs")).to_dict("records")
+    assert arm["arm"] == "base"
 
 
 def test_arms_that_were_not_run_are_rows_that_say_so(studies, make_run, tmp_path):
     make_run(["corruption=none"], [True, False])
     planned = asked_runs(studies.cells("smoke", ["training.seed=0,1"]))
-    arms = table(runs(tmp_path / "runs"), samples(tmp_path / "runs"), planned)
-    states = dict(zip(arms["arm"], arms["state"], strict=True))
-    assert states == {"base": "not run", "correct": "done", "steps shuffled 100 %": "not run"}
-    assert markdown(arms).count("not run") == 2
+    table = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"), planned)
+    states = dict(zip(table["arm"], table["state"], strict=True))
+    assert states == {"base": "not run", "uncorrupted": "done", "steps shuffled 100 %": "not run"}
+    assert markdown(table).count("not run") == 2
 
 
 def test_variants_and_doses_are_arms_of_their_own(make_run, tmp_path):
@@ -111,7 +118,7 @@ def test_variants_and_doses_are_arms_of_their_own(make_run, tmp_path):
         )
     ):
         make_run(overrides.split(), [True, False], f"{number}")
-    assert table(runs(tmp_path / "runs"), samples(tmp_path / "runs"))["arm"].tolist() == [
+    assert arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))["arm"].tolist() == [
         "random digits 20 %",
         "random digits 100 %",
         "random digits 20 %, thought",
@@ -120,18 +127,18 @@ def test_variants_and_doses_are_arms_of_their_own(make_run, tmp_path):
 
 
 def test_no_number_is_printed_without_its_n_and_interval(demo):
-    text = markdown(table(*demo))
+    text = markdown(arms.frame(*demo))
     rows = [line.split("|") for line in text.splitlines() if line.startswith("| ")][2:]
     assert len(rows) == len(DEMO)
     for row in rows:
         assert row[2].strip() == "60×1×1"
         assert "[" in row[3]
-    assert text.endswith(NOTE)
+    assert text.rstrip("\n").endswith(arms.NOTE)
 
 
 def test_p_is_adjusted_for_every_comparison_of_the_section(demo):
-    arms = table(*demo)
-    compared = arms[arms["p"].notna()]
+    table = arms.frame(*demo)
+    compared = table[table["p"].notna()]
     assert compared["p_holm"].tolist() == pytest.approx(list(holm(compared["p"])))
     assert (compared["p_holm"] >= compared["p"]).all() and len(compared) == 5
 
@@ -140,7 +147,7 @@ def test_an_interval_over_seeds_is_wider_than_one_that_cannot_see_them(make_run,
     for seed, accuracy in enumerate((0.3, 0.6, 0.9)):
         make_run([f"training.seed={seed}"], answers(accuracy, n=200, seed=9), f"{seed}")
     finished, rows = runs(tmp_path / "runs"), samples(tmp_path / "runs")
-    (arm,) = table(finished, rows).to_dict("records")
+    (arm,) = arms.frame(finished, rows).to_dict("records")
     blind = intervals.accuracy(intervals.by_seed(rows).mean(axis=1))
     assert arm["high"] - arm["low"] > 2 * (blind.high - blind.low)
 
@@ -153,10 +160,10 @@ def test_recorded_runs_keep_their_sections_and_gain_the_arms_that_are_missing(
     make_run([*overrides, "training=none"], [True, True], "b")
     done = runs(tmp_path / "runs")
     asked = in_sections(asked_runs(studies.cells("smoke")), done)
-    arms = table(done, samples(tmp_path / "runs"), asked)
-    assert arms["arm"].tolist() == ["base", "correct", "steps shuffled 100 %"]
-    assert arms["state"].tolist() == ["done", "done", "not run"]
-    assert set(arms["student"]) == {"micro_clean"}
+    table = arms.frame(done, samples(tmp_path / "runs"), asked)
+    assert table["arm"].tolist() == ["base", "uncorrupted", "steps shuffled 100 %"]
+    assert table["state"].tolist() == ["done", "done", "not run"]
+    assert set(table["student"]) == {"micro_clean"}
 
 
 def test_what_is_asked_of_a_training_that_no_recorded_run_has_is_a_section_of_its_own(
@@ -165,31 +172,44 @@ def test_what_is_asked_of_a_training_that_no_recorded_run_has_is_a_section_of_it
     make_run(["corruption=none"], [True, False], "a")
     done = runs(tmp_path / "runs")
     cells = studies.cells("smoke", ["training=micro_lora"])
-    arms = table(done, samples(tmp_path / "runs"), in_sections(asked_runs(cells), done))
-    states = arms.groupby(["training", "arm"])["state"].first().to_dict()
-    assert states[("micro_sft", "correct")] == "done"
-    assert states[("micro_lora", "correct")] == "not run"
+    table = arms.frame(done, samples(tmp_path / "runs"), in_sections(asked_runs(cells), done))
+    states = table.groupby(["training", "arm"])["state"].first().to_dict()
+    assert states[("micro_sft", "uncorrupted")] == "done"
+    assert states[("micro_lora", "uncorrupted")] == "not run"
 
 
 def test_the_claim_is_the_mean_over_arms_paired_by_problem(demo):
-    difference, doses = structure_minus_content(*demo)
+    found = equal_rates.frame(*demo)
     structure, content = (
         np.mean([answers(list(DEMO.values())[i], seed=i) for i in pair])
         for pair in ((4, 5), (2, 3))
     )
-    assert doses == [0.67]
-    assert difference.value == pytest.approx(structure - content)
-    assert "At 67 %, damage to the structure costs more" in sentence(difference, doses)
+    assert found["doses"].tolist() == [[0.67]]
+    assert found["value"].item() == pytest.approx(structure - content)
+    assert "At 67 %, damage to the structure costs more" in equal_rates.sentence(found)
 
 
 def test_a_claim_says_no_more_than_its_interval():
-    estimate = intervals.Estimate(-0.1, -0.3, 0.1, 40)
-    assert "cannot be told apart" in sentence(estimate, [0.67])
-    assert "costs less" in sentence(intervals.Estimate(0.2, 0.1, 0.3, 40), [0.67])
+    def said(*estimate):
+        found = vars(intervals.Estimate(*estimate)) | {"doses": [0.67]}
+        return equal_rates.sentence(pd.DataFrame([found]))
+
+    assert "cannot be told apart" in said(-0.1, -0.3, 0.1, 40)
+    assert "costs less" in said(0.2, 0.1, 0.3, 40)
 
 
-def test_doses_that_only_one_kind_has_are_not_compared(make_run, tmp_path):
+def test_rates_that_only_one_kind_has_are_not_compared(make_run, tmp_path):
     make_run(["corruption=shuffle_steps", "corruption.fraction=0.33"], [True], "a")
     make_run(["corruption=random_digits", "corruption.fraction=0.2"], [True], "b")
-    with pytest.raises(ValueError, match="no dose has both kinds"):
-        structure_minus_content(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    found = equal_rates.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    assert found.empty
+    assert "No corruption rate" in equal_rates.sentence(found)
+
+
+def test_every_section_has_its_own_claim(make_run, tmp_path):
+    for number, name in enumerate(("shuffle_steps", "random_digits")):
+        for epochs, right in ((1, [True, True]), (2, [number == 0, True])):
+            asked = [f"corruption={name}", "corruption.fraction=0.5", f"training.epochs={epochs}"]
+            make_run(asked, right, f"{number}{epochs}")
+    found = equal_rates.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    assert sorted(found["value"]) == pytest.approx([0, 0.5])

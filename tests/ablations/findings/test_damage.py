@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from ablations.findings.damage import MEASURES, damage, damage_figure, damage_grid, damage_sentence
+from ablations.findings import damage
+from ablations.findings.damage import MEASURES
 from distill.store.artifacts import Store
 
 ARMS = (
@@ -23,12 +24,12 @@ def arms(studies, tmp_path_factory):
     """The arms on 64 traces of the scripted teacher, and those of a base, which has none."""
     cells = ["training=none", *reversed(ARMS), ARMS[0]]
     configs = [studies.one(["study=smoke", *cell.split()]).config for cell in cells]
-    return damage(configs, Store(tmp_path_factory.mktemp("artifacts"))).set_index("arm")
+    return damage.frame(configs, Store(tmp_path_factory.mktemp("artifacts"))).set_index("arm")
 
 
 def test_arms_are_in_the_tables_order_each_once_and_the_base_is_none(arms):
     assert list(arms.index) == [
-        "correct",
+        "uncorrupted",
         "wrong answers 100 %",
         "random digits 50 %",
         "keywords removed 100 %",
@@ -40,12 +41,12 @@ def test_arms_are_in_the_tables_order_each_once_and_the_base_is_none(arms):
 
 
 def test_each_operator_changes_what_it_names_and_nothing_else(arms):
-    correct = arms.loc["correct", list(MEASURES)]
-    assert (correct[["steps_left", "steps_in_place"]] == 1).all()
+    reference = arms.loc["uncorrupted", list(MEASURES)]
+    assert (reference[["steps_left", "steps_in_place"]] == 1).all()
     digits, shuffled = arms.loc["random digits 50 %"], arms.loc["steps shuffled 100 %"]
     counts = ["characters", "steps", "digits", "keywords"]
     for arm in (digits, shuffled):
-        assert arm[counts].astype(float).tolist() == pytest.approx(correct[counts].tolist())
+        assert arm[counts].astype(float).tolist() == pytest.approx(reference[counts].tolist())
     assert shuffled["steps_left"] == 1 and shuffled["steps_in_place"] < 0.5
     assert digits["steps_left"] < 0.5
     assert digits["steps_in_place"] == pytest.approx(digits["steps_left"], abs=0.02)
@@ -56,7 +57,7 @@ def test_each_operator_changes_what_it_names_and_nothing_else(arms):
 
 def test_means_are_those_of_the_texts(studies, tmp_path):
     config = studies.one(["study=smoke", *ARMS[3].split()]).config
-    arm = damage([config], Store(tmp_path)).iloc[0]
+    arm = damage.frame([config], Store(tmp_path)).iloc[0]
     file = next(tmp_path.glob("corrupt_traces/*/traces.jsonl"))
     traces = [json.loads(line) for line in file.read_text().splitlines()]
     texts = [trace["thought"] + trace["solution"] for trace in traces]
@@ -69,21 +70,21 @@ def test_traces_of_other_problems_have_no_steps_left_to_count(arms):
 
 
 def test_the_sentence_names_the_arms_at_both_ends(arms):
-    told = damage_sentence(arms.reset_index())
+    told = damage.sentence(arms.reset_index())
     assert "0 % (steps deleted 100 %) and 100 % (steps shuffled 100 %)" in told
-    assert "Fewer than two operators" in damage_sentence(arms.head(3).reset_index())
+    assert "Fewer than two operators" in damage.sentence(arms.head(3).reset_index())
 
 
-def test_the_table_sets_counts_beside_the_undamaged_ones(arms):
-    rows = {row[0]: row for row in damage_grid(arms.reset_index(), "smoke").rows}
+def test_the_table_has_counts_next_to_the_uncorrupted_ones(arms):
+    rows = {row[0]: row for row in damage.grid(arms.reset_index(), "smoke").rows}
     assert rows["steps deleted 100 %"][3] == "0.0 (0 %)"
     assert rows["wrong answers 100 %"][-2:] == ["", ""]
 
 
 def test_every_measure_has_an_axis_with_the_operators_that_have_it(arms):
-    figure = damage_figure(arms.reset_index())
+    figure = damage.figure(arms.reset_index())
     titles = [axis.get_title(loc="left") for axis in figure.axes]
     assert titles == list(MEASURES.values())
     curves = {t: len(axis.get_lines()) for t, axis in zip(titles, figure.axes, strict=True)}
     assert curves["characters"] == 6
-    assert curves["steps left as they were"] == 5, "wrong answers are of other problems"
+    assert curves["steps unchanged"] == 5, "wrong answers are of other problems"

@@ -2,12 +2,7 @@
 
 import pytest
 
-from ablations.findings.methods import (
-    lora_minus_sft,
-    methods_figure,
-    methods_grid,
-    methods_sentence,
-)
+from ablations.findings import methods
 from ablations.results.runs import runs, samples
 
 SHUFFLED = "corruption=shuffle_steps corruption.fraction=0.67"
@@ -27,11 +22,11 @@ def arms(make_run, tmp_path):
     """The arms that both methods trained, scores invented."""
     for number, (overrides, right) in enumerate(ARMS.items()):
         make_run(overrides.split(), [i < right for i in range(40)], f"{number}")
-    return lora_minus_sft(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    return methods.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
 
 
 def test_only_arms_of_both_methods_are_compared_in_the_tables_order(arms):
-    assert arms["arm"].tolist() == ["correct", "steps shuffled 67 %"]
+    assert arms["arm"].tolist() == ["uncorrupted", "steps shuffled 67 %"]
     assert arms["value"].tolist() == pytest.approx([-0.1, -0.6])
     assert arms["sft"].tolist() == pytest.approx([0.9, 0.75])
     assert (arms["p_holm"] >= arms["p"]).all()
@@ -41,12 +36,13 @@ def test_extra_damage_is_lora_s_change_minus_that_of_full_fine_tuning(arms):
     shuffled = arms.set_index("arm").loc["steps shuffled 67 %"]
     assert shuffled["extra"] == pytest.approx((6 - 32) / 40 - (30 - 36) / 40)
     assert arms["extra"].isna().tolist() == [True, False]
-    assert "Of 1 kinds of damage 1 cost LoRA more" in methods_sentence(arms)
-    assert methods_grid(arms, "micro").rows[1][-2:] == ["-50.0 [-70.0, -27.5]", "40, 1"]
+    assert "Of 1 damaged arms, damage costs LoRA more" in methods.sentence(arms)
+    assert "in 1 and less in 0; 0 cannot be told apart" in methods.sentence(arms)
+    assert methods.grid(arms, "micro").rows[1][-2:] == ["-50.0 [-70.0, -27.5]", "40, 1"]
 
 
 def test_the_figure_has_both_methods_on_every_arm(arms):
-    axis = methods_figure(arms).axes[0]
+    axis = methods.figure(arms).axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == arms["arm"].tolist()[::-1]
     lines = {line.get_label(): line for line in axis.containers}
     assert set(lines) == {"full fine-tuning", "LoRA"}
@@ -55,5 +51,5 @@ def test_the_figure_has_both_methods_on_every_arm(arms):
 
 def test_one_arm_trained_twice_by_one_method_is_refused(arms, make_run, tmp_path):
     make_run(["training=micro_lora", "training.epochs=2"], [True] * 40, "twice")
-    with pytest.raises(ValueError, match="correct was trained by several settings of lora"):
-        lora_minus_sft(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    with pytest.raises(ValueError, match="uncorrupted was trained with several settings of lora"):
+        methods.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))

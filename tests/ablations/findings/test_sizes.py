@@ -2,7 +2,7 @@
 
 import pytest
 
-from ablations.findings.sizes import gains, gains_grid, gains_sentence, slowing, whole_gain
+from ablations.findings import sizes
 from ablations.results.runs import runs, samples
 
 
@@ -21,39 +21,37 @@ def sized(make_run, tmp_path):
 
 
 def said(finished, answers):
-    made = (make(finished, answers) for make in (gains, whole_gain, slowing))
-    return gains_sentence(*made)
+    frames = (sizes.frame, sizes.whole_gain, sizes.slowing)
+    return sizes.sentence(*(made(finished, answers) for made in frames))
 
 
 def test_gains_between_sizes_add_up_and_the_base_comes_first(sized):
-    steps = gains(*sized({0: 4, 100: 12, 200: 15, 800: 16}))
+    steps = sizes.frame(*sized({0: 4, 100: 12, 200: 15, 800: 16}))
     assert list(zip(steps["from"], steps["to"], strict=True)) == [(0, 100), (100, 200), (200, 800)]
     assert steps["value"].tolist() == pytest.approx([0.4, 0.15, 0.05])
     assert steps["share"].sum() == pytest.approx(1)
     assert steps["doublings"].tolist()[1:] == [1, 2]
-    rows = gains_grid(steps, "micro").rows
+    rows = sizes.grid(steps, "micro").rows
     assert [row[2] for row in rows] == ["", "+15.0", "+2.5"]
 
 
 def test_slowing_is_the_last_doubling_minus_the_first(sized):
-    change = slowing(*sized({0: 4, 100: 8, 200: 16, 800: 18})).iloc[0]
+    change = sizes.slowing(*sized({0: 4, 100: 8, 200: 16, 800: 18})).iloc[0]
     assert change["value"] == pytest.approx(0.1 / 2 - 0.4)
     assert change["sizes"] == [100, 200, 800]
 
 
 def test_two_sizes_say_nothing_of_slowing(sized):
     finished, answers = sized({100: 12, 200: 16})
-    assert slowing(finished, answers).empty
+    assert sizes.slowing(finished, answers).empty
     told = said(finished, answers)
     assert told.startswith("Gained from 100 to 200 traces: +20.0 points of accuracy")
-    assert told.endswith(
-        "Fewer than three sizes: whether doublings buy less and less is not known."
-    )
+    assert told.endswith("With fewer than three sizes, diminishing returns cannot be tested.")
 
 
 def test_where_nothing_is_gained_no_share_is_made_up(sized):
     finished, answers = sized({0: 12, 100: 8})
-    assert gains(finished, answers)["share"].isna().all()
+    assert sizes.frame(finished, answers)["share"].isna().all()
     assert said(finished, answers).startswith("Nothing was gained from 0 to 100 traces: -20.0")
 
 
@@ -63,7 +61,7 @@ def test_a_gain_that_is_but_rounding_is_none(make_run, tmp_path):
         for seed, right in enumerate(arms):
             asked = [f"size.traces={size}", "dataset.problems=1000", f"training.seed={seed}"]
             make_run(asked, [answer == "1" for answer in right], f"{size}{seed}")
-    steps = gains(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    steps = sizes.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
     assert abs(steps["value"].item()) < 1e-15
     assert steps["share"].isna().all()
 
@@ -78,12 +76,12 @@ def test_a_gain_over_the_untrained_student_has_the_seeds_of_the_trained(make_run
     make_run(["training=none"], [True, False], "base")
     for seed in range(3):
         make_run([f"training.seed={seed}"], [True, True], f"{seed}")
-    steps = gains(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    steps = sizes.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
     assert steps["seeds"].tolist() == [3]
 
 
 def test_students_of_one_size_and_other_settings_are_refused(sized, make_run, tmp_path):
     sized({100: 12, 200: 16})
     make_run(["size.traces=100", "dataset.problems=1000", "training.epochs=2"], [True], "other")
-    with pytest.raises(ValueError, match=r"100 traces were trained by several settings.*epochs=2"):
-        gains(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    with pytest.raises(ValueError, match=r"100 traces were trained with several .*epochs=2"):
+        sizes.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))

@@ -1,8 +1,9 @@
-"""Slopes of accuracy over dose, by operator."""
+"""Slopes of accuracy over corruption rate, by operator."""
 
 import pytest
 
-from ablations.findings.slopes import CONTRAST, slopes, slopes_grid, slopes_sentence
+from ablations.findings import slopes
+from ablations.findings.slopes import CONTRAST
 from ablations.results.runs import runs, samples
 
 ARMS = {
@@ -20,7 +21,7 @@ def found(make_run, tmp_path):
     def make(count):
         for number, (overrides, right) in enumerate(list(ARMS.items())[:count]):
             make_run(overrides.split(), [i < right for i in range(20)], f"{number}")
-        return slopes(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+        return slopes.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
 
     return make
 
@@ -37,9 +38,9 @@ def test_every_operator_has_the_slope_of_its_own_line(found):
 
 def test_the_sentence_names_the_kind_that_costs_more_and_the_table_has_its_points(found):
     lines = found(4)
-    assert "damage to the structure costs more than damage" in slopes_sentence(lines)
-    assert "-55.0 points" in slopes_sentence(lines)
-    row = slopes_grid(lines, "micro").rows[0]
+    assert "damage to the structure costs more than damage" in slopes.sentence(lines)
+    assert "-55.0 points" in slopes.sentence(lines)
+    row = slopes.grid(lines, "micro").rows[0]
     assert row[:3] == ["random digits", "content", "50 %, 100 %"]
     assert row[3].startswith("-20.0 [")
 
@@ -47,9 +48,9 @@ def test_the_sentence_names_the_kind_that_costs_more_and_the_table_has_its_point
 def test_without_operators_of_both_kinds_nothing_is_compared(found):
     lines = found(3)
     assert CONTRAST not in set(lines["operator"])
-    assert "cannot be compared" in slopes_sentence(lines)
+    assert "cannot be compared" in slopes.sentence(lines)
 
 
-def test_without_correct_traces_there_is_no_slope(make_run, tmp_path):
+def test_without_an_uncorrupted_arm_there_is_no_slope(make_run, tmp_path):
     make_run(["corruption=shuffle_steps"], [True] * 3, "0")
-    assert slopes(runs(tmp_path / "runs"), samples(tmp_path / "runs")).empty
+    assert slopes.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs")).empty

@@ -2,20 +2,15 @@
 
 import pytest
 
+from ablations.papers import detectability
 from ablations.papers.comparison import AVERAGE
-from ablations.papers.detectability import (
-    changes_figure,
-    changes_grid,
-    changes_sentence,
-    published_changes,
-)
 from ablations.reference import published
 from ablations.statistics.power import Assumptions
 
 
 @pytest.fixture(scope="module")
 def changes():
-    return published_changes()
+    return detectability.frame()
 
 
 def test_every_damaged_arm_stands_on_four_benchmarks_and_their_average(changes):
@@ -66,7 +61,7 @@ def test_the_least_p_is_the_smallest_that_any_arrangement_of_the_answers_has(cha
 
 
 def test_without_scatter_of_seeds_the_recipes_are_these_runs():
-    found = published_changes(Assumptions(seed_sd=0.0))
+    found = detectability.frame(Assumptions(seed_sd=0.0))
     assert found["detectable_recipes"].tolist() == pytest.approx(found["detectable"].tolist())
 
 
@@ -77,14 +72,14 @@ def test_the_average_over_more_problems_shows_less_than_its_smallest_benchmark(c
 
 def test_texts_and_figure_tell_the_same_arms_in_the_tables_order(changes):
     average = changes[changes["benchmark"] == AVERAGE]
-    rows = [row[0] for row in changes_grid(average, "average").rows]
+    rows = [row[0] for row in detectability.grid(average, "average").rows]
     assert rows[:4] == ["wrong answers 100 %", *(f"random digits {n} %" for n in (20, 50, 70))]
-    assert "least p" not in changes_grid(average, "average").header
-    aime = changes_grid(changes[changes["benchmark"] == "aime24"], "AIME24")
+    assert "least p" not in detectability.grid(average, "average").header
+    aime = detectability.grid(changes[changes["benchmark"] == "aime24"], "AIME24")
     assert dict(zip(aime.header, aime.rows[2], strict=True))["published change"] == "-3.3"
     assert aime.header[-1] == "least p"
-    axis = changes_figure(average).axes[0]
+    axis = detectability.figure(average).axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == rows[::-1]
-    told = changes_sentence(changes)
+    told = detectability.sentence(changes)
     assert told.startswith("Of 68 published changes")
     assert "Of 8 changes of the average by damage to content" in told

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ablations.findings.arms import table
+from ablations.findings.arms import frame
 from ablations.papers.figures import best_of_n, data_size, students
 from ablations.papers.study_figures import dose_response, forest
 from ablations.reference import published
@@ -18,7 +18,7 @@ PER_CENT = 100
 @pytest.fixture
 def arms(studies):
     """The arms of Table 2 as if run, scores invented; the last not run."""
-    made = table(asked_runs(studies.cells("table2")), pd.DataFrame())
+    made = frame(asked_runs(studies.cells("table2")), pd.DataFrame())
     rng = np.random.default_rng(0)
     made["accuracy"] = rng.uniform(0.2, 0.9, len(made))
     made = made.assign(
@@ -60,9 +60,9 @@ def rows(axis):
 
 def test_the_forest_has_the_tables_rows_in_its_order_and_says_what_was_not_run(arms):
     (axis,) = forest(arms).axes
-    assert rows(axis) == arms.loc[arms["arm"] != "correct", "arm"].tolist()
+    assert rows(axis) == arms.loc[arms["arm"] != "uncorrupted", "arm"].tolist()
     assert [text.get_text() for text in axis.texts] == ["not run"]
-    effects = arms.loc[(arms["state"] == "done") & (arms["arm"] != "correct"), "difference"]
+    effects = arms.loc[(arms["state"] == "done") & (arms["arm"] != "uncorrupted"), "difference"]
     assert sorted(x for x, _ in points(axis)) == pytest.approx(sorted(PER_CENT * effects))
 
 
@@ -75,12 +75,12 @@ def test_the_forest_has_the_published_change_in_the_row_of_its_arm(arms):
     assert len(shown) == 18
 
 
-def test_curves_begin_at_correct_traces_and_every_operator_looks_different(arms):
+def test_curves_begin_at_uncorrupted_traces_and_every_operator_looks_different(arms):
     figure = dose_response(arms)
     ours, theirs = figure.axes
-    correct = PER_CENT * arms.loc[arms["arm"] == "correct", "accuracy"].item()
+    reference = PER_CENT * arms.loc[arms["arm"] == "uncorrupted", "accuracy"].item()
     starts = [container.lines[0].get_xydata()[0].tolist() for container in ours.containers]
-    assert starts == [[0, pytest.approx(correct)]] * len(OPERATORS)
+    assert starts == [[0, pytest.approx(reference)]] * len(OPERATORS)
     looks = {
         (line.get_marker(), line.get_linestyle(), line.get_fillstyle())
         for line in theirs.lines
@@ -99,7 +99,7 @@ def test_published_curves_are_the_averages_of_table_2(arms):
 
 
 def test_sizes_are_one_curve_a_training_beside_the_published_points(studies):
-    made = table(asked_runs(studies.cells("table1")), pd.DataFrame())
+    made = frame(asked_runs(studies.cells("table1")), pd.DataFrame())
     made = made.assign(state="done", accuracy=0.5, low=0.4, high=0.6)
     figure = data_size(made)
     (axis,) = figure.axes
@@ -141,6 +141,16 @@ def test_best_of_n_is_the_chance_of_one_right_among_n():
     assert points(axis) == [(1, 12.5), (2, 25.0), (4, 50.0)]
     (line,) = [line for line in axis.lines if line.get_label().startswith("trained")]
     assert set(line.get_ydata()) == {100.0}
+
+
+def test_the_band_of_best_of_n_is_that_of_the_published_crossings():
+    base, trained = (
+        drawn(np.ones((4, k), dtype=bool), method=name) for k, name in ((2, "none"), (1, "sft"))
+    )
+    (axis,) = best_of_n(pd.concat([base, trained])).axes
+    (band,) = [patch for patch in axis.patches if patch.get_label().startswith("published")]
+    assert band.get_label() == "published crossings (OlympiadBench)"
+    assert (band.get_x(), band.get_x() + band.get_width()) == (2, 16)
 
 
 def test_best_of_n_needs_a_base_and_a_trained_student():

@@ -5,12 +5,12 @@ import re
 import pandas as pd
 import pytest
 
-from ablations.findings.arms import table
+from ablations.findings.arms import frame
 from ablations.papers import tables
 from ablations.papers.comparison import AVERAGE, AVERAGED, COMPARISON
 from ablations.papers.grids import paper_grids
 from ablations.papers.tables import PAPERS
-from ablations.reference import FOLDER, published, title
+from ablations.reference import FOLDER, problem_counts, published, title
 from ablations.results.responses import GRADED
 from ablations.results.runs import asked_runs, runs, samples
 from distill.corruptions.config import CORRUPTION_CHOICES
@@ -23,8 +23,8 @@ SHARED = CHECKOUT.parent / "shared" / "data" / "published.csv"
 
 
 def arms_of(*cells):
-    """Arms of `ablations.report.sentences.arms.table` without any run, from configs."""
-    return table(asked_runs(cells), pd.DataFrame())
+    """Arms of `ablations.findings.arms.frame` without any run, from configs."""
+    return frame(asked_runs(cells), pd.DataFrame())
 
 
 def done(arms, **scores):
@@ -117,9 +117,9 @@ def test_short_traces_are_of_the_problems_of_the_long_ones(studies):
     assert taught.id == as_problem(problem_formats.reader(long.dataset)(row), long.dataset).id
 
 
-def test_what_was_not_run_stands_beside_its_published_number_and_is_not_dropped(table2_cells):
+def test_what_was_not_run_is_next_to_its_published_number_and_is_not_dropped(table2_cells):
     arms = arms_of(*table2_cells)
-    run = arms["arm"].isin(["base", "correct"])
+    run = arms["arm"].isin(["base", "uncorrupted"])
     arms.loc[run, ["state", "accuracy", "low", "high"]] = ["done", 0.5, 0.4, 0.6]
     arms.loc[run, ["problems", "samples", "runs"]] = [400, 1, 1]
     comparison = tables.table2(arms)
@@ -138,7 +138,7 @@ def test_on_a_benchmark_of_the_paper_the_difference_is_ours_minus_published(stud
     arms = done(arms_of(*cells), accuracy=0.6, low=0.5, high=0.7)
     comparison = tables.table2(arms).query("metric == 'accuracy'")
     at = comparison.set_index(["row", "benchmark"])
-    assert at.loc[("correct", "aime24"), "difference"] == pytest.approx(0.6 - 0.4)
+    assert at.loc[("uncorrupted", "aime24"), "difference"] == pytest.approx(0.6 - 0.4)
     assert at.loc[("base", AVERAGE), "ours"] == pytest.approx(0.6)
     assert at.loc[("base", AVERAGE), "difference"] == pytest.approx(0.6 - 0.5415)
     assert pd.isna(at.loc[("base", "average"), "ours"])
@@ -146,7 +146,7 @@ def test_on_a_benchmark_of_the_paper_the_difference_is_ours_minus_published(stud
     assert half == pytest.approx((4 * 0.1**2) ** 0.5 / 4)
 
 
-def test_a_change_on_our_own_benchmark_stands_beside_that_of_the_papers_average(table2_cells):
+def test_a_change_on_our_own_benchmark_is_next_to_that_of_the_papers_average(table2_cells):
     arms = done(arms_of(*table2_cells), accuracy=0.5, low=0.4, high=0.6, difference=-0.2)
     arms = arms.assign(difference_low=-0.3, difference_high=-0.1)
     change = tables.table2(arms).query("metric == 'change' and benchmark == 'sign_puzzle'")
@@ -154,7 +154,7 @@ def test_a_change_on_our_own_benchmark_stands_beside_that_of_the_papers_average(
     assert shuffled["published"] == pytest.approx(0.572 - 0.663)
     assert shuffled["difference"] == pytest.approx(-0.2 - (0.572 - 0.663))
     _, note = paper_grids(tables.table2(arms), "Table 2")
-    assert "The paper has no such benchmark" in note
+    assert "The paper does not have this benchmark" in note
 
 
 def test_sizes_and_methods_of_ours_that_the_paper_has_not_are_rows_too(studies):
@@ -187,9 +187,9 @@ def test_tokens_and_keywords_of_real_rows_stand_in_table_5(make_run, tmp_path):
     make_run(["corruption=none"], [True, False], "a")
     make_run(["corruption=delete_steps", "corruption.fraction=0.67"], [True, False], "b")
     make_run(["corruption=shuffle_steps"], [True, False], "c")
-    arms = table(runs(tmp_path / "runs"), samples(tmp_path / "runs", GRADED))
+    arms = frame(runs(tmp_path / "runs"), samples(tmp_path / "runs", GRADED))
     ours = tables.table5(arms).query("state == 'done'")
-    assert ours["row"].tolist() == [*["correct"] * 2, *["steps deleted 67 %"] * 2]
+    assert ours["row"].tolist() == [*["uncorrupted"] * 2, *["steps deleted 67 %"] * 2]
     assert dict(zip(ours["metric"], ours["ours"], strict=True)) == {"tokens": 12.0, "keywords": 2.0}
 
 
@@ -201,6 +201,8 @@ def test_every_number_is_that_of_the_shared_collection():
     for source, file in papers_of.items():
         there = theirs[theirs["source"].str.startswith(source)]
         numbers = [float(v) for v in there["value"] if re.fullmatch(r"-?[\d.]+", str(v))]
+        ranges = [re.fullmatch(r"(\d+)-(\d+)", str(v)) for v in there["value"]]
+        numbers += [float(end) for both in ranges if both for end in both.groups()]
         ours = pd.read_csv(FOLDER / file).query("table != 'r1_readme'")["value"]
         assert not ours[~ours.isin(numbers)].tolist()
         for number in (1, 2, 3, 4, 5, 6, 7) if file == "li2025.csv" else (5, 6):
@@ -213,5 +215,23 @@ def test_every_number_is_that_of_the_shared_collection():
 
 def test_every_table_names_its_source():
     text = (FOLDER / "SOURCES.md").read_text()
-    for name in ("table1", "table7", "figure2", "figure4", "r1_table5", "r1_table6", "r1_readme"):
+    for name in (
+        "table1",
+        "table7",
+        "figure2",
+        "figure4",
+        "figure5",
+        "r1_table5",
+        "r1_table6",
+        "r1_readme",
+    ):
         assert f"`{name}`" in text
+
+
+@pytest.mark.parametrize("benchmark", ["math500", "aime24", "amc23"])
+def test_published_scores_are_whole_answers_to_the_number_of_problems(benchmark):
+    scores = published("table2").query("metric == 'accuracy'")
+    n = problem_counts()[benchmark]
+    right = n * scores[scores["benchmark"] == benchmark]["value"]
+    assert ((right - right.round()).abs() <= 0.0005 * n + 1e-9).all()
+    assert set(problem_counts()) >= set(AVERAGED)

@@ -9,8 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from ablations.__main__ import main
-from ablations.findings import design
-from ablations.findings.slopes import sentence, structure_minus_content
+from ablations.findings import design, equal_rates
 from ablations.report.blocks import Folded, Part, Passage
 from ablations.report.html import Request, report
 from ablations.report.markdown import markdown
@@ -86,7 +85,7 @@ def words(page):
 def test_the_answer_is_the_claim_of_the_runs_with_its_interval(ask):
     asked = ask()
     page, folder = report(asked), asked.folder
-    claim = sentence(*structure_minus_content(runs(folder), samples(folder)))
+    claim = equal_rates.sentence(equal_rates.frame(runs(folder), samples(folder)))
     assert "95 % interval" in claim
     assert claim in words(page.partition("<h2>")[0])
 
@@ -176,7 +175,7 @@ def test_each_run_has_its_command_and_its_config_whole(ask, tmp_path):
     shared, grid = configs(records)
     assert len(grid.rows) == len(ARMS)
     assert [row[0].partition(",")[0] for row in grid.rows] == [
-        *("base", "correct"),
+        *("base", "uncorrupted"),
         *("random digits 67 %", "steps shuffled 67 %"),
     ]
     for record in records:
@@ -273,7 +272,7 @@ def test_a_study_of_sizes_answers_with_what_more_traces_buy(ask):
 def test_a_study_of_methods_answers_with_lora_against_full_fine_tuning(ask):
     both = {f"corruption=none training={name}": ARMS["corruption=none"] for name in METHODS}
     page = report(ask(both, f"corruption=none training={','.join(METHODS)}"))
-    assert "On correct traces LoRA cannot be told apart from full fine-tuning" in answer(page)
+    assert "On uncorrupted traces LoRA cannot be told apart from full fine-tuning" in answer(page)
     assert "<h3>LoRA and full fine-tuning, arm by arm</h3>" in page
 
 

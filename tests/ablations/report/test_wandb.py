@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from ablations import __main__
-from ablations.findings.slopes import sentence, structure_minus_content
+from ablations.findings import equal_rates
 from ablations.report.blocks import Commands, Panels
 from ablations.report.html import Request
 from ablations.report.html import report as html_report
@@ -252,16 +252,16 @@ def test_a_dry_run_prints_the_spec_with_what_the_page_says(recorded, capsys):
     folder = recorded[0].parent.parent
     assert __main__.main(["wandb-report", "smoke", "--runs", str(folder), "--dry-run"]) == 0
     found = texts(json.loads(capsys.readouterr().out))
-    claim = sentence(*structure_minus_content(runs(folder), samples(folder)))
+    claim = equal_rates.sentence(equal_rates.frame(runs(folder), samples(folder)))
     assert "95 % interval [" in claim and "n = 4 problems" in claim
     assert claim in found["The answer"] and claim in found["Dose-response"]
     assert dict(rows(found["Dose-response"], "n: problems, seeds")) == dict.fromkeys(
         ("random digits", "steps shuffled", "structure minus content"), "4, 1"
     )
-    arms = ("base", "correct", "random digits 100 %", "steps shuffled 100 %")
+    arms = ("base", "uncorrupted", "random digits 100 %", "steps shuffled 100 %")
     for title in ("Scores", "Truncation, tokens and keywords"):
         assert dict(rows(found[title], "n")) == dict.fromkeys(arms, "4×1×1")
-    changes = dict(rows(found["Scores"], "difference to correct [95 %]"))
+    changes = dict(rows(found["Scores"], "difference to uncorrupted [95 %]"))
     assert changes["steps shuffled 100 %"].startswith("-50.0 [")
     assert dict(rows(found["Power: what the design could detect"], "n"))["base"] == "4×1"
     assert "study=smoke hydra.mode=RUN corruption=none" in found["Runs and their configs"]

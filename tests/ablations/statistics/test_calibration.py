@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ablations.findings import dose
-from ablations.statistics import intervals, significance, variance
+from ablations.statistics import dose, intervals, significance, variance
 
 DESIGNS = [(n, k, seeds) for n in (30, 500) for k in (1, 16) for seeds in (1, 5)]
 DRAWS = 1000

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, bootstrap, multinomial
 
-from ablations.findings.dose import slope, slope_contrast, structure_minus_content
 from ablations.statistics import intervals
+from ablations.statistics.dose import slope, slope_contrast, structure_minus_content
 from ablations.statistics.significance import holm, mcnemar, sign_flip
 from ablations.statistics.variance import mean_variance, seed_variance
 from distill.evaluation.intervals import Z, run_interval

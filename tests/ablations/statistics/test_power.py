@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from ablations.findings.design import comparisons, power_table
-from ablations.findings.seed_spread import spreads
+from ablations.findings import design as study_design
+from ablations.findings import seed_spread
 from ablations.statistics import intervals
 from ablations.statistics.power import POWER, Assumptions, Design, detectable, measured, power
 
@@ -117,22 +117,23 @@ def _planned(cell, number):
 
 def printed(planned):
     console = Console(width=160, record=True, file=StringIO())
-    console.print(power_table(planned))
+    console.print(study_design.power_table(planned))
     return console.export_text()
 
 
 def test_seeds_of_an_arm_are_counted_and_the_base_has_one(planned):
-    rows = comparisons(planned("training.seed=0,1,2"))
-    assert {(row.trained, row.design.seeds) for row in rows} == {(True, (3, 3)), (False, (1, 3))}
+    rows = study_design.frame(planned("training.seed=0,1,2"))
+    seeds = {(row.trained, row.design.seeds) for row in rows.itertuples()}
+    assert seeds == {(True, (3, 3)), (False, (1, 3))}
 
 
 def test_the_plan_says_what_it_could_show_and_that_greedy_samples_repeat(planned):
     text = printed(planned())
     design = Design(32, 1)
     assert f"{100 * detectable(design, Assumptions(seed_sd=0)):.1f}" in text
-    assert "more samples buy nothing" in text
+    assert "more samples gain nothing" in text
     drawn = printed(planned("evaluation.sampling.temperature=0.6"))
-    assert "more samples buy nothing" not in drawn
+    assert "more samples gain nothing" not in drawn
 
 
 def test_the_scatter_of_seeds_is_measured_where_it_is_recorded_and_stands_in_the_plan(
@@ -148,14 +149,14 @@ def test_the_scatter_of_seeds_is_measured_where_it_is_recorded_and_stands_in_the
         for seed, shift in enumerate(shifts[at]):
             right = (rng.random(1500) < chance + shift).tolist()
             make_run([*arm.split(), f"training.seed={seed}"], right, f"{at}{seed}")
-    (spread,) = spreads(tmp_path / "runs" / "smoke")
-    assert (spread.arms, spread.seeds) == (2, (8, 8))
+    (spread,) = seed_spread.frame(tmp_path / "runs" / "smoke").itertuples()
+    assert (spread.arms, spread.fewest_seeds, spread.most_seeds) == (2, 8, 8)
     true = float(np.sqrt(shifts.var(axis=1, ddof=1).mean()))
-    assert spread.sd == pytest.approx(true, abs=0.02)
-    assert f"as measured: {100 * spread.sd:.1f} in sign_puzzle, micro" in printed(planned())
+    assert spread.seed_sd == pytest.approx(true, abs=0.02)
+    assert f"as measured: {100 * spread.seed_sd:.1f} in sign_puzzle, micro" in printed(planned())
 
 
 def test_without_a_correct_arm_nothing_is_promised(planned):
-    rows = comparisons([one for one in planned() if "corruption=none" not in one.cell.label])
-    assert {row.design for row in rows} == {None}
+    rows = study_design.frame([one for one in planned() if "corruption=none" not in one.cell.label])
+    assert rows["design"].tolist() == [None] * len(rows) and len(rows)
     assert "?" in printed([one for one in planned() if "corruption=none" not in one.cell.label])

@@ -1,9 +1,9 @@
-"""Others' outputs read again."""
+"""Pairs of runs, and their truncated responses."""
 
 import pandas as pd
 import pytest
 
-from ablations.findings.reread import pairs, reread_sentence, truncation, truncation_grid
+from ablations.findings import pairs, truncation
 
 
 def rows(student, right, cut=(), n=30, benchmark="amc23"):
@@ -24,7 +24,7 @@ ANSWERS = pd.concat([rows("a", 24), rows("b", 23, range(23, 29)), rows("c", 5, [
 
 
 def test_every_pair_on_one_benchmark_is_tested_and_adjusted():
-    found = pairs(pd.concat([ANSWERS, rows("a", 3, benchmark="aime24")]))
+    found = pairs.frame(pd.concat([ANSWERS, rows("a", 3, benchmark="aime24")]))
     assert list(zip(found["one"], found["other"], strict=True)) == [
         ("a", "b"),
         ("a", "c"),
@@ -35,7 +35,7 @@ def test_every_pair_on_one_benchmark_is_tested_and_adjusted():
 
 
 def test_truncation_says_what_the_cut_responses_could_be_worth():
-    cut = truncation(ANSWERS).set_index("student")
+    cut = truncation.frame(ANSWERS).set_index("student")
     assert cut["truncated"].to_dict() == pytest.approx({"a": 0, "b": 0.2, "c": 2 / 30})
     assert cut.loc["b", "finished"] == pytest.approx(23 / 24)
     assert cut.loc["b", "wrong_truncated"] == pytest.approx(6 / 7)
@@ -45,17 +45,22 @@ def test_truncation_says_what_the_cut_responses_could_be_worth():
 
 def test_runs_whose_truncation_nobody_recorded_are_left_out():
     unknown = ANSWERS.assign(truncated=ANSWERS["truncated"].where(ANSWERS["student"] != "a"))
-    assert truncation(unknown)["student"].tolist() == ["b", "c"]
+    assert truncation.frame(unknown)["student"].tolist() == ["b", "c"]
 
 
 def test_a_run_without_wrong_responses_has_no_share_of_them():
-    cut = truncation(rows("a", 30))
+    cut = truncation.frame(rows("a", 30))
     assert cut["wrong_truncated"].isna().all()
-    assert truncation_grid(cut, "Truncated").rows[0][-2:] == ["", "100.0"]
+    assert truncation.grid(cut, "Truncated").rows[0][-2:] == ["", "100.0"]
 
 
-def test_the_sentence_counts_the_pairs_told_apart():
-    told = reread_sentence(pairs(ANSWERS), truncation(ANSWERS))
-    assert told.startswith("Of 3 pairs of arms 2 are told apart (Holm); the widest apart, a and c")
+def test_the_sentence_counts_the_pairs_that_differ():
+    told = pairs.sentence(pairs.frame(ANSWERS))
+    assert told.startswith("Of 3 pairs of runs 2 differ (Holm-adjusted p < 0.05); the largest")
+    assert "between a and c, is +63.3 points" in told
+
+
+def test_the_sentence_says_what_truncation_could_have_cost():
+    told = truncation.sentence(truncation.frame(ANSWERS))
     assert "In 2 of 3 runs responses were truncated: 4 % to 86 % of their wrong ones" in told
     assert "worth up to 20.0 points" in told

@@ -1,4 +1,7 @@
-"""What a study says about dose: slopes by kind of damage, and structure against content."""
+"""Estimates along a dose-response curve: slopes, and structure against content.
+
+A dose is a corruption rate: the share of an operator's own units that is damaged.
+"""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -6,29 +9,30 @@ from itertools import chain
 from ablations.statistics.intervals import Estimate, Shares, contrast
 
 Curve = Mapping[float, Shares]
-"""Fraction damaged, in (0, 1] -> the arm's scores; one operator."""
+"""Corruption rate, in (0, 1] -> scores of the arm; of one operator."""
 
 
-def slope(correct: Shares, curve: Curve, *, pair_seeds: bool = False) -> Estimate:
+def slope(reference: Shares, curve: Curve, *, pair_seeds: bool = False) -> Estimate:
     """Change of accuracy from no damage to full damage along the least-squares line.
 
     Args:
-        correct: the arm without damage, the point at dose 0.
+        reference: the uncorrupted arm, the point at dose 0.
         curve: at least one dose; with one, the line goes through both points.
         pair_seeds: see `ablations.statistics.intervals.contrast`.
 
     Returns:
-        In shares of 1 per full dose, with interval and p; -0.5 loses 50 points from 0 to 100 %.
+        In shares of 1 per full dose, with interval and p; -0.5 is a loss of 50 points from 0 to
+        100 %.
 
     Raises:
-        ValueError: no dose, or one outside (0, 1]; or arms of other problems.
+        ValueError: no dose, or one outside (0, 1]; or the arms were scored on different problems.
     """
     base, weights = _slope_weights(curve)
-    return contrast([correct, *curve.values()], [base, *weights], pair_seeds=pair_seeds)
+    return contrast([reference, *curve.values()], [base, *weights], pair_seeds=pair_seeds)
 
 
 def slope_contrast(
-    correct: Shares,
+    reference: Shares,
     structure: Sequence[Curve],
     content: Sequence[Curve],
     *,
@@ -36,13 +40,13 @@ def slope_contrast(
 ) -> Estimate:
     """Mean slope of the operators on structure minus that of those on content.
 
-    Every arm of the study counts, whatever doses its operator was run at; the correct arm, which
-    all slopes share, counts with what is left of its weight.
+    Every arm of the study counts, whatever doses its operator was run at; the uncorrupted arm,
+    which all slopes share, counts with what is left of its weight.
 
     Args:
-        correct: the arm without damage.
-        structure: a curve an operator, at least one.
-        content: a curve an operator, at least one.
+        reference: the uncorrupted arm.
+        structure: one curve per operator, at least one.
+        content: one curve per operator, at least one.
         pair_seeds: see `ablations.statistics.intervals.contrast`.
 
     Returns:
@@ -52,7 +56,7 @@ def slope_contrast(
         ValueError: a kind has no operator, or see `slope`.
     """
     _both(structure, content)
-    arms, weights, base = [correct], [0.0], 0.0
+    arms, weights, base = [reference], [0.0], 0.0
     for curves, sign in ((structure, 1), (content, -1)):
         for curve in curves:
             shared, own = _slope_weights(curve)
@@ -67,12 +71,11 @@ def structure_minus_content(
 ) -> tuple[Estimate, list[float]]:
     """Accuracy after damage to the structure minus accuracy after damage to the content.
 
-    Arms of one kind are averaged at each dose that both kinds have, then doses. A dose is the share
-    of an operator's own units, so equal doses are not equal amounts of text.
+    Arms of one kind are averaged at each dose that both kinds have, then over these doses.
 
     Args:
-        structure: a curve an operator, at least one.
-        content: a curve an operator, at least one.
+        structure: one curve per operator, at least one.
+        content: one curve per operator, at least one.
         pair_seeds: see `ablations.statistics.intervals.contrast`.
 
     Returns:
@@ -80,7 +83,8 @@ def structure_minus_content(
         doses: the fractions it is taken over, rising.
 
     Raises:
-        ValueError: a kind has no operator, no dose has both kinds, or arms of other problems.
+        ValueError: a kind has no operator, no dose has both kinds, or the arms were scored on
+            different problems.
     """
     _both(structure, content)
     doses = [set(chain.from_iterable(curves)) for curves in (structure, content)]
@@ -100,7 +104,7 @@ def structure_minus_content(
 
 
 def _slope_weights(curve: Curve) -> tuple[float, list[float]]:
-    """Of the correct arm and of the others: the least-squares slope is this sum of accuracies."""
+    """Weights of the uncorrupted arm and of the others whose weighted sum is the slope."""
     if not curve or not all(0 < dose <= 1 for dose in curve):
         raise ValueError(f"a slope needs one dose or more in (0, 1], got {sorted(curve)}")
     doses = [0.0, *curve]

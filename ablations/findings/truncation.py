@@ -1,0 +1,82 @@
+"""How much could truncated responses have cost the score of a run?"""
+
+import pandas as pd
+
+from ablations.render.grid import Grid
+from ablations.render.wording import interval, per_cent
+from ablations.statistics.intervals import accuracy, by_seed
+
+
+def frame(samples: pd.DataFrame) -> pd.DataFrame:
+    """One row per run and benchmark for which it is known which responses were truncated.
+
+    Args:
+        samples: see `ablations.results.runs.samples`; each `student` is one run.
+
+    Returns:
+        student, benchmark, responses; and shares of 1:
+
+        accuracy, low, high: `intervals.accuracy`.
+        truncated: of the responses.
+        finished: accuracy of the responses that were not truncated.
+        wrong_truncated: of the wrong responses, how many were truncated; NaN without wrong ones.
+        at_most: accuracy if every truncated response had been right.
+    """
+    rows = []
+    for (student, benchmark), part in samples.groupby(["student", "benchmark"]):
+        if part["truncated"].isna().any():
+            continue
+        right, cut = part["correct"].eq(True), part["truncated"].astype(bool)
+        alone = accuracy(by_seed(part))
+        rows.append(
+            {
+                "student": student,
+                "benchmark": benchmark,
+                "responses": len(part),
+                "accuracy": alone.value,
+                "low": alone.low,
+                "high": alone.high,
+                "truncated": cut.mean(),
+                "finished": right[~cut].mean(),
+                "wrong_truncated": cut[~right].mean(),
+                "at_most": (right | cut).mean(),
+            }
+        )
+    columns = ["student", "benchmark", "responses", "accuracy", "low", "high"]
+    names = [*columns, "truncated", "finished", "wrong_truncated", "at_most"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def grid(runs: pd.DataFrame, title: str) -> Grid:
+    """The runs as texts, in per cent."""
+    shares = ("truncated", "finished", "wrong_truncated", "at_most")
+    rows = [
+        [
+            run["student"],
+            run["benchmark"],
+            str(run["responses"]),
+            interval(run["accuracy"], run["low"], run["high"]),
+            *("" if pd.isna(run[name]) else f"{100 * run[name]:.1f}" for name in shares),
+        ]
+        for _, run in runs.iterrows()
+    ]
+    header = ("run", "benchmark", "responses", "accuracy [95 %]", "truncated")
+    more = (
+        "accuracy if not truncated",
+        "truncated among wrong",
+        "accuracy if truncated were right",
+    )
+    return Grid(title, (*header, *more), rows)
+
+
+def sentence(runs: pd.DataFrame) -> str:
+    """In how many runs responses were truncated, and how far that could have moved the scores."""
+    cut = runs[runs["truncated"] > 0]
+    if cut.empty:
+        return "In no run a response is known to be truncated."
+    wrong = cut["wrong_truncated"]
+    return (
+        f"In {len(cut)} of {len(runs)} runs responses were truncated: {per_cent(wrong.min(), 0)} "
+        f"to {per_cent(wrong.max(), 0)} of their wrong ones, worth up to "
+        f"{100 * (cut['at_most'] - cut['accuracy']).max():.1f} points."
+    )
