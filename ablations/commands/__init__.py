@@ -4,8 +4,9 @@ A command loads what it needs when it is called, so that help loads neither pand
 """
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
-from typer import Typer
+from typer import Exit, Option, Typer
 
 from ablations.commands import (
     collect,
@@ -24,6 +25,14 @@ from ablations.commands import (
 def _examples(*lines: str) -> str:
     r"""The end of a help page; `\b` stops the lines below it from being wrapped."""
     return "\n".join(["\b", "Examples:", *(f"  python -m ablations {line}" for line in lines)])
+
+
+def _version(asked: bool) -> None:
+    from importlib.metadata import version
+
+    if asked:
+        print(f"ablations {version('distill')}")
+        raise Exit
 
 
 def _add(name: str, command: Callable[..., None], examples: Sequence[str]) -> None:
@@ -47,6 +56,18 @@ app = Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        Option("--version", help="Show the version and exit.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
 _add("plan", plan.command, plan.EXAMPLES)
 _add("status", status.command, status.EXAMPLES)
 _add("table", table.command, table.EXAMPLES)

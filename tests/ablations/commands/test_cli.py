@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ablations.__main__ import main
-from distill.store.identity import CHECKOUT
+from distill.store.identity import CHECKOUT, version
 
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "vllm", "scipy"}
 STATISTICS = {"plan": {"scipy"}, "table": {"scipy"}}
@@ -53,7 +53,7 @@ def test_no_command_loads_what_trains(command, make_run, tmp_path):
 def test_help_names_every_command_in_a_sentence_and_loads_nothing_heavy():
     done = python("-X", "importtime", "-m", "ablations", "--help")
     told = re.findall(r"^  ([a-z-]+)  +\w(?:.|\n {5,})*\.$", done.stdout, re.MULTILINE)
-    assert sorted({*told} - {"--help"}) == sorted(COMMANDS)
+    assert sorted({*told} - {"--help", "--version"}) == sorted(COMMANDS)
     assert done.stdout.count("python -m ablations ") >= len(RUNS)
     tops = {name.partition(".")[0] for name in loaded(done)}
     assert "typer" in tops and not tops & (HEAVY | {"pandas", "numpy", "hydra"})
@@ -124,6 +124,11 @@ def test_a_line_that_cannot_be_parsed_is_a_message_and_exit_code_2(arguments, to
     assert main(arguments) == 2
     printed = capsys.readouterr()
     assert told in printed.err and not printed.out
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"ablations {version('distill')}\n"
 
 
 def test_without_a_command_there_is_help_and_exit_code_2(capsys):
