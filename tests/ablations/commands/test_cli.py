@@ -93,15 +93,14 @@ def test_a_wrong_request_is_one_message_and_exit_code_1(arguments, told, capsys)
 
 
 def test_overrides_and_options_may_stand_in_any_order(monkeypatch, capsys):
-    asked = []
+    asked = {}
     monkeypatch.setattr(
-        "ablations.commands.answers.table.tabulate", lambda *given: asked.append(given) or ""
+        "ablations.commands.answers.table.tabulate", lambda *_, **given: asked.update(given) or ""
     )
     line = "table2 training.seed=0,1 --format csv +a.b=1 ~c --study demo ++d={e: 1} --arms size=1k"
     assert main(["table", *re.findall(r"\S+\{.*?\}|\S+", line)]) == 0
-    ((request, form),) = asked
-    assert (request.name, request.study, request.arms_only, form) == ("table2", "demo", True, "csv")
-    assert request.overrides == ["training.seed=0,1", "+a.b=1", "~c", "++d={e: 1}", "size=1k"]
+    assert (asked["study"], asked["arms_only"]) == ("demo", True)
+    assert asked["overrides"] == ["training.seed=0,1", "+a.b=1", "~c", "++d={e: 1}", "size=1k"]
 
 
 def test_an_override_that_follows_an_option_counts(make_run, tmp_path, capsys):
