@@ -3,9 +3,9 @@
 A command loads what it needs when it is called, so that help loads neither pandas nor Hydra.
 """
 
-from collections.abc import Callable, Sequence
+from typing import Annotated
 
-from typer import Typer
+from typer import Exit, Option, Typer
 
 from ablations.commands import (
     collect,
@@ -26,10 +26,12 @@ def _examples(*lines: str) -> str:
     return "\n".join(["\b", "Examples:", *(f"  python -m ablations {line}" for line in lines)])
 
 
-def _add(name: str, command: Callable[..., None], examples: Sequence[str]) -> None:
-    first = (command.__doc__ or "").partition("\n")[0]
-    lines = (f"{name} {example}" for example in examples)
-    app.command(name, short_help=first, epilog=_examples(*lines))(command)
+def _version(asked: bool) -> None:
+    from importlib.metadata import version
+
+    if asked:
+        print(f"ablations {version('distill')}")
+        raise Exit
 
 
 app = Typer(
@@ -47,13 +49,31 @@ app = Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-_add("plan", plan.command, plan.EXAMPLES)
-_add("status", status.command, status.EXAMPLES)
-_add("table", table.command, table.EXAMPLES)
-_add("report", report.command, report.EXAMPLES)
-_add("show", show.command, show.EXAMPLES)
-_add("explain", explain.command, explain.EXAMPLES)
-_add("import", import_.command, import_.EXAMPLES)
-_add("collect", collect.command, collect.EXAMPLES)
-_add("wandb-report", wandb_report.command, wandb_report.EXAMPLES)
-_add("wandb-sweep", wandb_sweep.command, wandb_sweep.EXAMPLES)
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        Option("--version", help="Show the version and exit.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Options of the program itself."""
+
+
+COMMANDS = {
+    "plan": plan,
+    "status": status,
+    "table": table,
+    "report": report,
+    "show": show,
+    "explain": explain,
+    "import": import_,
+    "collect": collect,
+    "wandb-report": wandb_report,
+    "wandb-sweep": wandb_sweep,
+}
+for name, module in COMMANDS.items():
+    lines = (f"{name} {example}" for example in module.EXAMPLES)
+    sentence = module.command.__doc__.partition("\n")[0]
+    app.command(name, short_help=sentence, epilog=_examples(*lines))(module.command)

@@ -21,10 +21,8 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
-Recorded = Annotated[
-    Path | None, Option(help="folder of recorded runs; default: the study's", metavar="FOLDER")
-]
-Out = Annotated[Path | None, Option(help="file to write, instead of printing", metavar="FILE")]
+Recorded = Annotated[Path | None, Option(help="folder of recorded runs; default: the study's")]
+Out = Annotated[Path | None, Option(help="file to write, instead of printing")]
 
 
 def planned(study: str, overrides: Sequence[str]) -> "list[Planned]":

@@ -15,28 +15,25 @@ EXAMPLES = (
 )
 
 
+COLUMNS = """FIELD=COLUMN,...: question, answer, response, verdict, tokens, truncated;
+a.b looks inside, a|b takes the first that exists, a+b joins"""
+
+Name = Annotated[str, Option(help="a name, or @COLUMN that holds it")]
+
+
 def command(
     file: Annotated[Path, Argument(help="JSON lines, a JSON array, or Parquet", metavar="FILE")],
     overrides: Overrides,
-    run: Annotated[str, Option(help="a name, or @COLUMN that holds it", metavar="NAME")],
-    benchmark: Annotated[str, Option(help="a name, or @COLUMN that holds it", metavar="NAME")],
-    columns: Annotated[
-        str | None,
-        Option(
-            help="FIELD=COLUMN,...: question, answer, response, verdict, tokens, truncated; "
-            "a.b looks inside, a|b takes the first that exists, a+b joins",
-            metavar="COLUMNS",
-        ),
-    ] = None,
+    run: Name,
+    benchmark: Name,
+    columns: Annotated[str | None, Option(help=COLUMNS)] = None,
     format: Annotated[
         Literal["json_lines", "lm_eval", "lighteval"], Option(help="what wrote the file")
     ] = "json_lines",
-    kind: Annotated[str, Option(help="of the problems", metavar="KIND")] = "math",
-    prompt: Annotated[
-        str, Option(help="in conf/prompt/: where thoughts end", metavar="PROMPT")
-    ] = "plain",
-    study: Annotated[str, Option(help="to file the runs under", metavar="STUDY")] = "imported",
-    runs: Annotated[Path, Option(help="folder of all runs", metavar="FOLDER")] = Path("runs"),
+    kind: Annotated[str, Option(help="of the problems")] = "math",
+    prompt: Annotated[str, Option(help="in conf/prompt/: where thoughts end")] = "plain",
+    study: Annotated[str, Option(help="to file the runs under")] = "imported",
+    runs: Annotated[Path, Option(help="folder of all runs")] = Path("runs"),
 ) -> None:
     """Import model outputs from elsewhere and re-grade them."""
     from ablations.imports.runs import Request, import_file, text

@@ -14,9 +14,7 @@ def command(
     study: Study,
     overrides: Overrides,
     runs: Recorded = None,
-    out: Annotated[
-        Path | None, Option(help="page to write; default: STUDY.html", metavar="FILE")
-    ] = None,
+    out: Annotated[Path | None, Option(help="page to write; default: STUDY.html")] = None,
 ) -> None:
     """Write a self-contained HTML report of a study."""
     from ablations.report.html import Request, report

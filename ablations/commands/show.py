@@ -13,12 +13,9 @@ EXAMPLES = ("corruption=random_digits --trace 3", "corruption=delete_steps --htm
 def command(
     overrides: Overrides,
     trace: Annotated[
-        str | None,
-        Option(help="id, or position from 0; default: the first corrupted", metavar="TRACE"),
+        str | None, Option(help="id, or position from 0; default: the first corrupted")
     ] = None,
-    html: Annotated[
-        Path | None, Option(help="page to write, instead of printing", metavar="FILE")
-    ] = None,
+    html: Annotated[Path | None, Option(help="page to write, instead of printing")] = None,
 ) -> None:
     """Show a trace before and after its corruption, with the changes marked."""
     from rich.console import Console

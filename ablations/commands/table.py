@@ -14,15 +14,12 @@ EXAMPLES = (
 )
 
 
+TABLE = """a study: its arms; a paper's table (table1 to table7, r1_table5, r1_table6): ours,
+published, difference, and the arms behind it; or imported runs: both verdicts"""
+
+
 def command(
-    table: Annotated[
-        str,
-        Argument(
-            help="a study: its arms; a paper's table (table1 to table7, r1_table5, r1_table6): "
-            "ours, published, difference, and the arms behind it; or imported runs: both verdicts",
-            metavar="TABLE",
-        ),
-    ],
+    table: Annotated[str, Argument(help=TABLE, metavar="TABLE")],
     overrides: Overrides,
     study: Annotated[
         str | None, Option(help="for a paper's table; default: the one that runs its arms")
@@ -33,6 +30,7 @@ def command(
     out: Out = None,
 ) -> None:
     """Print scores per arm, or a paper's table next to the published numbers."""
-    from ablations.commands.answers.table import Request, tabulate
+    from ablations.commands.answers.table import tabulate
 
-    write(tabulate(Request(table, study, overrides, runs, arms), format), out)
+    text = tabulate(table, format, study=study, overrides=overrides, folder=runs, arms_only=arms)
+    write(text, out)

@@ -13,10 +13,8 @@ def command(
     study: Study,
     overrides: Overrides,
     runs: Recorded = None,
-    entity: Annotated[
-        str | None, Option(help="W&B user or team; default: tracking.entity", metavar="NAME")
-    ] = None,
-    project: Annotated[str | None, Option(help="default: tracking.project", metavar="NAME")] = None,
+    entity: Annotated[str | None, Option(help="W&B user or team; default: tracking.entity")] = None,
+    project: Annotated[str | None, Option(help="default: tracking.project")] = None,
     dry_run: Annotated[
         bool, Option("--dry-run", help="print the report as JSON; needs no login")
     ] = False,

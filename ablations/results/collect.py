@@ -12,7 +12,7 @@ LEFT_OUT = ("question", "response")
 
 
 def collect(folder: Path, out: Path) -> int:
-    """Copy finished runs to `out/<cell>/run.json`, their rows to `out/<cell>/<benchmark>.parquet`.
+    """Copy finished runs to `out/<run>/run.json`, their rows to `out/<run>/<benchmark>.parquet`.
 
     Args:
         folder: of a study's runs, such as `runs/table2`.

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ablations.__main__ import main
-from distill.store.identity import CHECKOUT
+from distill.store.identity import CHECKOUT, version
 
 HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "vllm", "scipy"}
 STATISTICS = {"plan": {"scipy"}, "table": {"scipy"}}
@@ -53,7 +53,7 @@ def test_no_command_loads_what_trains(command, make_run, tmp_path):
 def test_help_names_every_command_in_a_sentence_and_loads_nothing_heavy():
     done = python("-X", "importtime", "-m", "ablations", "--help")
     told = re.findall(r"^  ([a-z-]+)  +\w(?:.|\n {5,})*\.$", done.stdout, re.MULTILINE)
-    assert sorted({*told} - {"--help"}) == sorted(COMMANDS)
+    assert sorted({*told} - {"--help", "--version"}) == sorted(COMMANDS)
     assert done.stdout.count("python -m ablations ") >= len(RUNS)
     tops = {name.partition(".")[0] for name in loaded(done)}
     assert "typer" in tops and not tops & (HEAVY | {"pandas", "numpy", "hydra"})
@@ -93,15 +93,14 @@ def test_a_wrong_request_is_one_message_and_exit_code_1(arguments, told, capsys)
 
 
 def test_overrides_and_options_may_stand_in_any_order(monkeypatch, capsys):
-    asked = []
+    asked = {}
     monkeypatch.setattr(
-        "ablations.commands.answers.table.tabulate", lambda *given: asked.append(given) or ""
+        "ablations.commands.answers.table.tabulate", lambda *_, **given: asked.update(given) or ""
     )
     line = "table2 training.seed=0,1 --format csv +a.b=1 ~c --study demo ++d={e: 1} --arms size=1k"
     assert main(["table", *re.findall(r"\S+\{.*?\}|\S+", line)]) == 0
-    ((request, form),) = asked
-    assert (request.name, request.study, request.arms_only, form) == ("table2", "demo", True, "csv")
-    assert request.overrides == ["training.seed=0,1", "+a.b=1", "~c", "++d={e: 1}", "size=1k"]
+    assert (asked["study"], asked["arms_only"]) == ("demo", True)
+    assert asked["overrides"] == ["training.seed=0,1", "+a.b=1", "~c", "++d={e: 1}", "size=1k"]
 
 
 def test_an_override_that_follows_an_option_counts(make_run, tmp_path, capsys):
@@ -124,6 +123,11 @@ def test_a_line_that_cannot_be_parsed_is_a_message_and_exit_code_2(arguments, to
     assert main(arguments) == 2
     printed = capsys.readouterr()
     assert told in printed.err and not printed.out
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"ablations {version('distill')}\n"
 
 
 def test_without_a_command_there_is_help_and_exit_code_2(capsys):

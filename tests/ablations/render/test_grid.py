@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from ablations.__main__ import main
-from ablations.commands.answers.table import Request, tabulate
+from ablations.commands.answers.table import tabulate
 from ablations.papers.tables import PAPERS
 from ablations.render import grid
 from ablations.render.grid import Grid
@@ -77,7 +77,7 @@ def test_latex_leaves_no_sign_that_means_something_else():
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_every_latex_row_has_as_many_cells_as_columns(name):
-    text = tabulate(Request(name), "latex")
+    text = tabulate(name, "latex")
     tables = re.findall(r"\\begin\{tabular\}\{(\w+)\}\n(.*?)\\end\{tabular\}\}\n", text, re.DOTALL)
     assert len(tables) == text.count(r"\begin{table}")
     for columns, body in tables:
@@ -92,8 +92,8 @@ def test_latex_compiles_and_every_table_fits_its_page(make_run, tmp_path):
     for at, damage in enumerate(("none", "delete_steps", "wrong_answers_matched")):
         make_run(["study=table2", f"corruption={damage}"], [True, at > 1] * 5, f"{at}a")
     folder = tmp_path / "runs" / "table2"
-    texts = [tabulate(Request(name), "latex") for name in PAPERS]
-    texts += [tabulate(Request("table2", folder=folder), "latex"), grid.latex([AWKWARD], "n")]
+    texts = [tabulate(name, "latex") for name in PAPERS]
+    texts += [tabulate("table2", "latex", folder=folder), grid.latex([AWKWARD], "n")]
     packages = r"\usepackage{booktabs}\usepackage{graphicx}"
     body = "\n\\clearpage\n".join(texts)
     page = rf"\documentclass{{article}}{packages}\begin{{document}}{body}\end{{document}}"
@@ -138,7 +138,7 @@ def test_the_arms_behind_a_papers_table_can_be_had_alone(make_run, tmp_path, cap
 
 def test_a_table_without_a_study_asks_for_one_before_it_takes_runs(tmp_path, capsys):
     assert main(["table", "r1_table5", "--runs", str(tmp_path)]) == 1
-    assert "name one by --study: " in capsys.readouterr().err
+    assert "name one with --study: " in capsys.readouterr().err
 
 
 def test_an_unknown_table_is_refused_with_the_choices(capsys):
