@@ -1,9 +1,9 @@
-"""Every config of a run, in the order of `conf/`; defaults are here, YAML names a choice.
+"""`Config` composes a run from the configs of all rooms, in the order of `conf/`.
 
-Plain dataclasses, because Hydra composes by assignment (a frozen one cannot be composed: Hydra
-#724); they are read-only by rule. Types are checked by Hydra, ranges by `__post_init__`, and
-fields that mean nothing for a choice are set to one value, so that two configs that make the
-same thing are equal.
+Defaults stand with the fields; a YAML names a choice. The configs are plain dataclasses, because
+Hydra composes by assignment (a frozen one cannot be composed: Hydra #724); they are read-only by
+convention. Types are checked by Hydra, values by the rules beside the fields, and fields that mean
+nothing for a choice are set to one value, so that two configs that make the same thing are equal.
 """
 
 from dataclasses import dataclass, field, replace

@@ -45,7 +45,7 @@ def run(config: Config, make: Make, log: Log | None = None) -> list[Made]:
     Args:
         config: the run.
         make: `Store.produce` makes what is missing; `Store.artifact` only names it, for plans.
-        log: told each row of the training curve while it is made.
+        log: called with each row of the training curve while it is made.
 
     Returns:
         What was made, in order.
@@ -122,7 +122,7 @@ def _damage(
     make: Make,
     how: ComputeConfig,
 ) -> Iterator[Made]:
-    """What a model says of the selected traces, where one is asked; then the damage."""
+    """What a model says about the selected traces, where one is asked; then the damage."""
     said = []
     if corruption.asks:
         stage = rewrite_traces if corruption.asks is Stage.rewrite else segment_traces
@@ -132,5 +132,5 @@ def _damage(
 
 
 def _looked_in(filter: FilterConfig) -> list[BenchmarkConfig]:
-    """Where overlap is looked for, in the order of their names."""
+    """The benchmarks that overlap is looked for in, by name."""
     return [b for _, b in sorted(filter.benchmarks.items())] if filter.contamination else []
