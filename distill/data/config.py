@@ -8,7 +8,7 @@ from distill.checks import LABEL, at_least, label, one_of, share
 from distill.models.config import AskConfig, SamplingConfig
 
 KINDS = ("sign_puzzle", "recorded", "rows")
-"""Kinds of data sets: made here, the questions of recorded traces, or read from rows."""
+"""Kinds of data sets: generated, the questions of recorded traces, or read from rows."""
 
 
 @dataclass
@@ -36,14 +36,16 @@ class SourceConfig:
     `distill/data/trace_formats.py`."""
 
     columns: dict[str, str] = field(default_factory=dict)
-    """Field of the format -> name of its column, where it has another name in this source."""
+    """Field of the format -> its place in a row, where that is not the column of its own name: a
+    column, a path or a JMESPath expression; `+` joins texts, `|` separates alternatives. See
+    `distill/data/columns.py`."""
 
     where: dict[str, str] = field(default_factory=dict)
     """Column -> regular expression that must be found in its value; other rows are passed over."""
 
     max_rejected: float = 0.01
-    """Share of rows that may be unusable, in [0, 1]; they are set aside, and past it the run
-    stops."""
+    """Share of rows that may be rejected, in [0, 1]; they are named in `rejected.jsonl`, and above
+    it the run stops."""
 
     def __post_init__(self) -> None:
         group = type(self).__name__.removesuffix("Config").lower()
@@ -105,7 +107,7 @@ class BenchmarkConfig:
 
 @dataclass
 class FilterConfig:
-    """Which problems are left out before a teacher sees them. See `conf/filter/`."""
+    """Which problems are rejected before a teacher sees them. See `conf/filter/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)
     """The YAML's file name."""
