@@ -1,5 +1,5 @@
-"""Problems: read, rated, filtered.
+"""Problems: read from rows of a source, rated, filtered.
 
-A module here turns rows of some source into problems or drops problems; nothing here knows a
-trace's teacher or a student.
+A module here turns rows into problems (or recorded traces), or rejects problems; none of them knows
+about teachers or students.
 """

@@ -1,8 +1,8 @@
-"""Published tests of programs -> tests in the schema of `distill/grading/code_tests.py`.
+"""Convert published tests of programs to the schema of `distill/grading/code_tests.py`.
 
 LiveCodeBench packs its private tests as base64 of zlib of a pickle of a JSON text. A pickle from
 outside can run anything, so none is ever loaded: its opcodes are read as data, those that make one
-text are understood, and all others are refused. What zlib unpacks is bounded as well.
+text are understood, and any other is an error. The size of what zlib unpacks is limited too.
 """
 
 import base64
@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from typing import Any
 
 MAX_BYTES = 1 << 30
-"""Most that the packed tests of one problem may unpack to."""
+"""Largest size to which the packed tests of one problem may unpack."""
 
 _TEXT = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
 _FRAMING = {"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"}
 
 
-def asked(question: str, starter: str, function: bool) -> str:
-    """A question with its starter code and what kind of program it asks for."""
+def program_question(question: str, starter: str, function: bool) -> str:
+    """A question with its starter code, or with the kind of program that it asks for."""
     if starter.strip():
         return (
             f"{question.rstrip()}\n\nComplete this code; do not call it.\n\n"
@@ -34,15 +34,15 @@ def asked(question: str, starter: str, function: bool) -> str:
     return f"{question.rstrip()}\n\n{kind}"
 
 
-def to_complete(prompt: str) -> str:
-    """A question that gives the head of a function."""
+def completion_question(prompt: str) -> str:
+    """A question that gives the head of a function and asks for all of it."""
     return f"Complete this function; give all of it.\n\n```python\n{prompt.rstrip()}\n```"
 
 
 def input_output(text: str) -> tuple[str, ...]:
     """Tests of APPS and TACO: `inputs`, `outputs`, and `fn_name` where a function is called.
 
-    Where every output of a function is a list of one, that list is a wrapper and is taken off, as
+    Where every output of a function is a list of one item, the list is a wrapper and is removed, as
     their own graders allow. Lines given as a list are joined.
 
     Raises:
@@ -59,7 +59,7 @@ def input_output(text: str) -> tuple[str, ...]:
 
 
 def humaneval(prompt: str, test: str, name: str) -> tuple[str, ...]:
-    """The one test of a HumanEval problem: `check(candidate)`, called on the function."""
+    """The single test of a HumanEval problem: `check(candidate)`, called with the function."""
     code = f"{test}\ncheck({name})"
     return (json.dumps({"type": "program", "setup": prompt, "code": code, "entry": [name]}),)
 
@@ -73,10 +73,10 @@ def mbpp(setup: str, tests: Sequence[str]) -> tuple[str, ...]:
 def livecodebench(packed: Sequence[str], metadata: str) -> tuple[str, ...]:
     """Public and private tests of a LiveCodeBench problem.
 
-    Arguments of a function are a JSON value a line; what LeetCode takes for granted is imported.
+    Arguments of a function are one JSON value per line; the modules that LeetCode imports are too.
 
     Raises:
-        ValueError: not in that form, or a pickle that holds more than a text.
+        ValueError: not in that form, or a pickle that holds more than one text.
     """
     cases = [case for text in packed for case in _cases(text)]
     if all(case["testtype"] == "stdin" for case in cases):
@@ -97,7 +97,7 @@ def pickled_text(data: bytes) -> str:
     """The text that a pickle holds, read without loading the pickle.
 
     Raises:
-        ValueError: it holds anything but one text, or is broken; names the opcode.
+        ValueError: it is broken or holds anything but one text; names the opcode.
     """
     texts = []
     for opcode, value, _ in pickletools.genops(data):
@@ -119,9 +119,9 @@ def _cases(text: str) -> list[dict[str, Any]]:
     try:
         data = unpacker.decompress(base64.b64decode(text, validate=True), MAX_BYTES)
     except zlib.error as error:
-        raise ValueError(f"private tests are no zlib data: {error}") from error
+        raise ValueError(f"private tests are not zlib data: {error}") from error
     if not unpacker.eof:
-        raise ValueError(f"private tests are torn, or unpack to more than {MAX_BYTES} bytes")
+        raise ValueError(f"private tests are incomplete, or unpack to more than {MAX_BYTES} bytes")
     return list(json.loads(pickled_text(data)))
 
 

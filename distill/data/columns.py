@@ -7,8 +7,8 @@ field of the format -> its place in a row. A place is
 * else a path into objects and lists, indices from 0: `doc.question`, `resps.0.0`;
 * else a JMESPath expression (https://jmespath.org): `messages[?role=='user'].content`;
 * places joined by `+`, which give one text: `thought+solution`. All must be there; null is empty;
-* places separated by `|`, of which the first counts that is there and neither null nor empty:
-  `problem|question`. Within an expression `|` stands in brackets: `(messages[?x].content | [0])`.
+* places separated by `|`: the first that is there and neither null nor empty counts:
+  `problem|question`. Within an expression put `|` in brackets: `(messages[?x].content | [0])`.
 
 A field that `columns` names is read there and nowhere else; a place that no row has is an error. A
 field that it does not name is the column of its own name.
@@ -191,7 +191,7 @@ def _expression(text: str) -> Any:
 
 @lru_cache(maxsize=256)
 def _split(place: str, sign: str) -> tuple[str, ...]:
-    """The parts between signs that stand in no brackets and no quotes."""
+    """The parts between signs that are outside brackets and quotes."""
     parts, depth = [""], 0
     for token in _TOKEN.findall(place):
         depth += _DEPTH.get(token, 0)

@@ -8,7 +8,7 @@ from distill.checks import LABEL, SHARE, Checked, at_least, label, one_of, ruled
 from distill.models.config import ASKS, AskConfig, SamplingConfig
 
 KINDS = ("sign_puzzle", "recorded", "rows")
-"""Kinds of data sets: made here, the questions of recorded traces, or read from rows."""
+"""Kinds of data sets: generated, the questions of recorded traces, or read from rows."""
 
 
 @dataclass
@@ -36,13 +36,15 @@ class SourceConfig(Checked):
     `distill/data/trace_formats.py`."""
 
     columns: dict[str, str] = field(default_factory=dict)
-    """Field of the format -> name of its column, where it has another name in this source."""
+    """Field of the format -> its place in a row, where that is not the column of its own name: a
+    column, a path or a JMESPath expression; `+` joins texts, `|` separates alternatives. See
+    `distill/data/columns.py`."""
 
     where: dict[str, str] = field(default_factory=dict)
     """Column -> regular expression that must be found in its value; other rows are passed over."""
 
     max_rejected: float = ruled(0.01, SHARE)
-    """Share of rows that may be unusable; they are set aside, and past it the run
+    """Share of rows that may be rejected; they are named in `rejected.jsonl`, and above it the run
     stops."""
 
     def __post_init__(self) -> None:
@@ -97,7 +99,7 @@ class BenchmarkConfig(Checked):
 
 @dataclass
 class FilterConfig(Checked):
-    """Which problems are left out before a teacher sees them. See `conf/filter/`."""
+    """Which problems are rejected before a teacher sees them. See `conf/filter/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)
     """The YAML's file name."""

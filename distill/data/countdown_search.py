@@ -7,7 +7,7 @@ Term = tuple[Fraction, str]
 
 
 def expression(numbers: list[int], target: int) -> str | None:
-    """The first expression with `+ - * /` in exact fractions that makes the target; None if none.
+    """The first expression with `+ - * /`, in exact fractions, that equals the target, or None.
 
     Four numbers take a few milliseconds, six some seconds.
     """

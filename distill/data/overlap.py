@@ -1,7 +1,8 @@
-"""Which questions say the same: near duplicates, and what is also in a benchmark.
+"""Find near duplicates among questions, and questions that overlap with a benchmark.
 
-Both are exact, on words in a row: lower case, parted at white space, as s1 (arXiv:2501.19393) and
-open-r1 (scripts/decontaminate.py) do. A text shorter than that is one piece itself.
+Both are exact, where MinHash would be approximate, so that no overlap is missed. They compare runs
+of words: lower case, split at white space, as s1 (arXiv:2501.19393) and open-r1
+(scripts/decontaminate.py) do. A text shorter than a run is one piece.
 """
 
 from array import array
@@ -12,11 +13,11 @@ from itertools import chain
 from math import ceil
 
 SHINGLE = 5
-"""Words in a row whose sets are compared for near duplicates."""
+"""Words in a run; the sets of runs are compared for near duplicates."""
 
 _SLOTS = 1 << 20
 """Counters of how often a piece occurs; pieces that share one are counted together, which costs
-time and never a result, and keeps memory the same for any number of questions."""
+time but never changes a result, and bounds memory for any number of questions."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Overlap:
     """The longest run of words that both have."""
 
     others: int
-    """Further questions of the benchmark that share a run; stock phrases are in many."""
+    """How many more questions of the benchmark share a run; stock phrases are in many."""
 
 
 def pieces(text: str, length: int) -> list[str]:
@@ -48,7 +49,7 @@ def pieces(text: str, length: int) -> list[str]:
 
 
 class Benchmark:
-    """Questions that no problem should share words with; memory grows with them alone."""
+    """An index of questions that no problem should overlap with; memory grows with them only."""
 
     def __init__(self, questions: Iterable[str], length: int) -> None:
         """Index every run of `length` words of the questions."""
@@ -62,7 +63,7 @@ class Benchmark:
                 self._places[piece].append(index)
 
     def overlap(self, question: str) -> Overlap | None:
-        """The benchmark's question of which this has the greatest share; None if it has no run."""
+        """The benchmark question of which this has the largest share; None without a shared run."""
         own = pieces(question, self.length)
         known = [self._places[piece] for piece in dict.fromkeys(own) if piece in self._places]
         if not known:
@@ -74,7 +75,7 @@ class Benchmark:
         return Overlap(index, hits[index], self._sizes[index], words, len(hits) - 1)
 
     def _longest(self, own: Sequence[str], positions: Sequence[int]) -> str:
-        """Words of the longest run of neighbouring shared pieces."""
+        """The words of the longest sequence of adjacent shared pieces."""
         best = start = previous = positions[0]
         longest = 1
         for position in positions[1:]:
@@ -87,19 +88,19 @@ class Benchmark:
 
 
 def near_duplicates(questions: Sequence[str], similarity: float) -> dict[int, tuple[int, float]]:
-    """Which questions repeat an earlier one that stays.
+    """Which questions repeat an earlier one that is kept.
 
-    Two questions are one if the Jaccard similarity of their sets of `SHINGLE` words in a row is at
-    least `similarity`. Exact, by prefix filtering (Chaudhuri et al., ICDE 2006): sets that similar
-    share one of their rarest pieces, so only those are looked up.
+    A question repeats another if the Jaccard similarity of their sets of runs of `SHINGLE` words is
+    at least `similarity`. Exact, by prefix filtering (Chaudhuri et al., ICDE 2006): sets that are
+    so similar share one of their rarest pieces, so only those are looked up.
 
     Args:
-        questions: in the order in which the first of each is kept.
+        questions: of each group of repeats the first in this order is kept.
         similarity: in (0, 1].
 
     Returns:
-        Index of a question that is left out -> index of the earliest kept one that it repeats, and
-        their similarity.
+        Index of a question that repeats another -> index of the earliest kept one that it repeats,
+        and their similarity.
     """
     sets = [_hashes(question) for question in questions]
     counts = array("L", bytes(_SLOTS * array("L").itemsize))

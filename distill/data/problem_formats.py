@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 @dataclass(frozen=True)
 class Read:
-    """What a row says of its problem; the fields of `distill.trace.records.Problem`."""
+    """The problem that a row holds; the fields of `distill.trace.records.Problem`."""
 
     question: str
     answer: str
@@ -74,7 +74,7 @@ def json_lines(row: Fields) -> Read:
     """
     tests = row.value("tests") or []
     if not isinstance(tests, list | tuple):
-        raise RowError("tests is no list in the schema of distill/grading/code_tests.py")
+        raise RowError("tests is not a list in the schema of distill/grading/code_tests.py")
     kind = str(row.value("kind") or "math")
     return Read(
         row.text("question"),
@@ -89,7 +89,7 @@ def json_lines(row: Fields) -> Read:
 def numina_math(row: Fields) -> Read:
     """`AI-MO/NuminaMath-CoT`: `problem`, `solution`, `source` (`amc_aime`, `math`, ...).
 
-    The answer is what the solution boxes; proofs box none and are unusable.
+    The answer is what the solution boxes; proofs box none and are rejected.
     """
     return Read(
         row.text("problem"),
@@ -129,8 +129,8 @@ def still_2(row: Fields) -> Read:
 def olympiadbench(row: Fields) -> Read:
     """OlympiadBench (arXiv:2402.14008), open-ended: `question`, `final_answer`, `unit`, `context`.
 
-    `final_answer` is a list; several values are one answer, parted by commas. The unit is asked for
-    in the question and is no part of the answer; `error` is how far from it a number may be, of
+    `final_answer` is a list; several values are one answer, separated by commas. The question
+    names the unit, which is no part of the answer; `error` is how far from it a number may be, of
     several errors the least.
     """
     context = str(row.value("context") or "").strip()
@@ -148,7 +148,7 @@ def olympiadbench(row: Fields) -> Read:
     except ValueError:
         tolerance = -1.0
     if not 0 <= tolerance < float("inf"):
-        raise RowError(f"error is {error!r}, not one number >= 0 or several parted by ','")
+        raise RowError(f"error is {error!r}, not one number >= 0 or several separated by ','")
     return Read(asked, answer, tolerance=tolerance)
 
 
@@ -179,7 +179,7 @@ def mmlu(row: Fields) -> Read:
 def countdown(row: Fields) -> Read:
     """Countdown: `nums` and `target`, or a whole `question`; `answer` is one right expression.
 
-    Without an answer one is searched for; rows that have no solution are unusable.
+    Without an answer one is searched for; rows that have no solution are rejected.
     """
     numbers, target = row.value("nums"), row.value("target")
     question, answer = row.value("question"), row.value("answer")
@@ -199,11 +199,11 @@ def countdown(row: Fields) -> Read:
 def apps(row: Fields) -> Read:
     """APPS (arXiv:2105.09938) and TACO (arXiv:2312.14852): `question`, `input_output`.
 
-    And `starter_code`, which goes with the question. Without tests a row is unusable.
+    And `starter_code`, which is shown with the question. Without tests a row is rejected.
     """
     text = row.text("input_output")
     starter = str(row.value("starter_code") or "")
-    asked = code_formats.asked(row.text("question"), starter, '"fn_name"' in text)
+    asked = code_formats.program_question(row.text("question"), starter, '"fn_name"' in text)
     return Read(asked, "", "code", tests=_tests(code_formats.input_output, text))
 
 
@@ -218,7 +218,7 @@ def humaneval(row: Fields) -> Read:
     """HumanEval (arXiv:2107.03374): `prompt`, `test`, `entry_point`."""
     prompt, name = row.text("prompt"), row.text("entry_point")
     tests = code_formats.humaneval(prompt, row.text("test"), name)
-    return Read(code_formats.to_complete(prompt), "", "code", tests=tests)
+    return Read(code_formats.completion_question(prompt), "", "code", tests=tests)
 
 
 @_format("text", "test_list", "test_setup_code")
@@ -241,7 +241,7 @@ def livecodebench(row: Fields) -> Read:
     starter = row.text("starter_code")
     texts = [row.text(f"{part}_test_cases") for part in ("public", "private")]
     metadata = row.text("metadata")
-    asked = code_formats.asked(row.text("question_content"), starter, bool(starter))
+    asked = code_formats.program_question(row.text("question_content"), starter, bool(starter))
     tests = _tests(lambda packed: code_formats.livecodebench(packed, metadata), texts)
     return Read(asked, "", "code", tests=tests)
 

@@ -17,13 +17,13 @@ from distill.trace.records import Problem, read_problems, write_records
 VERSION = 2
 
 LEAST, GREATEST = 1.0, 10.0
-"""Ends of the scale (that of the Art of Problem Solving)."""
+"""Ends of the scale, which is that of the Art of Problem Solving."""
 
 _LEVEL = re.compile(r"\[\[\s*(\d+(?:\.\d+)?)\s*\]\]")
 
 
 def pins(rating: AskConfig, *rest: Any) -> dict[str, Any]:
-    """What decides the ratings from outside: weights and engine."""
+    """What decides the ratings from outside the config: weights and engine."""
     return annotator_pins(rating)
 
 

@@ -54,7 +54,7 @@ def commit(source: SourceConfig) -> str:
 
 
 def rows(source: SourceConfig) -> Iterator[Placed | Rejected]:
-    """Rows that pass `source.where`, in order, read as they are asked for.
+    """Rows that pass `source.where`, in order, read lazily.
 
     Args:
         source: `path` names JSON lines, one JSON array of objects, or Parquet (`.parquet`).

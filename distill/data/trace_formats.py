@@ -13,7 +13,7 @@ from distill.grading import answers
 from distill.trace.records import Problem
 
 PREFIX = r"Return your final response within \boxed{}. "
-"""What the pipelines of Sky-T1 and OpenThoughts put before a question that is no code."""
+"""What the pipelines of Sky-T1 and OpenThoughts put before a question that asks for no program."""
 
 CODE_PREFIX = "Generate an executable Python function generated from the given prompt."
 """What they put before a question that asks for a program."""
@@ -21,19 +21,19 @@ CODE_PREFIX = "Generate an executable Python function generated from the given p
 _CLOSES = ("<|end_of_thought|>", "</think>")
 
 _LONGEST_ANSWER = 100
-"""Characters up to which a reference without a marked answer is one itself."""
+"""Characters up to which a reference without a marked answer is taken as the answer."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """What a teacher wrote, as it was published."""
+    """One response of a teacher, as it was published."""
 
     teacher: str
     text: str = ""
-    """All of it, to be taken apart by `teacher.prompt`; unless `parts` are there."""
+    """All of it, to be split by `teacher.prompt`; empty where `parts` are given."""
 
     parts: tuple[str, str] | None = None
-    """Thought and solution, where they were published apart."""
+    """Thought and solution, where they were published separately."""
 
     finish_reason: str = "stop"
 
@@ -44,13 +44,13 @@ class Recorded:
 
     question: str
     answer: str
-    """Empty: the source gives none, and no grader can decide."""
+    """Empty where the source gives none; no grader can then decide."""
 
     responses: tuple[Response, ...]
     kind: str = "math"
     difficulty: float | None = None
     tests: tuple[str, ...] = ()
-    """Of a program; empty: the source gives none, and no grader can decide."""
+    """Of a program; empty where the source gives none; no grader can then decide."""
 
 
 FORMATS: dict[str, Format[Recorded]] = {}
@@ -120,8 +120,8 @@ def json_lines(row: Fields) -> Recorded:
 def bespoke_stratos_17k(row: Fields) -> Recorded:
     """`bespokelabs/Bespoke-Stratos-17k`: `system` and `conversations` of user and assistant.
 
-    It has no reference answers; its authors kept what was verified as right. The answer of a
-    problem is the one that its trace ends in.
+    It has no reference answers; its authors kept only traces that they verified as right. The
+    answer of a problem is the one that its trace ends in.
     """
     return _conversation(row, "DeepSeek-R1")
 
@@ -160,7 +160,9 @@ def openthoughts_114k(row: Fields) -> Recorded:
         raise RowError(f"test_cases are not as in TACO: {error}") from error
     if question:
         starter = row.text("starter_code")
-        question = code_formats.asked(question, starter, '"type": "call"' in "".join(tests[:1]))
+        question = code_formats.program_question(
+            question, starter, '"type": "call"' in "".join(tests[:1])
+        )
     return Recorded(question, "", responses, "code", tests=tests)
 
 
@@ -168,8 +170,8 @@ def openthoughts_114k(row: Fields) -> Recorded:
 def s1k_1_1(row: Fields) -> Recorded:
     """`simplescaling/s1K-1.1`: `question`, `solution` (an answer, or a worked solution).
 
-    And `deepseek_thinking_trajectory` with `deepseek_attempt`; the traces of Gemini beside them are
-    read by `teacher.columns`.
+    And `deepseek_thinking_trajectory` with `deepseek_attempt`; the traces of Gemini next to
+    them are read by `teacher.columns`.
     """
     thought = row.text("deepseek_thinking_trajectory")
     parts = (thought, row.text("deepseek_attempt"))
@@ -215,7 +217,7 @@ def openr1_math_220k(row: Fields) -> Recorded:
 def numina_cot(row: Fields) -> Recorded:
     """`AI-MO/NuminaMath-CoT`: `problem`, and `solution`, a worked one that boxes its answer.
 
-    A short trace: all of the worked solution is the thought, what it boxes is the solution.
+    A short trace: the worked solution is the thought, and what it boxes is the solution.
     """
     worked = row.text("solution").strip()
     answer = answers.extract(worked)
@@ -244,7 +246,7 @@ def _conversation(row: Fields, teacher: str) -> Recorded:
 
 
 def _reference(text: str) -> str:
-    """The answer of a worked solution; all of it where it is short; empty where it states none."""
+    """The answer of a worked solution; the whole text where it is short; else empty."""
     stated = answers.extract(text)
     return stated if stated else text.strip() if len(text.strip()) <= _LONGEST_ANSWER else ""
 

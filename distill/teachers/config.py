@@ -15,7 +15,7 @@ TEACHERS = ("scripted", "recorded", "model")
 
 @dataclass
 class TeacherConfig(SourceConfig):
-    """Who writes the traces, or where written ones lie. See `conf/teacher/`."""
+    """Who writes the traces, or where recorded ones are. See `conf/teacher/`."""
 
     kind: str = ruled(MISSING, one_of(*TEACHERS))
     """`scripted` (the embedded world's program), `recorded` (traces that exist) or `model`."""
@@ -27,7 +27,7 @@ class TeacherConfig(SourceConfig):
     """Teacher `model` only: hub id, local folder, or a server's name for it."""
 
     prompt: PromptConfig | None = None
-    """How teacher `model` is asked, and how what it or a `recorded` one wrote is taken apart into
+    """How teacher `model` is asked, and how what it or a `recorded` one wrote is split into
     thought and solution; see `conf/prompt/`."""
 
     engine: EngineConfig | None = None
@@ -67,7 +67,7 @@ class SizeConfig(Checked):
 
 @dataclass
 class VerificationConfig(Checked):
-    """Who says which traces are right, beside the grader. See `conf/verification/`."""
+    """Who decides which traces are right, besides the grader. See `conf/verification/`."""
 
     name: str = field(default=MISSING, metadata=LABEL)
     """The YAML's file name."""
@@ -97,7 +97,7 @@ class VerificationConfig(Checked):
 
 @dataclass
 class SelectionConfig(Checked):
-    """Which verified traces may train. See `conf/selection/`."""
+    """Which verified traces a student is trained on. See `conf/selection/`."""
 
     correct_only: bool = True
     """Whether only traces with a correct answer are taken (rejection sampling)."""

@@ -1,4 +1,4 @@
-"""Stage 4 of 7: verified traces -> those that train."""
+"""Select which verified traces a student is trained on."""
 
 from collections import Counter
 from pathlib import Path
@@ -15,8 +15,8 @@ def select_traces(
 ) -> None:
     """Write `size.traces` traces to `out/traces.jsonl`; a smaller size is a prefix of a larger one.
 
-    Problems come in an order that the seed and their ids decide, so which ones are taken depends on
-    nothing else; of each problem the lowest sample indices are taken.
+    The order of the problems is decided by the seed and their ids alone; of each problem the traces
+    with the lowest sample indices are taken.
 
     Raises:
         ValueError: fewer traces are eligible than asked for.
@@ -26,7 +26,7 @@ def select_traces(
         for trace in read_traces(verified / "traces.jsonl")
         if trace.correct or not selection.correct_only
     ]
-    taken = _at_most_per_problem(eligible, selection)
+    taken = _limited_per_problem(eligible, selection)
     if len(taken) < size.traces:
         raise ValueError(
             f"size.traces={size.traces}, but only {len(taken)} traces are eligible "
@@ -39,7 +39,7 @@ def select_traces(
     write_json(out / "summary.json", counts)
 
 
-def _at_most_per_problem(traces: list[Trace], selection: SelectionConfig) -> list[Trace]:
+def _limited_per_problem(traces: list[Trace], selection: SelectionConfig) -> list[Trace]:
     def place(trace: Trace) -> tuple[str, int]:
         return digest(str(selection.seed), trace.problem.id), trace.sample
 
