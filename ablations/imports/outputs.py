@@ -84,17 +84,11 @@ def read(
 
 
 def _reader(form: str, run: str, benchmark: str, columns: Mapping[str, str]) -> Reader[Foreign]:
-    if unknown := set(columns) - set(FIELDS):
-        raise ValueError(f"no field {', '.join(sorted(unknown))}; known: {', '.join(FIELDS)}")
-    places = {**FORMATS[form][1], **columns}
-    constant = {}
-    for name, value in (("--run", run), ("--benchmark", benchmark)):
-        if value.startswith("@"):
-            places[name] = value[1:]
-        else:
-            constant[name] = value
-    fields = (*FIELDS, "--run", "--benchmark")
-    return Reader(Format(form, fields, lambda row: _foreign(row, constant)), places)
+    named = {"--run": run, "--benchmark": benchmark}
+    constant = {name: value for name, value in named.items() if not value.startswith("@")}
+    places = {name: value[1:] for name, value in named.items() if name not in constant}
+    schema = Format(form, (*FIELDS, *named), lambda row: _foreign(row, constant))
+    return Reader(schema, {**FORMATS[form][1], **columns, **places})
 
 
 def _json_lines(row: Row, first: Row) -> Iterator[Row]:

@@ -50,14 +50,16 @@ class Format(Generic[T]):
     read: Callable[["Fields"], T]
 
 
+@dataclass(frozen=True)
 class Fields:
     """The fields of one row."""
 
-    def __init__(self, row: Row, fields: tuple[str, ...], columns: Mapping[str, str]) -> None:
-        """Read `row` as a row with these fields, in these columns."""
-        self.row = row
-        self._fields = fields
-        self.columns = columns
+    row: Row
+    declared: tuple[str, ...]
+    """All that may be asked for; see `Format.fields`."""
+
+    columns: Mapping[str, str]
+    """Field -> place, of those that are not in the column of their own name."""
 
     def value(self, field: str) -> Any:
         """The value of an optional field; None where it is absent or null."""
@@ -73,7 +75,7 @@ class Fields:
         return "" if found is None else str(found)
 
     def _find(self, field: str) -> Any:
-        assert field in self._fields, f"{field} is no declared field: {self._fields}"
+        assert field in self.declared, f"{field} is no declared field: {self.declared}"
         if field in self.columns:
             return find(self.row, self.columns[field])
         return self.row.get(field, ABSENT)
@@ -104,7 +106,7 @@ class Reader(Generic[T]):
 
     def __call__(self, row: Row) -> T:
         """What the format makes of a row. Raises RowError where the row cannot be used."""
-        self._example = row if self._example is None else self._example
+        self._example = self._example or row
         try:
             self._unseen = {f: at for f, at in self._unseen.items() if find(row, at) is ABSENT}
             return self._format.read(Fields(row, self._format.fields, self._columns))
@@ -162,8 +164,10 @@ def find(row: Row, place: str) -> Any:
 def _joined(row: Row, choice: str) -> Any:
     terms = (choice,) if choice in row else _split(choice, "+")
     parts = [_at(row, term) for term in terms]
-    if len(parts) == 1 or any(part is ABSENT for part in parts):
-        return parts[0] if len(parts) == 1 else ABSENT
+    if len(parts) == 1:
+        return parts[0]
+    if any(part is ABSENT for part in parts):
+        return ABSENT
     return "".join("" if part is None else str(part) for part in parts)
 
 

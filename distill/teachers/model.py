@@ -56,7 +56,7 @@ def model_traces(
             continue
         parsed = _parsed(prompt, reply)
         if not parsed.closed:
-            yield Event.unclosed
+            yield "unclosed"
         yield Trace.of(
             problem,
             label,

@@ -42,7 +42,7 @@ def recorded_traces(
         place, row = item
         problem = asked.get(as_problem(row, teacher).id)
         if problem is None:
-            yield Event.of_other_problems
+            yield "of_other_problems"
         for response in row.responses:
             try:
                 thought, solution = _split(teacher.prompt, response)
@@ -53,7 +53,7 @@ def recorded_traces(
                 continue
             sample = samples[problem.id]
             if sample == teacher.samples:
-                yield Event.beyond_samples
+                yield "beyond_samples"
                 continue
             samples[problem.id] += 1
             reason = response.finish_reason if solution else "length"

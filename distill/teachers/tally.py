@@ -3,25 +3,16 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
+from typing import Literal
 
 from distill.data.source import Placed, Rejected
 from distill.models.annotate import Failed
 from distill.trace.records import Trace
 
-
-class Event(StrEnum):
-    """Something that is counted and is neither a trace nor a mistake."""
-
-    of_other_problems = "of_other_problems"
-    """A recorded row whose problem is not among those that are asked."""
-
-    beyond_samples = "beyond_samples"
-    """A recorded response to a problem that has `teacher.samples` traces already."""
-
-    unclosed = "unclosed"
-    """A model's reply whose thought never ends."""
-
+Event = Literal["of_other_problems", "beyond_samples", "unclosed"]
+"""What is counted and is neither a trace nor a mistake: a recorded row of another problem, a
+recorded response to a problem that already has `teacher.samples` traces, a model's thought that
+never ends."""
 
 Item = Trace | Rejected | Failed | Event
 """What a teacher yields."""
@@ -50,7 +41,7 @@ class Tally:
                     self.rejected.append(item)
                 case Failed():
                     self.failed.append(item)
-                case Event():
+                case str():
                     self.counts[item] += 1
                 case Trace():
                     self.counts["cut_off"] += item.finish_reason == "length"

@@ -154,7 +154,9 @@ def test_a_field_that_a_format_does_not_have_is_named_with_its_fields(formats):
 
 
 def test_an_import_names_its_fields_too(tmp_path):
-    with pytest.raises(ValueError, match="no field truncatd; known: question, answer, response"):
+    with pytest.raises(
+        ValueError, match="no field truncatd; its fields are question, answer, resp"
+    ):
         outputs.read(tmp_path / "f", "json_lines", "r", "b", {"truncatd": "x"}, tmp_path)
 
 

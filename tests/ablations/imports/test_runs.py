@@ -143,7 +143,7 @@ def test_an_empty_response_is_wrong_and_an_absent_one_rejected(tmp_path):
         ({"form": "csv"}, "unknown format 'csv'; known: json_lines, lm_eval, lighteval"),
         ({"prompt": "none"}, "no prompt 'none'; known: .*sky_t1"),
         ({"columns": {"question": "q"}}, r"columns={FIELD: COLUMN}.*no answer: no column answer"),
-        ({"columns": COLUMNS | {"score": "s"}}, "no field score; known: question"),
+        ({"columns": COLUMNS | {"score": "s"}}, "no field score; its fields are question"),
         ({"benchmark": "a/b"}, "cannot name a file"),
     ],
 )
