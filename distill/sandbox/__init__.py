@@ -1,1 +1,1 @@
-"""A sandbox for programs written by models: bubblewrap outside, seccomp and limits inside."""
+"""A sandbox for programs written by models: Bubblewrap, a filter of system calls, and limits."""

@@ -10,8 +10,8 @@ the limit that ended it (or `-`) and the lengths of standard output, standard er
 then these three.
 
 Python starts once per sandbox, which is most of what a sandbox costs (18 ms of processor time). So
-this file and `roles` use the C modules below `os`, `json`, `signal` and `ctypes`, and no `typing`:
-with the public modules a sandbox takes more than twice as long.
+this file and `roles` use the C modules below `os`, `json`, `signal`, `ctypes` and `symtable`, and
+no `typing`: with the public modules a sandbox takes more than twice as long.
 """
 
 import _ctypes

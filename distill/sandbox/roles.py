@@ -13,6 +13,7 @@ The imports are few for the reason that `distill.sandbox.inside` gives.
 """
 
 import _json
+import _symtable  # type: ignore[import-not-found]
 import builtins
 import posix as os
 import sys
@@ -91,18 +92,16 @@ def _missing_imports(program: str) -> Json:
 
 def _free_names(program: str) -> set[str]:
     """Names that are read somewhere and bound nowhere."""
-    import symtable  # `ast` imports `enum` and `re`
-
     read: set[str] = set()
     bound: set[str] = set()
-    scopes = [symtable.symtable(program, "program.py", "exec")]
+    scopes = [_symtable.symtable(program, "program.py", "exec")]
     for scope in scopes:
-        scopes += scope.get_children()
-        for symbol in scope.get_symbols():
-            if symbol.is_assigned() or symbol.is_parameter() or symbol.is_imported():
-                bound.add(symbol.get_name())
-            elif symbol.is_referenced():
-                read.add(symbol.get_name())
+        scopes += scope.children
+        for name, flags in scope.symbols.items():
+            if flags & _symtable.DEF_BOUND:
+                bound.add(name)
+            elif flags & _symtable.USE:
+                read.add(name)
     return read - bound
 
 

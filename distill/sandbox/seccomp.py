@@ -1,8 +1,8 @@
-"""Which system calls a sandbox refuses: a seccomp filter, as bytes for Bubblewrap.
+"""A seccomp filter, as bytes for Bubblewrap, refuses system calls that a sandbox must not make.
 
-Namespaces and resource limits leave these ways out: another user namespace (with capabilities in
-it, so a temporary file system of any size), memory that no limit counts, reading another process,
-sockets that are not of the network namespace (vsock), kernel keyrings.
+They are what namespaces and resource limits leave open: another user namespace (with capabilities
+in it, and so a temporary file system of any size), memory that no limit counts, reading another
+process, sockets outside the network namespace (vsock), kernel keyrings.
 """
 
 import errno
@@ -48,13 +48,13 @@ _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_
 
 @cache
 def program(machine: str | None = None) -> bytes:
-    """The filter in the form that `bwrap --seccomp` reads: 8 bytes an instruction.
+    """The filter in the form that `bwrap --seccomp` reads: 8 bytes per instruction.
 
     Args:
-        machine: as `platform.machine()` says it; None: this one.
+        machine: a name that `platform.machine()` returns; None: this machine's.
 
     Raises:
-        ValueError: the numbers of its system calls are not known here.
+        ValueError: the numbers of the machine's system calls are not in this module.
     """
     machine = machine or platform.machine()
     if machine not in _MACHINES:

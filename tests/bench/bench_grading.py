@@ -1,11 +1,11 @@
-"""Speed of grading against a plain math-verify loop, on the shared real traces: `make bench`.
+"""The speed of grading is compared with a plain math-verify loop on real traces: `make bench`.
 
 Both grade the solutions of the same traces against the same gold answers. The plain loop is one
 process that parses gold answer and solution and calls `verify`, as math-verify's README has it;
-ours is `grade_all` with at most two processes, once started before and once with their start, which
-is the import of SymPy. Rates are of the clock; the seconds worked, of all processes together, are
-what other work on the machine changes least. Beside it: milliseconds to take apart a response of
-120,000 characters and extract its answer, with and without a closed thought.
+ours is `grade_all` with up to two workers, once started before and once with their start, which is
+the import of SymPy. Rates are by the clock; the processor time, of all processes together, depends
+least on what else the machine does. Also printed: milliseconds to split a response of 120,000
+characters and extract its answer, with and without a closed thought.
 """
 
 import json
@@ -34,27 +34,27 @@ TARGET = 5
 
 
 def main() -> None:
-    """Print rows a second of both, and their ratio."""
+    """Print rows per second of both, and their ratio."""
     _extraction()
     if not REAL.is_dir():
-        print(f"skipped: {REAL} is not there")
+        print(f"skipped: there is no {REAL}")
         return
     items = [item for name in SOURCES for item in _items(name)]
     compute = ComputeConfig(workers=2, progress=False)
     _plain(*items[0])
     plain, worked = _seconds(lambda: [_plain(problem, text) for problem, text in items])
-    print(f"{len(items)} traces; plain loop {len(items) / plain:.0f} rows/s, {worked:.2f} s worked")
+    print(f"{len(items)} traces; plain loop {len(items) / plain:.0f} rows/s, {worked:.2f} s CPU")
     workers.compare(r"\sqrt{8}", r"2\sqrt{2}", percent=False)
     for name in ("started before", "with their start"):
         before = _processor()
         ours, _ = _seconds(lambda: grade.grade_all(items, GradingConfig(), compute))
         verdict = "" if plain / ours >= TARGET else f"  below {TARGET}"
         print(
-            f"ours, processes {name}: {len(items) / ours:.0f} rows/s, {plain / ours:.1f} x{verdict}"
+            f"ours, workers {name}: {len(items) / ours:.0f} rows/s, {plain / ours:.1f} x{verdict}"
         )
         workers.close()  # only then is their time counted
     ours_worked = _processor() - before
-    print(f"with their start {ours_worked:.2f} s worked, {worked / ours_worked:.1f} x less")
+    print(f"with their start {ours_worked:.2f} s CPU, {worked / ours_worked:.1f} x less")
 
 
 def _items(name: str) -> list[tuple[Problem, str]]:

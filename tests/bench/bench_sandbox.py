@@ -1,8 +1,8 @@
-"""Programs a second through the sandbox, trivial tests: `make bench`.
+"""Trivial programs per second are measured through the sandbox: `make bench`.
 
-Beside the rate stand the seconds of processor time a program costs, sandbox and all, which other
-work on the machine does not change: two cores are `2 / seconds` programs a second at best. The
-plain figure is the same Python started without a sandbox.
+Next to the rate stands the processor time of a program with its sandboxes, which depends less on
+what else the machine does: two cores run at best `2 / seconds` programs per second. The plain
+figure is the same Python started without a sandbox.
 """
 
 import json
@@ -20,7 +20,7 @@ from distill.trace.records import Problem
 PROGRAMS = 200
 CORES = 2
 TARGET = 50
-"""Programs a second on two cores."""
+"""Programs per second on two cores."""
 TESTS = {
     "stdin": (
         {"type": "stdin", "input": "2 3", "output": "5"},
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def _timed(work: Callable[[int], object]) -> tuple[float, float]:
-    """Seconds for all programs, and processor seconds a program with its children."""
+    """Seconds for all programs, and processor seconds per program with its children."""
     start, before = time.monotonic(), _processor()
     with ThreadPoolExecutor(CORES) as pool:
         list(pool.map(work, range(PROGRAMS)))
