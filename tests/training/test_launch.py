@@ -28,6 +28,7 @@ from distill.training import checkpoint
 from distill.training import train as stage
 from distill.training.config import Batching, Method, TrainingConfig
 from distill.training.order import OrderSampler, training_order
+from distill.training.progress import Progress, ProgressFile, report
 from tests.micro_corpus import PROMPT, traces
 
 ONE = ComputeConfig(device="cpu", threads=1, progress=False, checkpoint_every=2)
@@ -186,6 +187,29 @@ def test_an_error_of_a_process_is_raised_here_with_its_traceback(base, corpus, t
     (note,) = caught.value.__notes__
     assert "of 2" in note and "Traceback" in note and "sft.py" in note
     assert multiprocessing.active_children() == []
+
+
+def test_progress_from_a_file_is_reported_once_and_line_by_line(tmp_path):
+    class Seen(Progress):
+        def begin(self, steps, done):
+            seen.append((steps, done))
+
+        def step(self, row):
+            seen.append(row["step"])
+
+    seen, path = [], tmp_path / "events.jsonl"
+    writer = ProgressFile(path)
+    writer.begin(3, 1)
+    with path.open() as file, path.open("a") as unfinished:
+        report(file, Seen())
+        assert seen == [(3, 1)]
+        for part in ('["step", {"st', 'ep": 2}]\n'):
+            unfinished.write(part)
+            unfinished.flush()
+            report(file, Seen())
+        writer.step({"step": 3})
+        report(file, Seen())
+    assert seen == [(3, 1), 2, 3]
 
 
 def test_what_another_number_of_processes_saved_is_not_resumed_from(tmp_path):
