@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from distill import pipeline
 from distill.config import Config
 from distill.run import sweep
-from distill.run.compose import build
+from distill.run.compose import CONF, build
 from distill.run.record import (
     Outcome,
     cell_folder,
@@ -30,7 +30,7 @@ from distill.run.record import (
 from distill.run.tracking import track
 from distill.stages import Stage
 from distill.store.artifacts import Store
-from distill.store.identity import CHECKOUT
+from distill.store.identity import version
 
 HELP = """\
 distill: which part of a teacher's trace teaches the student?
@@ -51,7 +51,7 @@ Examples
 
 def help_page() -> str:
     """What `--help` prints. Hydra's own page would copy its store of schemas for every group."""
-    files = sorted((CHECKOUT / "conf").glob("*/*.yaml"))
+    files = sorted(CONF.glob("*/*.yaml"))
     groups = groupby(files, key=lambda file: file.parent.name)
     lines = [f"{group}: {', '.join(file.stem for file in options)}" for group, options in groups]
     return HELP.format(groups="\n".join(lines))
@@ -94,7 +94,7 @@ def _say_what_next(config: Config, outcome: Outcome) -> None:
         print(f"next: python -m ablations show {shlex.join(HydraConfig.get().overrides.task)}")
 
 
-@hydra.main(version_base=None, config_path="../conf", config_name="config")
+@hydra.main(version_base=None, config_path=str(CONF), config_name="config")
 def main(composed: DictConfig) -> Outcome | None:
     """Hydra's entry: one cell."""
     hydra_config = HydraConfig.get()
@@ -120,9 +120,17 @@ def main(composed: DictConfig) -> Outcome | None:
     return outcome
 
 
-if __name__ == "__main__":
-    if {"-h", "--help"} & {*sys.argv[1:]}:
+def command() -> None:
+    """Read the command line of `distill`, or of `python -m distill`, and do what it says."""
+    words = {*sys.argv[1:]}
+    if {"-h", "--help"} & words:
         print(help_page())
+    elif "--version" in words:
+        print(f"distill {version('distill')}")
     else:
         sweep.register()
         main()
+
+
+if __name__ == "__main__":
+    command()

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import fields
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -24,6 +25,11 @@ from distill.run.record import reason
 
 GLOBAL_GROUPS = ("world", "study")
 """Groups that pick options of others; every other group fills the field of its name and no more."""
+
+
+_PACKAGED = Path(__file__).parents[1] / "conf"
+CONF = _PACKAGED if _PACKAGED.is_dir() else _PACKAGED.parents[1] / "conf"
+"""Where the options are: `conf/` of a checkout; an installed wheel has it as `distill/conf/`."""
 
 
 SECTIONS = tuple(section.name for section in fields(Config))
