@@ -1,4 +1,4 @@
-"""One run, or a sweep of runs: `python -m distill [-m] [overrides]`."""
+"""The command `distill`, or `python -m distill`: makes one run, or a sweep of runs with `-m`."""
 
 import shlex
 import sys
@@ -33,20 +33,21 @@ from distill.store.artifacts import Store
 from distill.store.identity import version
 
 HELP = """\
-distill: which part of a teacher's trace teaches the student?
+distill: generate reasoning traces, corrupt them, fine-tune a student on them, evaluate it.
 One run: problems -> traces -> verified -> selected -> corrupted -> student -> scores.
 
 Groups (group=option)
 {groups}
 
-Any field can be set: group.field=value. See conf/ and distill/config.py.
+Any field can be set: group.field=value; --cfg job shows the whole config.
 
 Examples
   python -m distill corruption=shuffle_steps corruption.fraction=0.67
   python -m distill -m corruption=none,random_digits,shuffle_steps training.seed=0,1,2
   python -m distill study=demo
 
---cfg job shows the whole config; python -m ablations --help asks about what was run."""
+python -m ablations --help: plan, inspect and report studies.
+Tab completion in bash: eval "$(distill -sc install=bash)\""""
 
 
 def help_page() -> str:
