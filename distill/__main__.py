@@ -121,7 +121,7 @@ def main(composed: DictConfig) -> Outcome | None:
     return outcome
 
 
-def command() -> None:
+def cli() -> None:
     """Read the command line of `distill`, or of `python -m distill`, and do what it says."""
     words = {*sys.argv[1:]}
     if {"-h", "--help"} & words:
@@ -134,4 +134,4 @@ def command() -> None:
 
 
 if __name__ == "__main__":
-    command()
+    cli()
