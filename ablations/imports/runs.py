@@ -140,9 +140,9 @@ def grid(compared: pd.DataFrame) -> Grid:
 
 
 def _prompts() -> list[str]:
-    from distill.store.identity import CHECKOUT
+    from distill.run.compose import CONF
 
-    return sorted(path.stem for path in (CHECKOUT / "conf" / "prompt").glob("*.yaml"))
+    return sorted(path.stem for path in (CONF / "prompt").glob("*.yaml"))
 
 
 def _graded(

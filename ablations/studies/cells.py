@@ -9,10 +9,9 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from distill.config import Config, StudyConfig
-from distill.run.compose import Composer
+from distill.run.compose import CONF, Composer
 from distill.run.fields import refuse_unknown
 from distill.run.sweep import distinct, expand, register
-from distill.store.identity import CHECKOUT
 
 SINGLE = StudyConfig().name
 """Study of the runs that were launched without one."""
@@ -41,7 +40,7 @@ class Studies:
     def __init__(self) -> None:
         """Registers the schema and the sweeper as `python -m distill` does."""
         register()
-        self._loader = ConfigLoaderImpl(create_config_search_path(str(CHECKOUT / "conf")))
+        self._loader = ConfigLoaderImpl(create_config_search_path(str(CONF)))
         self._composer = Composer(self._loader)
 
     def names(self) -> list[str]:

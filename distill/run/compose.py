@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import fields
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -27,6 +28,10 @@ from omegaconf.errors import OmegaConfBaseException
 from distill.config import Config
 from distill.run.fields import GLOBAL_GROUPS, unknown
 from distill.run.record import reason
+
+_PACKAGED = Path(__file__).parents[1] / "conf"
+CONF = _PACKAGED if _PACKAGED.is_dir() else _PACKAGED.parents[1] / "conf"
+"""Where the options are: `conf/` of a checkout; an installed wheel has it as `distill/conf/`."""
 
 SECTIONS = tuple(section.name for section in fields(Config))
 """Fields of `Config`, which a config is composed of."""

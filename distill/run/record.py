@@ -173,6 +173,8 @@ def scores(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def commit() -> str | None:
     """Commit of the checkout, with `+changes` if it was not clean; None outside a checkout."""
+    if not (CHECKOUT / ".git").exists():
+        return None  # installed, perhaps inside the repository of another program
     git = ["git", "-C", str(CHECKOUT)]
     try:
         head = subprocess.run(
