@@ -157,15 +157,12 @@ def detectable_effects(
     return [*texts, "" if pointless else _points(detectable(more, fixed if single else assumed))]
 
 
-def power_table(planned: Sequence["Planned"], assumed: Assumptions | None = None) -> Group:
-    """The rows of `frame` for a terminal, one table per section; empty without a comparison.
+def power_table(planned: Sequence["Planned"]) -> Group:
+    """The rows of `frame` for a terminal, one table per section, at the usual variances.
 
-    Args:
-        planned: the runs of a study.
-        assumed: variances; default: those of a study without any result, which are printed.
+    Empty without a comparison; the variances are printed, next to those measured over seeds.
     """
-    assumed = assumed or Assumptions()
-    comparisons = frame(planned)
+    assumed, comparisons = Assumptions(), frame(planned)
     if comparisons.empty:
         return Group()
     sections = comparisons.groupby("section", sort=False)

@@ -1,5 +1,6 @@
 """Figures 2, 4 and 5 of arXiv:2502.07374, with our numbers next to the published ones."""
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -36,7 +37,7 @@ def data_size(arms: pd.DataFrame) -> "Figure":
     trained, bases = _undamaged(arms)
     figure, axis = canvas(7, 4.6)
     keys = ["student", "training", "benchmark"]
-    for (colour, marker), (key, part) in zip(_looks(), trained.groupby(keys), strict=False):
+    for (colour, marker), (key, part) in zip(cycle(CURVES), trained.groupby(keys), strict=False):
         name = ", ".join(title(str(value)) for value in key)
         look = {"color": colour, "marker": marker, "ls": "-"}
         sized = part.assign(hundredth=part["size"] / 100).sort_values("size")
@@ -177,7 +178,3 @@ def _undamaged(arms: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             f"no uncorrupted arm was run; arms: {', '.join(arms['arm'].unique()) or 'none'}"
         )
     return trained, done[done["kind"] == "base"]
-
-
-def _looks() -> list[tuple[str, str]]:
-    return [*CURVES] * 4

@@ -1,4 +1,4 @@
-"""Intervals, tests, variance components and power, on plain frames.
+"""Intervals, tests, variance components, power and dose-response estimates, on plain frames.
 
 Nothing here knows a study.
 """

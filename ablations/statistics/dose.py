@@ -12,13 +12,12 @@ Curve = Mapping[float, Shares]
 """Corruption rate, in (0, 1] -> scores of the arm; of one operator."""
 
 
-def slope(reference: Shares, curve: Curve, *, pair_seeds: bool = False) -> Estimate:
+def slope(reference: Shares, curve: Curve) -> Estimate:
     """Change of accuracy from no damage to full damage along the least-squares line.
 
     Args:
         reference: the uncorrupted arm, the point at dose 0.
         curve: at least one dose; with one, the line goes through both points.
-        pair_seeds: see `ablations.statistics.intervals.contrast`.
 
     Returns:
         In shares of 1 per full dose, with interval and p; -0.5 is a loss of 50 points from 0 to
@@ -28,15 +27,11 @@ def slope(reference: Shares, curve: Curve, *, pair_seeds: bool = False) -> Estim
         ValueError: no dose, or one outside (0, 1]; or the arms were scored on different problems.
     """
     base, weights = _slope_weights(curve)
-    return contrast([reference, *curve.values()], [base, *weights], pair_seeds=pair_seeds)
+    return contrast([reference, *curve.values()], [base, *weights])
 
 
 def slope_contrast(
-    reference: Shares,
-    structure: Sequence[Curve],
-    content: Sequence[Curve],
-    *,
-    pair_seeds: bool = False,
+    reference: Shares, structure: Sequence[Curve], content: Sequence[Curve]
 ) -> Estimate:
     """Mean slope of the operators on structure minus that of those on content.
 
@@ -47,7 +42,6 @@ def slope_contrast(
         reference: the uncorrupted arm.
         structure: one curve per operator, at least one.
         content: one curve per operator, at least one.
-        pair_seeds: see `ablations.statistics.intervals.contrast`.
 
     Returns:
         As `slope`; negative if damage to the structure costs more.
@@ -63,11 +57,11 @@ def slope_contrast(
             base += sign * shared / len(curves)
             arms += curve.values()
             weights += [sign * weight / len(curves) for weight in own]
-    return contrast(arms, [base, *weights[1:]], pair_seeds=pair_seeds)
+    return contrast(arms, [base, *weights[1:]])
 
 
 def structure_minus_content(
-    structure: Sequence[Curve], content: Sequence[Curve], *, pair_seeds: bool = False
+    structure: Sequence[Curve], content: Sequence[Curve]
 ) -> tuple[Estimate, list[float]]:
     """Accuracy after damage to the structure minus accuracy after damage to the content.
 
@@ -76,7 +70,6 @@ def structure_minus_content(
     Args:
         structure: one curve per operator, at least one.
         content: one curve per operator, at least one.
-        pair_seeds: see `ablations.statistics.intervals.contrast`.
 
     Returns:
         difference: in [-1, 1], paired by problem; negative if damage to the structure costs more.
@@ -100,7 +93,7 @@ def structure_minus_content(
             at_dose = [curve[dose] for curve in curves if dose in curve]
             arms += at_dose
             weights += [sign / len(at_dose) / len(shared)] * len(at_dose)
-    return contrast(arms, weights, pair_seeds=pair_seeds), shared
+    return contrast(arms, weights), shared
 
 
 def _slope_weights(curve: Curve) -> tuple[float, list[float]]:

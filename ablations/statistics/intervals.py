@@ -1,9 +1,9 @@
 """Intervals of scores and of differences between arms, over problems and training seeds.
 
-Problems are a sample of their kind and seeds a sample of training runs; samples of one problem
-share its difficulty and are averaged first. An arm is a frame of problems by seeds. With one seed
-nothing can be said of others: such an interval covers problems only, and `Estimate.seeds` says so.
-With several the interval covers both, see `ablations.statistics.variance`.
+Problems are a sample of all such problems and seeds a sample of training runs; samples of one
+problem share its difficulty and are averaged first. An arm is a frame of problems by seeds. One
+seed tells nothing about others: such an interval covers problems only, and `Estimate.seeds` is 1.
+With several seeds the interval covers both, see `ablations.statistics.variance`.
 """
 
 import math
@@ -23,7 +23,7 @@ Shares = pd.Series | pd.DataFrame
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its 95 % interval and what it rests on."""
+    """A number with its 95 % interval, and the numbers of problems and seeds behind it."""
 
     value: float
     low: float
@@ -34,7 +34,7 @@ class Estimate:
     """Training seeds of the arm with the fewest; 1: the interval does not cover seeds."""
 
     p: float | None = None
-    """Two-sided, that the value is 0; None where nothing is compared."""
+    """Two-sided, of the hypothesis that the value is 0; None where nothing is compared."""
 
 
 def by_seed(rows: pd.DataFrame, seed: str = "cell") -> pd.DataFrame:
@@ -42,8 +42,9 @@ def by_seed(rows: pd.DataFrame, seed: str = "cell") -> pd.DataFrame:
 
     Args:
         rows: one row per (run, problem, sample) of one arm, with `problem_id`, `correct` and the
-            column `seed`; an undecided sample is not right. Problems may differ in samples.
-        seed: column that tells the runs apart.
+            column `seed`; an undecided sample is not right. Problems may have different
+            numbers of samples.
+        seed: column that identifies the run.
 
     Returns:
         N problems by S seeds in [0, 1], sorted; index `problem_id`.
@@ -93,16 +94,17 @@ def contrast(
 ) -> Estimate:
     """A weighted sum of arms' accuracies, paired by problem, with interval and p.
 
-    What a problem's difficulty adds to all arms cancels where the weights sum to 0. With one seed
-    an arm: bootstrap by problem, its percentiles widened from n to n - 1 (Hesterberg, Am. Stat. 69,
-    2015), and a sign-flip test; where the sum is the same on every problem, the interval is what n
-    problems could have missed, `1 - 0.025 ** (1 / n)`. With more: t interval and test, see above.
+    A problem's difficulty, which all arms share, cancels where the weights sum to 0. With one seed
+    per arm: bootstrap by problem, its percentiles widened from n to n - 1 (Hesterberg, Am. Stat.
+    69, 2015), and a sign-flip test; where the sum is the same on every problem, the interval is
+    what n problems could have missed, `1 - 0.025 ** (1 / n)`. With more seeds: Student's interval
+    and test, see `ablations.statistics.variance`.
 
     Args:
         arms: scored on the same n >= 1 problems; an arm of one seed adds no variance of seeds.
-        weights: one an arm; no arm twice.
-        pair_seeds: whether runs of one column belong together, so that what they share (a base
-            student) cancels. Else every run of every arm was trained for itself.
+        weights: one per arm; no arm may be given twice.
+        pair_seeds: whether runs in the same column belong together, so that what they share (a base
+            student) cancels. Otherwise every run of every arm was trained independently.
 
     Raises:
         ValueError: the problems differ, or the columns do although `pair_seeds`.
@@ -143,7 +145,7 @@ def _columns(shares: Shares) -> pd.Index:
 
 
 def _single_answers(shares: Shares) -> pd.Series | None:
-    """One answer a problem, right or wrong; None if there are more."""
+    """One answer per problem, right or wrong; None if there are more."""
     table = _table(shares)
     if table.shape[1] > 1 or not np.isin(table, (0, 1)).all():
         return None

@@ -1,10 +1,10 @@
-"""What difference between two arms a design could show at all, before anything runs.
+"""The smallest difference between two arms that a design can show, before anything runs.
 
-Var(difference) = (interaction_sd^2 + sampling) / problems + seeds, where `sampling` is what single
-answers scatter around a problem's chance and `seeds` what training seeds scatter around the
-recipe; test and degrees of freedom are those of `ablations.statistics.intervals.contrast`. At
-accuracy 0.5 and uniform difficulty this gives AIME24 (30 problems, one sample) a power of 0.06 for
-the 3.2 points by which arXiv:2502.07374 tells its arms apart, and with 16 samples 0.17.
+Var(difference) = (interaction_sd^2 + sampling) / problems + seeds, where `sampling` is the variance
+of single answers around a problem's chance and `seeds` that of training seeds around the recipe;
+test and degrees of freedom are those of `ablations.statistics.intervals.contrast`. At accuracy 0.5
+and uniform difficulty this gives AIME24 (30 problems, one sample) a power of 0.06 for the 3.2
+points by which arms of arXiv:2502.07374 differ, and with 16 samples 0.17.
 """
 
 import math
@@ -31,13 +31,13 @@ class Assumptions:
     """Of two answers to one problem, in [0, 1]; 1/3 is a difficulty uniform over [0, 1]."""
 
     interaction_sd: float = 0.1
-    """Of a problem's chance in one arm minus in the other; what more samples cannot remove."""
+    """Of the difference between two arms in a problem's chance; more samples do not reduce it."""
 
     seed_sd: float = 0.035
-    """Of an arm's true accuracy over training seeds. Of 14 arms trained on the embedded world with
-    two seeds each, the pairs scattered by 0.039 with about 0.017 of it from 400 single answers.
-    Eleven checkpoints of one arm of arXiv:2502.07374 scatter by 0.043 on AIME24, no more than
-    single answers to 30 problems do. `plan` shows beside it what a study's own runs have."""
+    """Of an arm's true accuracy over training seeds. Of 14 arms trained on the embedded task with
+    two seeds each, the pairs varied by 0.039, of which about 0.017 is due to 400 single answers.
+    Eleven checkpoints of one arm of arXiv:2502.07374 vary by 0.043 on AIME24, no more than single
+    answers to 30 problems do. `plan` prints next to it what a study's own runs have."""
 
     @property
     def answer_variance(self) -> float:
@@ -47,21 +47,21 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class Design:
-    """What two arms are scored on."""
+    """What two arms are scored on, and with how many training runs."""
 
     problems: int
-    """Distinct ones, >= 2; on one nothing is `detectable`."""
+    """Distinct ones, >= 2; with one, nothing is `detectable`."""
 
     samples: int = 1
-    """Independent answers a problem and seed; greedy decoding has one, however often asked."""
+    """Independent answers per problem and seed; greedy decoding has one, however often asked."""
 
     seeds: tuple[int, int] = (1, 1)
-    """Training runs of either arm. One beside several adds no scatter of seeds: as an untrained
-    student does not. With one and one it is taken as known, since such a design cannot show it."""
+    """Training runs of either arm. One next to several adds no variance of seeds, as an untrained
+    student does not. With one each it is taken as known, since such a design cannot show it."""
 
 
 def power(difference: float, design: Design, assumed: Assumptions) -> float:
-    """Probability that the two-sided test at 5 % tells two arms apart.
+    """Probability that the two-sided test at 5 % finds two arms different.
 
     Args:
         difference: true difference of accuracies, in [-1, 1].
@@ -86,13 +86,13 @@ def detectable(design: Design, assumed: Assumptions) -> float:
 
 
 def measured(arm: Shares, reference: Shares, samples: int) -> Assumptions:
-    """The assumptions as two arms bear them out; what these cannot show is left as assumed.
+    """The assumptions as measured on two arms; what these cannot show is left as assumed.
 
     Args:
-        arm: N problems (by S seeds), see `intervals.by_seed`; one shows nothing.
+        arm: N problems (by S seeds), see `intervals.by_seed`; with one, nothing can be measured.
         reference: the same problems in the same order.
-        samples: answers behind each share; with one and a single seed, answers cannot be told from
-            the interaction of problem and arm.
+        samples: answers behind each share; with one and a single seed, the variance of answers
+            cannot be separated from the interaction of problem and arm.
     """
     usual = Assumptions()
     if len(arm) < 2:
@@ -118,7 +118,7 @@ def measured(arm: Shares, reference: Shares, samples: int) -> Assumptions:
 
 
 def _standard_error(design: Design, assumed: Assumptions) -> tuple[float, float]:
-    """Of the difference, and its degrees of freedom; the counterpart of `variance`."""
+    """Standard error of the difference and its degrees of freedom, as `variance` has them."""
     n, several = design.problems, max(design.seeds) > 1
     answers = [assumed.answer_variance / (design.samples * seeds * n) for seeds in design.seeds]
     problems = assumed.interaction_sd**2 / n + sum(answers)
@@ -134,9 +134,9 @@ def _standard_error(design: Design, assumed: Assumptions) -> tuple[float, float]
 
 
 def _answer_variance(table: np.ndarray, samples: int) -> float:
-    """Of one answer around its chance: within problems if sampled, else from seeds; NaN: neither.
+    """Variance of one answer around its chance: from samples, else from seeds; NaN with neither.
 
-    From seeds it holds what seeds differ in by problem as well, which costs the same power.
+    From seeds it includes the interaction of seeds and problems, which costs the same power.
     """
     n, seeds = table.shape
     if samples > 1:

@@ -13,16 +13,16 @@ SEED = 0
 """Of the draws: the same frame gives the same numbers."""
 
 DISCORDANCES = np.linspace(0.005, 1.0, 200)
-"""Shares of problems that one arm alone solves over which `mcnemar` takes the worst case."""
+"""Shares of problems that only one arm solves; `mcnemar` takes the worst case over them."""
 
 
 def mcnemar(arm: pd.Series, reference: pd.Series) -> float:
-    """Exact two-sided p that neither of two runs, one sample of each problem, is the better.
+    """Exact two-sided p that two runs, with one sample of each problem, are equally good.
 
-    McNemar's |b - c| / sqrt(b + c), where b and c count the problems that one of the two alone
+    McNemar's |b - c| / sqrt(b + c), where b and c count the problems that only one of the two
     solves, referred to its exact distribution at the least favourable share of such problems
-    (Suissa & Shuster, Biometrics 47, 1991). Conditioning on b + c, as the usual exact form does,
-    also keeps below 5 %, but far below: 2 % of false alarms at n = 30, where this has 4 to 5 %.
+    (Suissa & Shuster, Biometrics 47, 1991). The usual exact form conditions on b + c and is too
+    conservative: 2 % of false alarms at n = 30, where this has 4 to 5 %.
 
     Args:
         arm: 0 or 1 by problem.
@@ -44,12 +44,12 @@ def sign_flip(differences: np.ndarray) -> float:
     """Two-sided p that differences by problem are as likely of either sign, from random flips.
 
     Args:
-        differences: of two arms, one value a problem.
+        differences: of two arms, one value per problem.
 
     Returns:
-        Mid-p: flips that give the same sum count half, else few answers make it too cautious. At
-        least 0.5 / (`DRAWS` + 1), since the draw at hand is one of those (Phipson & Smyth, Stat.
-        Appl. Genet. Mol. Biol. 9, 2010); 1 if the sum is 0.
+        Mid-p: flips that give the same sum count half, otherwise few answers make it too cautious.
+        At least 0.5 / (`DRAWS` + 1), since the observed signs are one of the draws (Phipson &
+        Smyth, Stat. Appl. Genet. Mol. Biol. 9, 2010); 1 if the sum is 0.
     """
     sizes, counts = np.unique(np.abs(differences).round(12), return_counts=True)
     positive = np.random.default_rng(SEED).binomial(counts, 0.5, size=(DRAWS, len(counts)))
@@ -62,12 +62,12 @@ def sign_flip(differences: np.ndarray) -> float:
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
-    """P-values of a family, adjusted so that a false alarm among all of them stays below 5 %.
+    """P-values of a family, adjusted so that any false alarm has a probability below 5 %.
 
-    Holm's step-down method (Scand. J. Stat. 6, 1979); valid whatever the tests share.
+    Holm's step-down method (Scand. J. Stat. 6, 1979); valid for dependent tests.
 
     Args:
-        p: in [0, 1]; NaN is a comparison that was not made and counts for nothing.
+        p: in [0, 1]; NaN is a comparison that was not made and does not count.
 
     Returns:
         As many values in the same order, each at least its p; NaN stays NaN.

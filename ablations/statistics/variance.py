@@ -1,14 +1,14 @@
-"""How far a mean over problems and training seeds would move with others of both.
+"""The variance of a mean over problems and training seeds, as if both were drawn again.
 
 `Var(mean) = Var(problem means) / N + (MS_seed - MS_error) / (N S)`: the components of a two-way
 table of N problems by S seeds without replication, and Student's t at Satterthwaite's degrees of
 freedom (Searle, Casella & McCulloch, Variance Components, 1992). A bootstrap over seeds and
-problems takes the few seeds at hand for all there are; `tests/ablations/test_calibration.py` shows
-how often it misses.
+problems takes the few seeds that were run for all that there are, and its intervals miss the truth
+too often, see `tests/ablations/statistics/test_calibration.py`.
 
-Five seeds keep what the 95 % promise. Fewer do not quite, where seeds scatter: of simulated
-intervals of one arm 92 % cover with three seeds and 88 % with two; tests of two arms raise up to
-6 % false alarms with three seeds and 9 % with two, with `pair_seeds` up to 8 and 15 %.
+With five seeds, intervals cover in 95 % of cases. With fewer they do not quite, where seeds vary:
+of simulated intervals of one arm 92 % cover with three seeds and 88 % with two; tests of two arms
+raise up to 6 % false alarms with three seeds and 9 % with two, with `pair_seeds` up to 8 and 15 %.
 """
 
 import math
@@ -20,20 +20,20 @@ from ablations.statistics.significance import DRAWS, SEED
 from distill.evaluation.intervals import t_quantile
 
 LEAST = 0.5
-"""Share of the variance between problems that is kept when the seeds' component, which can be
-estimated below zero, is added to it. Chosen by simulation: at 0 intervals of two seeds can vanish,
-at 1 they are too wide where seeds do not matter."""
+"""Share of the variance between problems that is always kept, since the component of the seeds can
+be estimated below zero. Chosen by simulation: at 0 intervals of two seeds can vanish, at 1 they are
+too wide where seeds do not matter."""
 
 
 def seed_variance(table: np.ndarray) -> tuple[float, float]:
-    """What training seeds add to the variance of an arm's mean, and the variance of that estimate.
+    """Component of training seeds in the variance of an arm's mean, and the variance of it.
 
     Args:
         table: N >= 2 problems by S >= 2 seeds.
 
     Returns:
         component: (MS_seed - MS_error) / (N S), unbiased, so that it can be negative.
-        variance: of the component, as Satterthwaite (Biometrics Bull. 2, 1946) needs it, halved.
+        variance: of the component, halved, as Satterthwaite (Biometrics Bull. 2, 1946) needs it.
     """
     n, seeds = table.shape
     by_seed_means, by_problem_means = table.mean(axis=0), table.mean(axis=1)
@@ -49,7 +49,7 @@ def mean_variance(
 ) -> tuple[float, float]:
     """Variance of a mean over problems and seeds, and its degrees of freedom.
 
-    `delta` is the weighted sum by problem, `parts` the tables of which it is the sum, weighted.
+    `delta` is the weighted sum by problem, `parts` the tables that it sums, with their weights.
     """
     problems, n = float(delta.var(ddof=1)) / len(delta), len(delta)
     several = [(table, weight) for table, weight in parts if table.shape[1] > 1]
@@ -63,7 +63,7 @@ def mean_variance(
 
 
 def bootstrap(delta: np.ndarray) -> tuple[float, float]:
-    """95 % interval of the mean of one value a problem, from `DRAWS` draws of problems."""
+    """95 % interval of the mean of one value per problem, from `DRAWS` draws of problems."""
     from scipy.special import ndtr
 
     n = len(delta)
