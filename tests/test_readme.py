@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from ablations.__main__ import main
-from ablations.findings.arms import arm_shares, table
+from ablations.findings import arms as findings
 from ablations.results.runs import runs, samples
 from ablations.statistics.intervals import difference
 from ablations.statistics.significance import holm
@@ -98,7 +98,7 @@ def test_the_pages_show_the_table_of_the_recorded_runs(capsys):
 def recorded():
     """Runs, sample rows, and the arms of all bases, in per cent and points."""
     done, rows = runs(RECORDED / "table2"), samples(RECORDED / "table2")
-    arms = table(done, rows)
+    arms = findings.frame(done, rows)
     numbers = ["accuracy", "low", "high", "difference"]
     return done, rows, arms.assign(**100 * arms[numbers])
 
@@ -108,7 +108,7 @@ def shares(student, corruption, fraction):
     done, rows, _ = recorded()
     asked = {"student": student, "corruption": corruption, "fraction": fraction}
     chosen = done[(done[list(asked)] == pd.Series(asked)).all(axis=1) & done["method"].ne("none")]
-    made = arm_shares(chosen, rows)
+    made = findings.arm_shares(chosen, rows)
     return made.rename(columns=chosen.set_index("cell")["training_seed"]).sort_index(axis=1)
 
 
