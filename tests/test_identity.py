@@ -21,7 +21,7 @@ from distill.evaluation.config import EvaluationConfig
 from distill.models.config import AskConfig, EngineConfig, PromptConfig, SamplingConfig
 from distill.stages import Stage
 from distill.store.artifacts import Store
-from distill.store.identity import named, run_key
+from distill.store.identity import Names, run_key
 from distill.training.config import Method, TrainingConfig
 
 FIRST_STAGE = {
@@ -227,7 +227,7 @@ def test_two_runs_are_launched_as_one_exactly_where_they_have_one_key(
     base.training, base.until = TrainingConfig(name="t", method=method), until
 
     def both(config):
-        makes = (named, Store(tmp_path).artifact)
+        makes = (Names(), Store(tmp_path).artifact)
         return [run_key(pipeline.run(config, make)) for make in makes]
 
     launched, recorded = both(base)

@@ -11,7 +11,7 @@ from distill.pipeline import Made
 from distill.run.formats import FORMAT
 from distill.run.record import FAILED, RUN, reason, run_folder, short_labels
 from distill.store.artifacts import Store
-from distill.store.identity import Artifact, named, run_key
+from distill.store.identity import Artifact, Names, arguments, run_key
 
 UNRESOLVED = "unresolved"
 """Stands for a key that needs what this machine cannot reach, such as a hub model's commit."""
@@ -74,8 +74,8 @@ def plan(cells: Sequence[Cell]) -> list[Planned]:
     Raises:
         ValueError: a run has nothing to make, or something without an identity; names the run.
     """
-    known: dict[tuple[str, str], Artifact] = {}
-    return [_plan(cell, known) for cell in cells]
+    names, known = Names(), dict[tuple[str, str], Artifact]()
+    return [_plan(cell, names, known) for cell in cells]
 
 
 def unresolved(artifact: Artifact) -> bool:
@@ -93,23 +93,22 @@ def short(key: str) -> str:
     return UNRESOLVED if key.startswith(UNRESOLVED) else key[:12]
 
 
-def _plan(cell: Cell, known: dict[tuple[str, str], Artifact]) -> Planned:
+def _plan(cell: Cell, names: Names, known: dict[tuple[str, str], Artifact]) -> Planned:
     """Name a run's artifacts; `known` holds those of earlier runs, and takes the new ones."""
     artifacts: list[Artifact] = []
     reasons: list[str] = []
     store = Store(Path(cell.config.artifacts))
 
     def name(stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
-        given = named(stage, *identity)
-        asked = str(store.root), given.key
+        asked = str(store.root), names(stage, *identity).key
         pending = any(isinstance(value, Artifact) and unresolved(value) for value in identity)
         try:
             if asked not in known and not pending:
                 known[asked] = store.artifact(stage, *identity)
-            artifact = known.get(asked) or _placeholder(store, given)
+            artifact = known.get(asked) or _placeholder(store, asked[1], stage, identity)
         except OSError as error:
             reasons.append(reason(error))
-            artifact = _placeholder(store, given)
+            artifact = _placeholder(store, asked[1], stage, identity)
         artifacts.append(artifact)
         return artifact
 
@@ -120,7 +119,10 @@ def _plan(cell: Cell, known: dict[tuple[str, str], Artifact]) -> Planned:
     return Planned(cell, made, artifacts, reasons)
 
 
-def _placeholder(store: Store, given: Artifact) -> Artifact:
+def _placeholder(
+    store: Store, key: str, stage: Callable[..., None], identity: Sequence[Any]
+) -> Artifact:
     """Differs where the arguments differ, so that what is shared can still be counted."""
-    path = store.root / given.stage / UNRESOLVED
-    return Artifact(given.stage, f"{UNRESOLVED} {given.key[:16]}", path, given.recipe)
+    name, recipe = stage.__name__, {"arguments": arguments(stage, identity)}
+    path = store.root / name / UNRESOLVED
+    return Artifact(name, f"{UNRESOLVED} {key[:16]}", path, {"stage": name} | recipe)

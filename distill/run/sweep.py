@@ -25,7 +25,7 @@ from distill import pipeline
 from distill.config import Config
 from distill.run.compose import Composer
 from distill.run.record import Outcome, percent, reason, run_folder, short_labels
-from distill.store.identity import named, run_key
+from distill.store.identity import Names, run_key
 
 
 def expand(grids: Sequence[str], axes: Sequence[str]) -> list[list[str]]:
@@ -93,11 +93,11 @@ def distinct(
     carried out, or in what none of their stages reads.
     """
     kept: dict[tuple[Path, str], tuple[list[str], Config]] = {}
-    errors = []
+    names, errors = Names(), []
     for overrides in asked:
         try:
             config = composer.config(overrides)
-            key = _key(config, overrides)
+            key = _key(config, overrides, names)
         except ValueError as error:
             errors.append(str(error))
         else:
@@ -106,10 +106,10 @@ def distinct(
     return list(kept.values()), errors
 
 
-def _key(config: Config, overrides: Sequence[str]) -> str:
+def _key(config: Config, overrides: Sequence[str], names: Names) -> str:
     """The run's key before anything is looked up; never that of its record."""
     try:
-        return run_key(pipeline.run(config, named))
+        return run_key(pipeline.run(config, names))
     except (ValueError, TypeError, OSError) as error:
         raise ValueError(f"{' '.join(overrides) or '(defaults)'}: {reason(error)}") from error
 

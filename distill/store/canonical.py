@@ -6,6 +6,7 @@ what it holds.
 """
 
 import json
+import os
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -124,8 +125,8 @@ def part_of(schema: Any, name: str) -> tuple[Any, bool] | None:
 
 def local_path(name: str) -> Path | None:
     """The file or folder of this name, below the working directory or the checkout, or None."""
-    candidates = (Path(name), CHECKOUT / name) if name else ()
-    return next((path for path in candidates if path.exists()), None)
+    places = (name, os.path.join(CHECKOUT, name)) if name else ()
+    return next((Path(place) for place in places if os.path.exists(place)), None)
 
 
 def _field(value: Any, content: bool, name: str) -> Any:

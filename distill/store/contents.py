@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,11 @@ def content_hash(path: Path) -> str:
 
 def files(folder: Path) -> list[str]:
     """Every file below a folder, relative to it, by name."""
-    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+    root, found = os.fspath(folder), []
+    for place, _, names in os.walk(root):
+        paths = (os.path.join(place, name) for name in names)
+        found += [os.path.relpath(path, root) for path in paths if os.path.isfile(path)]
+    return sorted(found)
 
 
 def file_hash(path: Path) -> dict[str, Any]:
@@ -32,11 +37,11 @@ def file_hash(path: Path) -> dict[str, Any]:
     stat = path.stat()
     return {
         "bytes": stat.st_size,
-        "sha256": _sha256(path, stat.st_size, stat.st_mtime_ns, stat.st_ino),
+        "sha256": _sha256(os.fspath(path), stat.st_size, stat.st_mtime_ns, stat.st_ino),
     }
 
 
 @lru_cache(maxsize=65_536)
-def _sha256(path: Path, size: int, modified: int, inode: int) -> str:
-    with path.open("rb") as file:
+def _sha256(path: str, size: int, modified: int, inode: int) -> str:
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

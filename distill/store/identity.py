@@ -1,7 +1,7 @@
 """Answers whether two things are the same: an artifact, a run, an arm.
 
 `artifact_key` hashes everything that decides what a stage makes. `run_key` hashes the keys of what
-a run's last stage makes; of artifacts that are named by their arguments alone (`named`) it tells
+a run's last stage makes; of artifacts that are named by their arguments alone (`Names`) it tells
 runs apart before anything is looked up. `arm_group` is equal for recorded configs that differ in
 labels and in fields that the caller names.
 """
@@ -31,6 +31,8 @@ __all__ = [
     "CHECKOUT",
     "RECIPE",
     "Artifact",
+    "Names",
+    "arguments",
     "arm_group",
     "artifact_key",
     "canonical",
@@ -39,7 +41,6 @@ __all__ = [
     "identify",
     "labels",
     "local_path",
-    "named",
     "part_of",
     "run_key",
     "version",
@@ -97,15 +98,41 @@ def identify(stage: Callable[..., None], *identity: Any) -> dict[str, Any]:
     return {
         "stage": stage.__name__,
         "version": module.VERSION,
-        "arguments": _arguments(stage, identity),
+        "arguments": arguments(stage, identity),
         "pins": canonical(pins(*identity), "pins") if pins else {},
     }
 
 
-def named(stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
-    """The artifact by its arguments alone, without VERSION, pins and place: it asks no hub."""
-    recipe = {"stage": stage.__name__, "arguments": _arguments(stage, identity)}
-    return Artifact(stage.__name__, artifact_key(recipe), Path(), recipe)
+class Names:
+    """Names artifacts by their arguments alone, without VERSION, pins and place: asks no hub.
+
+    Called like `Store.artifact`. Runs share most of their configs, so each object is hashed once.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is hashed yet; objects that will be are kept, and may not change."""
+        self._hashes: dict[int, tuple[Any, str]] = {}
+
+    def __call__(self, stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
+        """The artifact; only its stage and its key mean something."""
+        name = stage.__name__
+        return Artifact(name, _hash([name, *map(self._argument, identity)]), Path(), {})
+
+    def _argument(self, value: Any) -> Any:
+        if isinstance(value, Artifact):
+            return value.key
+        if isinstance(value, list | tuple):
+            return [self._argument(item) for item in value]
+        if id(value) not in self._hashes:
+            self._hashes[id(value)] = value, _hash(canonical(value, type(value).__name__))
+        return self._hashes[id(value)][1]
+
+
+def arguments(stage: Callable[..., None], identity: Sequence[Any]) -> dict[str, Any]:
+    """Positional arguments by name; keyword arguments say how and are no part of an identity."""
+    signature, how = _signature(stage)
+    bound = signature.bind(*identity, **how).arguments
+    return {n: canonical(value, n) for n, value in bound.items() if n not in how}
 
 
 @cache
@@ -115,13 +142,6 @@ def version(package: str) -> str | None:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _arguments(stage: Callable[..., None], identity: Sequence[Any]) -> dict[str, Any]:
-    """Positional arguments by name; keyword arguments say how and are no part of an identity."""
-    signature, how = _signature(stage)
-    bound = signature.bind(*identity, **how).arguments
-    return {n: canonical(value, n) for n, value in bound.items() if n not in how}
 
 
 @cache
