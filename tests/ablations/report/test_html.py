@@ -147,7 +147,7 @@ def test_what_is_not_run_and_what_failed_is_named(ask, tmp_path):
     assert missing.count("steps shuffled 67 %") == 1 and "random digits 67 %" not in missing
     assert "corruption=x <script>boom" in missing
     assert "<script" not in page
-    assert "no dose was run of both" in words(page)
+    assert "no corruption rate was run for both" in words(page)
 
 
 def test_a_study_that_was_run_whole_misses_nothing(page):
