@@ -70,7 +70,7 @@ def sentence(slopes: pd.DataFrame) -> str:
         return "Operators of one kind only: structure and content cannot be compared."
     row = found.iloc[0]
     return (
-        "Along the lines fitted from no damage to full damage, damage to the structure "
+        "Along the lines from no damage to full damage, damage to the structure "
         f"{verdict(row, *COSTS)} damage to the content: {points(row)}."
     )
 
