@@ -44,7 +44,8 @@ def start(train: Train, job: Job, progress: Progress, folder: Path) -> None:
     from torch.multiprocessing import ProcessExitedException, ProcessRaisedException, spawn
 
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    (folder / EVENTS).touch()
+    for name in (EVENTS, OUTPUT):
+        (folder / name).touch()
     arguments, count = (train, job, store.port, folder), job.compute.processes
     with (folder / EVENTS).open(encoding="utf-8") as events:
         processes = spawn(_process, arguments, count, join=False, daemon=True)
@@ -86,8 +87,9 @@ def _process(rank: int, train: Train, job: Job, port: int, folder: Path) -> None
         "MASTER_PORT": str(port),
         "TORCHELASTIC_USE_AGENT_STORE": "True",  # the store is the parent's: no port can be taken
     }
-    threads = os.environ.setdefault("OMP_NUM_THREADS", "1")  # as torchrun does
-    torch.set_num_threads(int(threads))
+    if "OMP_NUM_THREADS" not in os.environ:  # as torchrun does
+        os.environ["OMP_NUM_THREADS"] = "1"
+        torch.set_num_threads(1)
     try:
         train(job, ProgressFile(folder / EVENTS) if rank == 0 else Progress())
     except Exception as error:
