@@ -43,7 +43,7 @@ ROOMS = {
     "distill.models": f"compute {GROUND}",
     "distill.compute": "checks",
     "distill.sandbox": "",
-    "distill.micro": "",
+    "distill.micro": "trace",
     "distill.trace": "",
     "distill.store": "",
     "distill.stages": "",

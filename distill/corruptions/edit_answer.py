@@ -1,4 +1,4 @@
-"""A trace's final answer is replaced by a wrong one of the same shape, wherever it is stated."""
+"""Replace a trace's final answer by a wrong one of the same shape, wherever it is stated."""
 
 import re
 from collections.abc import Iterator
@@ -6,10 +6,13 @@ from dataclasses import replace
 from itertools import product
 from random import Random
 
-from distill.trace.records import Trace
+from distill.grading import answers
+from distill.trace.records import Problem, Trace
 
 _NUMBER = re.compile(r"[-+]?([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?)")
-_UNIT = re.compile(r"\\(?:text|mathrm)\{[^}]*\}|\^?\{?\\circ\}?|\\?[%$]|\\[,! ]|\s")
+_UNIT = re.compile(
+    r"\\(?:text|mathrm)\{[^}]*\}(?:\^\{?[0-9]\}?)?|\^?\{?\\circ\}?|\\?[%$]|\\[,! ]|\s"
+)
 _DIGITS = re.compile(r"[0-9]+")
 _SIGNS = re.compile(r"[+-]")
 _SIGNED_SUM = re.compile(r"[0-9]+(?:\s*[+-]\s*[0-9]+){1,10}")
@@ -17,44 +20,63 @@ _TOKEN = re.compile(r"\\[A-Za-z]+|[0-9]+|\S")
 _FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac")
 _CHOICE = re.compile(r"\(?([A-J])\)?")
 _CHOICES = "ABCD"
+_TRIES = 100
+"""Draws for a joint answer: by chance one part may become another, as in 1 and 2 -> 2 and 7."""
 _CHOICE_STATED = r"(?:(?<=\{{)|(?<=\()|(?<=option )|(?<=answer is ))\(?{letter}\b"
 
 
 def edit_answer(trace: Trace, rng: Random) -> Trace | None:
-    r"""The trace with another final answer, marked wrong; None where it cannot be changed.
+    r"""Give a trace another final answer and mark it wrong; None if the answer cannot be changed.
 
-    The answer is what the solution boxes, else the problem's. It is replaced in thought and
-    solution:
+    The answer is what the grader reads in the solution; where it reads none, the problem's. It is
+    replaced in thought and solution, and of a joint answer (`\boxed{1} and \boxed{2}`) every part:
 
     * one number (`204`, `1,234.5`, also with a unit, `60\%`): one run of its digits is redrawn, in
       every occurrence of the number that is not part of a longer one;
-    * a sum with signs (`6+1-1+3`): signs are flipped so that the total differs and, where that can
-      be, no running total is negative; in every occurrence, with or without blanks;
+    * a sum with signs (`6+1-1+3`): signs are flipped so that the total differs and, if possible, no
+      running total is negative; in every occurrence, with or without blanks;
     * anything else with digits (`\frac{1}{2}`): one run of digits is redrawn, in every occurrence
       with or without blanks, whether written with `\frac`, `\dfrac` or `\tfrac`;
     * a choice (`B`): another letter, where it stands in braces or parentheses or after "answer is".
     """
-    answer = _boxed(trace.solution) or trace.problem.answer.strip()
-    change = _change(answer, rng)
-    if change is None:
-        return None
-    stated, part, new = change
+    read = _read(trace.problem, trace.solution)
+    for _ in range(_TRIES):
+        answer = read or [trace.problem.answer.strip()]
+        changes = [change for part in answer if (change := _change(part, rng))]
+        solution = _apply(changes, trace.solution)
+        if solution == trace.solution:
+            return None
+        if not set(read) & set(_read(trace.problem, solution)):
+            thought = _apply(changes, trace.thought)
+            why = "final answer was replaced"
+            return replace(trace, thought=thought, solution=solution, correct=False, why=why)
+    return None
 
-    def swap(match: re.Match[str]) -> str:
-        values: Iterator[str] = iter(new)
-        return part.sub(lambda _: next(values), match[0])
 
-    solution = stated.sub(swap, trace.solution)
-    if solution == trace.solution:
-        return None
-    thought = stated.sub(swap, trace.thought)
-    return replace(
-        trace, thought=thought, solution=solution, correct=False, why="final answer was replaced"
-    )
+def _read(problem: Problem, solution: str) -> list[str]:
+    """The parts of the solution's answer, as they are graded; none where none is read."""
+    parts = answers.parts(solution)
+    if problem.kind == "choice":
+        return [letter for part in parts if (letter := answers.letter(part))]
+    return [part for part in parts if part]
 
 
 Change = tuple[re.Pattern[str], re.Pattern[str], list[str]]
-"""What states the answer, its parts that change, and their new values in order."""
+"""Pattern of an answer as it is stated; pattern of what changes in it; new values in order."""
+
+
+def _apply(changes: list[Change], text: str) -> str:
+    """Replace every stated answer, all in one pass: no new answer is changed again."""
+    if not changes:
+        return text
+    stated = re.compile("|".join(f"({pattern.pattern})" for pattern, _, _ in changes))
+
+    def swap(match: re.Match[str]) -> str:
+        _, changing, new = changes[int(match.lastindex or 1) - 1]
+        values: Iterator[str] = iter(new)
+        return changing.sub(lambda _: next(values), match[0])
+
+    return stated.sub(swap, text)
 
 
 def _change(answer: str, rng: Random) -> Change | None:
@@ -75,13 +97,13 @@ def _change(answer: str, rng: Random) -> Change | None:
 
 
 def occurrence(answer: str, operators: str = "") -> re.Pattern[str]:
-    """Matches the answer with any blanks between its tokens, not as part of a longer number or sum.
+    r"""Find the answer, also with blanks or `\!` between its tokens; in no longer number or sum.
 
     The pattern begins with the answer's first character and looks back from there: a pattern that
     begins with a literal is searched for several times faster.
     """
     tokens = [r"\\[dt]?frac" if t in _FRACTIONS else re.escape(t) for t in _TOKEN.findall(answer)]
-    inner = r"\s*".join(tokens)
+    inner = r"(?:\s|\\!)*".join(tokens)
     first = re.escape(answer[0])
     back = rf"(?<!\d{first})(?<!\d[.,{operators}]{first})"
     ahead = rf"(?![.,{operators}]?\d)"
@@ -114,16 +136,3 @@ def _totals(numbers: list[int], signs: list[str]) -> list[int]:
     for number, sign in zip(numbers[1:], signs, strict=True):
         totals.append(totals[-1] + (number if sign == "+" else -number))
     return totals
-
-
-def _boxed(text: str) -> str | None:
-    r"""What the last `\boxed{...}` holds; None where there is none or it is not closed."""
-    start = text.rfind(r"\boxed{")
-    if start < 0:
-        return None
-    begin, depth = start + len(r"\boxed{"), 1
-    for place in range(begin, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[place], 0)
-        if not depth:
-            return text[begin:place].strip() or None
-    return None

@@ -7,8 +7,8 @@ answer is" or "answer:" announces. A stray formula is no answer.
 
 import re
 
-_BOX = re.compile(r"\\(?:begin)?f?box(?:ed)?\s*\{")
-_BARE_BOX = re.compile(r"\\boxed\s+([^\s${}]+)")
+from distill.trace.boxes import Box, boxes
+
 _JOINT = re.compile(r"[\s$,;]*(?:[^.\n\\]{0,30}?(?:\band\b|\bor\b)[^.\n\\]{0,30}|[$,;\s]*)")
 _SPACING = re.compile(r"\\(?:quad|qquad|text|mathrm|mbox|[ ,;:!])(?![a-zA-Z])|[{}]")
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
@@ -25,14 +25,19 @@ _FORMULA = re.compile(
 
 def extract(solution: str) -> str | None:
     """The answer that a solution ends in, as it is written there; None if it announces none."""
-    boxes = _boxes(solution)
-    if boxes:
-        return _joined(solution, boxes)
+    found = parts(solution)
+    return ", ".join(found) if found else None
+
+
+def parts(solution: str) -> list[str]:
+    r"""The parts of that answer, each once: several of joined boxes, else one; none if none."""
+    if boxed := boxes(solution):
+        return _joined(solution, boxed)
     if tagged := _TAGGED.findall(solution):
-        return tagged[-1].strip()
+        return [tagged[-1].strip()]
     announced = [m["answer"].strip() for m in _ANNOUNCED.finditer(solution)]
     announced = [text for text in announced if text.strip("*_ .:")]
-    return _sentence(announced[-1]) if announced else None
+    return [_sentence(announced[-1])] if announced else []
 
 
 def letter(answer: str) -> str | None:
@@ -59,33 +64,13 @@ def code(solution: str) -> str | None:
 _PYTHON = {"", "python", "python3", "py"}
 
 
-def _boxes(text: str) -> list[tuple[int, int, str]]:
-    """Start, end and content of every closed box, in order; of nested ones the outermost."""
-    if "box" not in text:
-        return []
-    starts = {match.end() - 1: match.start() for match in _BOX.finditer(text)}
-    opened: list[int] = []
-    found: list[tuple[int, int, str]] = []
-    for brace in _BRACE.finditer(text):
-        if brace[0] == "{":
-            opened.append(brace.start())
-        elif brace[0] == "}" and opened and (place := opened.pop()) in starts:
-            while found and found[-1][0] > starts[place]:
-                found.pop()
-            found.append((starts[place], brace.end(), text[place + 1 : brace.start()].strip()))
-    if not found:
-        found = [(m.start(), m.end(), m[1].rstrip(".,")) for m in _BARE_BOX.finditer(text)]
-    return found
-
-
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _APART = 80
 """Characters between boxes beyond which they are no one answer."""
 
 
-def _joined(text: str, boxes: list[tuple[int, int, str]]) -> str:
+def _joined(text: str, boxes: list[Box]) -> list[str]:
     """The last box; with the boxes before it where only `and`, `or` or a comma part them."""
-    answers = [boxes[-1][2]]
+    answers = [boxes[-1].content]
     for (_, end, content), (start, _, _) in zip(boxes[-2::-1], boxes[:0:-1], strict=True):
         if start - end > _APART:
             break
@@ -95,7 +80,7 @@ def _joined(text: str, boxes: list[tuple[int, int, str]]) -> str:
         if not _JOINT.fullmatch(between):
             break
         answers.insert(0, content)
-    return ", ".join(dict.fromkeys(answers))
+    return list(dict.fromkeys(answers))
 
 
 def _sentence(announced: str) -> str:

@@ -5,7 +5,6 @@ be killed.
 """
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ from distill.grading import workers as killable
 from distill.grading.config import GradingConfig
 from distill.micro import sign_puzzle
 from distill.store.identity import version
+from distill.trace.boxes import boxes
 from distill.trace.records import Problem
 
-VERSION = 2
+VERSION = 3
 """Part of the identity of everything graded; raise it when a verdict can change."""
 
 
@@ -184,14 +184,14 @@ def _sign_puzzle(
     problem: Problem, solution: str, how: GradingConfig, compute: ComputeConfig
 ) -> Verdict:
     """Exact: the last boxed expression has the numbers in order and makes the target."""
-    boxed = _BOXED.findall(solution)
+    boxed = boxes(solution)
     if not boxed:
         return Verdict(False, None, "no boxed answer")
-    correct, why = sign_puzzle.check(problem.question, boxed[-1])
-    return Verdict(correct, boxed[-1], why)
+    answer = boxed[-1].content
+    correct, why = sign_puzzle.check(problem.question, answer)
+    return Verdict(correct, answer, why)
 
 
-_BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _WORTH_A_PROCESS = 16
 """Comparisons that outweigh the second in which another process starts."""
 _ALONE = ComputeConfig(workers=1, progress=False)

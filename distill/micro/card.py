@@ -3,13 +3,13 @@
 import hashlib
 import itertools
 import json
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill.micro import sign_puzzle
 from distill.micro.documents import documents
+from distill.trace.boxes import boxes
 
 if TYPE_CHECKING:
     from distill.micro.recipe import Recipe
@@ -104,8 +104,8 @@ def validation_score(folder: Path, count: int = PROBLEMS) -> dict[str, Any]:
     ended = (made == tokenizer.eos_token_id).any(1).float().mean().item()
     right = 0
     for puzzle, ids in zip(puzzles, made, strict=True):
-        boxed = re.findall(r"\\boxed\{([^}]*)\}", tokenizer.decode(ids, skip_special_tokens=True))
-        right += bool(boxed) and sign_puzzle.check(puzzle.question, boxed[-1])[0]
+        boxed = boxes(tokenizer.decode(ids, skip_special_tokens=True))
+        right += bool(boxed) and sign_puzzle.check(puzzle.question, boxed[-1].content)[0]
     return {"problems": count, "correct": right / count, "truncated": round(1 - ended, 4)}
 
 

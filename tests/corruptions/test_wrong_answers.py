@@ -11,6 +11,8 @@ from distill.corruptions.config import CorruptionConfig
 from distill.corruptions.edit_answer import edit_answer
 from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.wrong_answers import wrong_answers
+from distill.grading import answers
+from distill.grading.grade import grade
 from distill.micro.sign_puzzle import check
 from distill.trace.records import Problem, Trace
 
@@ -124,6 +126,40 @@ def test_answers_of_real_traces_are_replaced_in_thought_and_solution(real):
             (before.solution, item.trace.solution),
         ):
             assert re.sub(r"[0-9]", "0", old) == re.sub(r"[0-9]", "0", new)
+
+
+@pytest.mark.parametrize(
+    ("solution", "answer", "kind", "left"),
+    [
+        (r"So \fbox{31}.", "31", "math", r"So \fbox{#}."),
+        (r"So \boxed{1} and \boxed{2}.", "1, 2", "math", r"So \boxed{#} and \boxed{#}."),
+        (r"So \boxed{5} or \boxed{-5}.", "5, -5", "math", r"So \boxed{#} or \boxed{-#}."),
+        (r"So \boxed{\$245,\!000}.", "245000", "math", r"So \boxed{\$#,\!#}."),
+        (r"So \boxed{21\ \text{cm}^2}.", "21", "math", r"So \boxed{#\ \text{cm}^2}."),
+        ("<answer>31</answer>", "31", "math", "<answer>#</answer>"),
+        ("The final answer is $31$.", "31", "math", "The final answer is $#$."),
+        ("The answer is (B) Paris.", "B", "choice", "The answer is (#) Paris."),
+    ],
+)
+def test_the_edited_answer_is_the_one_that_is_graded(solution, answer, kind, left):
+    problem = Problem.of("q", answer, kind, "t")
+    trace = Trace.of(problem, "t", 0, f"Now {solution}", solution, correct=True)
+    assert grade(problem, solution).correct
+    for seed in range(20):
+        after = edit_answer(trace, Random(seed))
+        changing = r"(?<!\^)[0-9]+" if kind == "math" else r"(?<=\()[A-D](?=\))"
+        assert re.sub(changing, "#", after.solution) == left
+        assert after.thought == f"Now {after.solution}"
+        assert not set(answers.parts(after.solution)) & set(answers.parts(solution))
+        assert not grade(problem, after.solution).correct
+
+
+def test_right_answers_of_real_traces_are_graded_wrong_after_the_edit(real):
+    right = [trace for trace in real if grade(trace.problem, trace.solution).correct]
+    assert len(right) > 20
+    for trace in right:
+        edited = edit_answer(trace, Random(trace.id))
+        assert not grade(trace.problem, edited.solution).correct
 
 
 def test_what_cannot_be_edited_is_left_and_counted(micro):
