@@ -16,8 +16,8 @@ _UNITS = {
     # `\b[0-9]+(\.[0-9]+)?\b` of the released code, its first digit first: found twice as fast.
     "number": re.compile(r"([0-9](?<!\w[0-9])[0-9]*(?:\.[0-9]+)?\b)"),
 }
-_VALUES = {"digit": 10, "number": 11}
-"""How many values a redrawn unit can have, from 0."""
+_VALUES = {"digit": [*"0123456789"], "number": [*"0123456789", "10"]}
+"""What a redrawn unit can become."""
 
 
 def random_digits(
@@ -67,7 +67,8 @@ def _redraw(
     draws = np.frombuffer(rng.randbytes(8 * len(old)), "<u4").reshape(-1, 2)
     chosen = draws[:, 0] < config.fraction * 2.0**32
     if image is None:
-        new = list(map(str, (draws[:, 1] % _VALUES[unit]).tolist()))
+        values = _VALUES[unit]
+        new = [values[draw] for draw in (draws[:, 1] % len(values)).tolist()]
     else:
         new = [number.translate(image) for number in old]
     pieces[1::2] = [b if hit else a for a, b, hit in zip(old, new, chosen.tolist(), strict=True)]
