@@ -114,14 +114,21 @@ def test_what_fails_for_the_moment_is_asked_again(status):
     assert len(made) == 12 and set(server.asked.values()) == {4}
 
 
-def test_a_stated_wait_is_kept_before_a_request_is_sent_again():
-    def answer(body, count):
-        return completed(body) if count else (*refused(429), {"Retry-After": "1"})
+def test_a_stated_wait_is_kept_before_a_request_is_sent_again(monkeypatch):
+    pause, waits = asyncio.sleep, []
 
+    async def sleep(seconds):
+        waits.append(seconds)
+        await pause(0)
+
+    def answer(body, count):
+        return completed(body) if count else (*refused(429), {"Retry-After": "30"})
+
+    monkeypatch.setattr(openai.asyncio, "sleep", sleep)
     with serving(answer) as server:
-        begun = time.monotonic()
         assert len(list(ask(server.url))) == 12
-    assert time.monotonic() - begun >= 1 and set(server.asked.values()) == {2}
+    assert set(server.asked.values()) == {2}
+    assert sum(seconds >= 30 for seconds in waits) == 12
 
 
 def test_a_stated_wait_is_never_longer_than_a_request_is_sent_again(monkeypatch):
