@@ -147,12 +147,12 @@ def cli() -> None:
     if "--version" in words:
         return print(f"distill {version('distill')}")
     try:
-        if not {"-h", "--help"} & {*words}:
-            refuse_unknown(get_args_parser().parse_known_args(words)[0].overrides)
-        elif groups := [word for word in words if re.fullmatch(r"\w+", word)]:
-            return print(group_page(groups[0]))
-        else:
-            return print(help_page())
+        if {"-h", "--help"} & {*words}:
+            groups = [word for word in words if re.fullmatch(r"\w+", word)]
+            return print(group_page(groups[0]) if groups else help_page())
+        asked, _ = get_args_parser().parse_known_args(words)
+        if not asked.shell_completion:  # whose overrides are `install=bash` and `query=bash`
+            refuse_unknown(asked.overrides)
     except ValueError as error:
         sys.exit(f"Nothing was run: {error}")
     sweep.register()
