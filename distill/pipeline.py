@@ -103,15 +103,14 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
         sampling = benchmark.sampling or config.evaluation.sampling
         if benchmark.harness:
             asked = (benchmark.harness, sampling, config.engine, config.prompt, config.student)
-            yield Made(
-                Stage.evaluate, make(evaluate_with_harness, *asked, student, compute=how), name
-            )
-            continue
-        problems = make(load_problems, benchmark.dataset)
-        drawn = (sampling, benchmark.samples, config.engine, config.grading)
-        prompt = replace(config.prompt, user=benchmark.user or config.prompt.user)
-        scored = (prompt, config.student, student, problems)
-        yield Made(Stage.evaluate, make(evaluate_student, *drawn, *scored, compute=how), name)
+            evaluated = make(evaluate_with_harness, *asked, student, compute=how)
+        else:
+            problems = make(load_problems, benchmark.dataset)
+            drawn = (sampling, benchmark.samples, config.engine, config.grading)
+            prompt = replace(config.prompt, user=benchmark.user or config.prompt.user)
+            scored = (prompt, config.student, student, problems)
+            evaluated = make(evaluate_student, *drawn, *scored, compute=how)
+        yield Made(Stage.evaluate, evaluated, name)
 
 
 def _damage(

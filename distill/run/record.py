@@ -67,9 +67,7 @@ def short_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
         short: the other overrides of every run; a field is named without its group.
     """
     runs = [label.split(" ") for label in labels]
-    shared = [text for text in runs[0] if all(text in other for other in runs)]
-    if len(runs) == 1:
-        shared = []
+    shared = [o for o in runs[0] if len(runs) > 1 and all(o in other for other in runs)]
     rest = [[text for text in run if text not in shared] for run in runs]
     short = [" ".join(re.sub(r"^[\w.]*\.(?=\w+=)", "", text) for text in run) for run in rest]
     return " ".join(shared), [label or "(defaults)" for label in short]
