@@ -66,27 +66,28 @@ class Checked:
                 f.metadata[RULE].check(name, value)
 
 
+@dataclass
+class Named(Checked):
+    """A config that is chosen by the name of a YAML file."""
+
+    name: str = field(default=MISSING, metadata=LABEL)
+    """The YAML's file name."""
+
+
 def label(group: str, name: str, kind: str, kinds: tuple[str, ...], default: str) -> str:
     """The label of a choice; its kind, if that was set and the default option's label is left.
 
-    Args:
-        group: such as `corruption`.
-        name: the label; the YAML's file name.
-        kind: what the choice is.
-        kinds: all that there are.
-        default: label of the group's default option.
-
     Raises:
-        ValueError: the label is another kind: whoever set it meant the kind.
+        ValueError: the label is another of the `kinds`: whoever set it meant the kind.
     """
-    if name in kinds and name != kind:
-        if name != default:
-            raise ValueError(
-                f"{group}.name is a label and got {name!r}, while {group}.kind is {kind!r}; "
-                f"choose by {group}={name} or {group}.kind={name}"
-            )
+    if name not in kinds or name == kind:
+        return name
+    if name == default:
         return kind
-    return name
+    raise ValueError(
+        f"{group}.name is a label and got {name!r}, while {group}.kind is {kind!r}; "
+        f"choose by {group}={name} or {group}.kind={name}"
+    )
 
 
 def _refuse_infinite(name: str, value: Any) -> None:

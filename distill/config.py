@@ -7,7 +7,6 @@ nothing for a choice are set to one value, so that two configs that make the sam
 """
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 
 from distill.checks import Checked, one_of, ruled
 from distill.compute import ComputeConfig
@@ -15,11 +14,7 @@ from distill.corruptions.config import CorruptionConfig
 from distill.data.config import DatasetConfig, FilterConfig
 from distill.evaluation.config import EvaluationConfig
 from distill.grading.config import GradingConfig
-from distill.models.config import (
-    EngineConfig,
-    PromptConfig,
-    StudentConfig,
-)
+from distill.models.config import EngineConfig, PromptConfig, StudentConfig
 from distill.stages import Stage
 from distill.teachers.config import (
     SelectionConfig,
@@ -31,13 +26,6 @@ from distill.teachers.config import (
 from distill.training.config import TrainingConfig
 
 
-class TrackingMode(StrEnum):
-    """Whether W&B runs stay on this machine."""
-
-    offline = "offline"
-    online = "online"
-
-
 @dataclass
 class TrackingConfig(Checked):
     """Where curves and scores are logged besides the files of the run. See `conf/tracking/`."""
@@ -45,7 +33,7 @@ class TrackingConfig(Checked):
     name: str = ruled("wandb", one_of("wandb", "none"))
     """Which tracker, if any."""
 
-    mode: TrackingMode = TrackingMode.offline
+    mode: str = ruled("offline", one_of("offline", "online"))
     """`offline` keeps everything on this machine and needs no login."""
 
     project: str = "distill"

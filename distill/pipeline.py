@@ -1,8 +1,8 @@
 """The stages in order, a line each. Nothing else calls a stage."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from distill.compute import ComputeConfig
 from distill.config import Config
@@ -10,7 +10,6 @@ from distill.corruptions.config import CorruptionConfig
 from distill.corruptions.corrupt import corrupt_traces
 from distill.corruptions.rewrite import rewrite_traces
 from distill.corruptions.segment import segment_traces
-from distill.data.config import BenchmarkConfig, FilterConfig
 from distill.data.filter import filter_problems
 from distill.data.problems import load_problems
 from distill.data.rate import rate_problems
@@ -29,8 +28,7 @@ Make = Callable[..., Artifact]
 Log = Callable[[dict[str, Any]], None]
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """One step of a run."""
 
     stage: Stage
@@ -76,7 +74,8 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
             yield Made(Stage.rate, problems)
         if config.filter.active:
             rules = replace(config.filter, rating=None, benchmarks={})
-            looked_in = [make(load_problems, b.dataset) for b in _looked_in(config.filter)]
+            among = config.filter.benchmarks if config.filter.contamination else {}
+            looked_in = [make(load_problems, among[name].dataset) for name in sorted(among)]
             problems = make(filter_problems, rules, problems, looked_in)
             yield Made(Stage.filter, problems)
         teacher, convert = replace(config.teacher, convert=None), config.teacher.convert
@@ -104,15 +103,14 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
         sampling = benchmark.sampling or config.evaluation.sampling
         if benchmark.harness:
             asked = (benchmark.harness, sampling, config.engine, config.prompt, config.student)
-            yield Made(
-                Stage.evaluate, make(evaluate_with_harness, *asked, student, compute=how), name
-            )
-            continue
-        problems = make(load_problems, benchmark.dataset)
-        drawn = (sampling, benchmark.samples, config.engine, config.grading)
-        prompt = replace(config.prompt, user=benchmark.user or config.prompt.user)
-        scored = (prompt, config.student, student, problems)
-        yield Made(Stage.evaluate, make(evaluate_student, *drawn, *scored, compute=how), name)
+            evaluated = make(evaluate_with_harness, *asked, student, compute=how)
+        else:
+            problems = make(load_problems, benchmark.dataset)
+            drawn = (sampling, benchmark.samples, config.engine, config.grading)
+            prompt = replace(config.prompt, user=benchmark.user or config.prompt.user)
+            scored = (prompt, config.student, student, problems)
+            evaluated = make(evaluate_student, *drawn, *scored, compute=how)
+        yield Made(Stage.evaluate, evaluated, name)
 
 
 def _damage(
@@ -129,8 +127,3 @@ def _damage(
         said = [make(stage, corruption.ask, selected, compute=how)]
         yield Made(corruption.asks, said[0])
     yield Made(Stage.corrupt, make(corrupt_traces, corruption, selected, verified, *said))
-
-
-def _looked_in(filter: FilterConfig) -> list[BenchmarkConfig]:
-    """The benchmarks that overlap is looked for in, by name."""
-    return [b for _, b in sorted(filter.benchmarks.items())] if filter.contamination else []

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from omegaconf import MISSING
-
-from distill.checks import LABEL, SHARE, Checked, at_least, label, one_of, ruled
+from distill.checks import LABEL, SHARE, Checked, Named, at_least, label, one_of, ruled
 from distill.models.config import ASKS, AskConfig, SamplingConfig
 
 KINDS = ("sign_puzzle", "recorded", "rows")
@@ -98,11 +96,8 @@ class BenchmarkConfig(Checked):
 
 
 @dataclass
-class FilterConfig(Checked):
+class FilterConfig(Named):
     """Which problems are rejected before a teacher sees them. See `conf/filter/`."""
-
-    name: str = field(default=MISSING, metadata=LABEL)
-    """The YAML's file name."""
 
     rating: AskConfig | None = None
     """A model that rates difficulty; None keeps what the source says."""

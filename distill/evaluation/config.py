@@ -2,19 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from omegaconf import MISSING
-
-from distill.checks import LABEL, Checked
+from distill.checks import Named
 from distill.data.config import BenchmarkConfig
 from distill.models.config import SamplingConfig
 
 
 @dataclass
-class EvaluationConfig(Checked):
+class EvaluationConfig(Named):
     """What the student is scored on, and how. See `conf/evaluation/`."""
-
-    name: str = field(default=MISSING, metadata=LABEL)
-    """The YAML's file name."""
 
     benchmarks: dict[str, BenchmarkConfig] = field(default_factory=dict)
     """Benchmark name -> its problems. Each is an artifact of its own, so that adding one repeats

@@ -1,18 +1,13 @@
 """Options of grading."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from omegaconf import MISSING
-
-from distill.checks import LABEL, Checked
+from distill.checks import Named
 
 
 @dataclass
-class GradingConfig(Checked):
+class GradingConfig(Named):
     """When an answer counts as right, of traces and students alike. See `conf/grading/`."""
-
-    name: str = field(default=MISSING, metadata=LABEL)
-    """The YAML's file name."""
 
     percent: bool = False
     """Whether 10 % and 10 count as the same answer."""

@@ -46,7 +46,7 @@ class Failed:
 def annotator_pins(config: AskConfig) -> dict[str, Any]:
     """What decides the replies from outside the config: weights and engine."""
     return {
-        "model": hub.resolve_served(config.model, config.revision, config.engine),
+        "model": hub.resolve_model(config.model, config.revision, config.engine),
         "engine": engines.pins(config.engine),
     }
 
@@ -104,16 +104,10 @@ def annotate(
 
 
 def report_failed(failed: Sequence[Failed], calls: int, compute: ComputeConfig, out: Path) -> None:
-    """Write the failed calls to `out/failed.jsonl`; no file if there are none.
-
-    Args:
-        failed: what failed.
-        calls: all calls, failed ones included.
-        compute: whose `max_unusable` is the largest share allowed.
-        out: the stage's folder.
+    """Write the failed ones of all `calls` to `out/failed.jsonl`; no file if there are none.
 
     Raises:
-        ValueError: more than the share allowed; names the most frequent reasons.
+        ValueError: their share is above `compute.max_unusable`; names the most frequent reasons.
     """
     write_any(out / FAILED, [asdict(call) for call in failed])
     if len(failed) > compute.max_unusable * calls:
@@ -126,24 +120,13 @@ def report_failed(failed: Sequence[Failed], calls: int, compute: ComputeConfig, 
 
 
 def ask(
-    config: AskConfig,
-    fills: Sequence[Mapping[str, str]],
-    *,
-    keep: Path,
-    compute: ComputeConfig,
+    config: AskConfig, fills: Sequence[Mapping[str, str]], *, keep: Path, compute: ComputeConfig
 ) -> list[Completion | Refusal]:
-    """Ask a model about every text, equal texts once.
+    """The reply of a model about every text, in order; equal texts are asked about once.
 
-    Args:
-        config: the model, its messages, its sampling and engine.
-        fills: for each text, what `{question}`, `{answer}`, `{thought}` and `{solution}` stand for
-            in the user message. Texts are filled in as they are: their own braces mean nothing.
-        keep: JSON lines file of the replies so far, not deleted here; a killed call continues from
-            it.
-        compute: devices, concurrency, progress bar.
-
-    Returns:
-        The reply about every text, in order; see `converse`.
+    `fills` says for each text what `{question}`, `{answer}`, `{thought}` and `{solution}` stand for
+    in the user message. Texts are filled in as they are: their own braces mean nothing. For `keep`
+    and the replies see `converse`.
 
     Raises:
         ValueError: the user message names a field that a text does not give, or more texts are
@@ -155,7 +138,7 @@ def ask(
     keys = [digest(canonical_json(chat)) for chat in chats]
     asked = dict(zip(keys, chats, strict=True))
     replies = converse(
-        hub.served(config.model, config.revision, config.engine),
+        hub.model_of(config.model, config.revision, config.engine),
         config.engine,
         config.sampling,
         list(asked.values()),

@@ -6,7 +6,17 @@ from pathlib import Path
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, POSITIVE_SHARE, Checked, Rule, at_least, label, one_of, ruled
+from distill.checks import (
+    LABEL,
+    POSITIVE_SHARE,
+    Checked,
+    Named,
+    Rule,
+    at_least,
+    label,
+    one_of,
+    ruled,
+)
 
 
 class Dtype(StrEnum):
@@ -99,11 +109,8 @@ class EngineConfig(Checked):
 
 
 @dataclass
-class PromptConfig(Checked):
+class PromptConfig(Named):
     """The text around question, thought and solution, in training and evaluation alike."""
-
-    name: str = field(default=MISSING, metadata=LABEL)
-    """The YAML's file name."""
 
     system: str = ""
     """System message; none is sent if it is empty."""
@@ -122,17 +129,20 @@ class PromptConfig(Checked):
 
 
 @dataclass
-class AskConfig(Checked):
-    """A model that is asked about texts; see `distill/models/converse.py` and `conf/ask/`."""
-
-    name: str = field(default=MISSING, metadata=LABEL)
-    """The YAML's file name."""
+class ModelConfig(Named):
+    """Which model is used."""
 
     model: str = field(default=MISSING, metadata={"content": True})
-    """Hub id, local folder, or a server's name for it."""
+    """Hub id, or a local folder (relative to the working directory or the checkout), which is
+    identified by its content; where an engine asks a server, the server's name for it."""
 
     revision: str = "main"
-    """Branch, tag or commit of a hub model."""
+    """Branch, tag or commit of a hub model; its commit is part of the identity."""
+
+
+@dataclass
+class AskConfig(ModelConfig):
+    """A model that is asked about texts; see `distill/models/converse.py` and `conf/ask/`."""
 
     system: str = ""
     """System message; none is sent if it is empty."""
@@ -148,18 +158,8 @@ class AskConfig(Checked):
 
 
 @dataclass
-class StudentConfig(Checked):
+class StudentConfig(ModelConfig):
     """Which model is trained. See `conf/student/`."""
-
-    name: str = field(default=MISSING, metadata=LABEL)
-    """The YAML's file name."""
-
-    model: str = field(default=MISSING, metadata={"content": True})
-    """Hub id, or a local folder (relative to the working directory or the checkout), which is
-    identified by its content."""
-
-    revision: str = "main"
-    """Branch, tag or commit of a hub model; its commit is part of the identity."""
 
     attention: str = ruled("sdpa", one_of("sdpa", "eager", "flash_attention_2"))
     """Attention implementation of transformers."""

@@ -8,7 +8,7 @@ per second of `generate` with 64 prompts of up to 120 new tokens, and 5.87 times
 """
 
 from collections.abc import Collection, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from distill.models.config import SamplingConfig
@@ -30,27 +30,26 @@ def decode(
     sampling: SamplingConfig,
     ends: Collection[int],
 ) -> list[list[int]]:
-    """Continue all prompts in one batch, each up to an end token or `max_new_tokens`.
+    """Continue all prompts in one batch, each up to one of the tokens `ends` or `max_new_tokens`.
 
-    Args:
-        network: a causal language model of transformers, on its device and in evaluation mode.
-        prompts: token ids, at least one per prompt.
-        seeds: of each prompt's own stream of random numbers; read if `sampling.temperature` > 0.
-        sampling: how tokens are drawn.
-        ends: tokens that end a response.
+    The network is a causal language model of transformers, on its device and in evaluation mode; a
+    prompt has at least one token. Seeds and sampling are those of `engines.generate`.
 
     Returns:
         Generated token ids of each prompt, with the end token if there is one.
     """
     import torch
+    from transformers import Cache
 
     with torch.inference_mode():
         device = network.device
         ids, seen = (padded.to(device) for padded in _padded(prompts))
         positions = (seen.cumsum(1) - 1).clamp(min=0)
-        cache = _new_cache(network.config, ids.shape[1] + sampling.max_new_tokens)
+        limit = ids.shape[1] + sampling.max_new_tokens
+        layers = network.config.get_text_config().num_hidden_layers
+        cache = Cache(layers=[_growing_layer()(limit) for _ in range(layers)])
         answers: list[list[int]] = [[] for _ in prompts]
-        draw = _greedy if sampling.temperature == 0 else sampler(seeds, sampling)
+        draw = sampler(seeds, sampling)
         rows = list(range(len(prompts)))
         for _ in range(sampling.max_new_tokens):
             logits = network(
@@ -82,18 +81,12 @@ def decode(
 def _padded(prompts: Sequence[list[int]]) -> tuple["Tensor", "Tensor"]:
     """Token ids and attention mask, rows x longest prompt, padded on the left."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    longest = max(map(len, prompts))
-    ids = torch.zeros(len(prompts), longest, dtype=torch.long)
-    seen = torch.zeros_like(ids)
-    for row, prompt in enumerate(prompts):
-        ids[row, longest - len(prompt) :] = torch.tensor(prompt)
-        seen[row, longest - len(prompt) :] = 1
-    return ids, seen
-
-
-def _greedy(logits: "Tensor", rows: Sequence[int]) -> "Tensor":
-    return logits.argmax(-1)
+    ids = [torch.tensor(prompt) for prompt in prompts]
+    seen = [torch.ones_like(row) for row in ids]
+    pad = partial(pad_sequence, batch_first=True, padding_side="left")
+    return pad(ids), pad(seen)
 
 
 def sampler(seeds: Sequence[int], sampling: SamplingConfig) -> Any:
@@ -104,6 +97,8 @@ def sampler(seeds: Sequence[int], sampling: SamplingConfig) -> Any:
     """
     import torch
 
+    if sampling.temperature == 0:
+        return lambda logits, rows: logits.argmax(-1)
     streams = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def draw(logits: "Tensor", rows: Sequence[int]) -> "Tensor":
@@ -118,22 +113,14 @@ def sampler(seeds: Sequence[int], sampling: SamplingConfig) -> Any:
     return draw
 
 
-def _new_cache(config: Any, limit: int) -> Any:
-    """A cache of keys and values, written in place, whose memory doubles up to `limit` positions.
+@cache
+def _growing_layer() -> type:
+    """A layer of a cache, written in place, whose memory doubles up to `limit` positions.
 
     The cache of transformers copies everything at every token; this one does so a few times per
     batch. Layers with sliding-window attention keep all positions too: the attention mask excludes
     those outside the window.
     """
-    from transformers import Cache
-
-    layer = _growing_layer()
-    layers = config.get_text_config().num_hidden_layers
-    return Cache(layers=[layer(limit) for _ in range(layers)])
-
-
-@cache
-def _growing_layer() -> type:
     import torch
     from transformers.cache_utils import DynamicLayer
 

@@ -4,14 +4,11 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from distill.compute import ComputeConfig
 from distill.models.config import EngineConfig, StudentConfig
 from distill.store.identity import content_hash, local_path
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -49,10 +46,15 @@ def base_model(student: StudentConfig) -> Model:
     return replace(model_of(student.model, student.revision), attention=student.attention)
 
 
-def model_of(name: str, revision: str) -> Model:
-    """The model in a local folder, or at a commit of the hub."""
+def model_of(name: str, revision: str, engine: EngineConfig | None = None) -> Model:
+    """The model in a local folder, at a commit of the hub, or behind the server of an engine.
+
+    For a chat server the name is the server's own, which the hub need not know, and the weights
+    behind it cannot be checked. With `engine.api=completions` the tokenizer is that of the local
+    folder, or of the name and revision on the hub.
+    """
     folder = local_path(name)
-    return Model(str(folder)) if folder else Model(name, resolve_model(name, revision))
+    return Model(str(folder)) if folder else Model(name, resolve_model(name, revision, engine))
 
 
 def trained_model(student: StudentConfig, trained: Path | None) -> Model:
@@ -61,17 +63,18 @@ def trained_model(student: StudentConfig, trained: Path | None) -> Model:
         return base_model(student)
     if (trained / "model").is_dir():
         return Model(str(trained / "model"), attention=student.attention)
-    base = base_model(student)
-    return Model(base.name, base.revision, trained / "adapter", base.attention)
+    return replace(base_model(student), adapter=trained / "adapter")
 
 
-def resolve(student: StudentConfig) -> str:
+def resolve(student: StudentConfig) -> str | None:
     """What identifies the student's weights; see `resolve_model`."""
     return resolve_model(student.model, student.revision)
 
 
-def resolve_model(name: str, revision: str) -> str:
+def resolve_model(name: str, revision: str, engine: EngineConfig | None = None) -> str | None:
     """What identifies weights: a local folder's content hash, or a hub model's commit.
+
+    None if the engine is a chat server's, which alone knows the model.
 
     A branch or tag is looked up in this machine's hub cache first, so that a model that was once
     downloaded keeps its identity offline.
@@ -79,10 +82,9 @@ def resolve_model(name: str, revision: str) -> str:
     Raises:
         OSError: the commit is unknown: no network, no such model, or no access to it.
     """
-    folder = local_path(name)
-    if folder:
+    if folder := local_path(name):
         return content_hash(folder)
-    return commit("model", name, revision)
+    return None if engine and engine.wants_messages else commit("model", name, revision)
 
 
 def commit(kind: Literal["model", "dataset"], name: str, revision: str) -> str:
@@ -99,26 +101,8 @@ def commit(kind: Literal["model", "dataset"], name: str, revision: str) -> str:
     return found
 
 
-def served(name: str, revision: str, engine: EngineConfig) -> Model:
-    """A model that is used as it is, such as a teacher or a judge.
-
-    For a chat server the name is the server's own, which the hub need not know, and the weights
-    behind it cannot be checked. With `engine.api=completions` the tokenizer is that of the local
-    folder, or of the name and revision on the hub.
-    """
-    folder = local_path(name)
-    return Model(str(folder)) if folder else Model(name, resolve_served(name, revision, engine))
-
-
-def resolve_served(name: str, revision: str, engine: EngineConfig) -> str | None:
-    """What identifies the model of `served`; None if only a server knows it."""
-    if engine.wants_messages and not local_path(name):
-        return None
-    return resolve_model(name, revision)
-
-
-def load_tokenizer(model: Model) -> "PreTrainedTokenizerBase":
-    """The model's tokenizer."""
+def load_tokenizer(model: Model) -> Any:
+    """The model's tokenizer, a `PreTrainedTokenizerBase` of transformers."""
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(**model.source)

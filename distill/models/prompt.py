@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Any
 
 from distill.models.config import PromptConfig
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+Tokenizer = Any
+"""A `PreTrainedTokenizerBase` of transformers."""
 
 Chat = list[dict[str, str]]
 """Messages, each with `role` and `content`."""
@@ -42,14 +42,7 @@ def conversation(system: str, user: str) -> Chat:
     return [{"role": "system", "content": system}, asked] if system else [asked]
 
 
-def prompt_ids(
-    tokenizer: "PreTrainedTokenizerBase", prompt: PromptConfig, question: str
-) -> list[int]:
-    """Token ids of `messages`, up to where the response begins; see `chat_ids`."""
-    return chat_ids(tokenizer, messages(prompt, question))
-
-
-def chat_ids(tokenizer: "PreTrainedTokenizerBase", chat: Chat) -> list[int]:
+def chat_ids(tokenizer: Tokenizer, chat: Chat) -> list[int]:
     """Token ids of a conversation, up to where the reply begins.
 
     They follow the tokenizer's chat template, including its generation prompt. If the template
@@ -69,7 +62,7 @@ def chat_ids(tokenizer: "PreTrainedTokenizerBase", chat: Chat) -> list[int]:
         return _templated(tokenizer, [{"role": "user", "content": joined}])
 
 
-def opening(tokenizer: "PreTrainedTokenizerBase", ids: list[int], thought_open: str) -> str:
+def opening(tokenizer: Tokenizer, ids: list[int], thought_open: str) -> str:
     """What a chat template has written of the response: the opening of its thought, or nothing.
 
     Templates of reasoning models (DeepSeek-R1 and its distilled models, QwQ-32B) end the prompt
@@ -119,13 +112,14 @@ def parse_foreign(prompt: PromptConfig, text: str) -> Parsed:
 
 def _find(marker: str, text: str, start: int = 0) -> tuple[int, int] | None:
     """Start and end of the first such marker from `start` on; None if there is none."""
-    lead, tags, tail = _blanks(marker)
+    tags = marker.strip()
     if not _TAGS.fullmatch(tags):
         found = text.find(marker, start)
         return (found, found + len(marker)) if found >= 0 else None
     match = _pattern(tags).search(text, start)
     if not match:
         return None
+    lead, _, tail = marker.partition(tags)
     first, last = match.span()
     begin, end = first - len(lead), last + len(tail)
     if begin >= start and text[begin:end] == marker:
@@ -137,12 +131,6 @@ def _find(marker: str, text: str, start: int = 0) -> tuple[int, int] | None:
     return first, last
 
 
-def _blanks(marker: str) -> tuple[str, str, str]:
-    """A marker's leading whitespace, its text, and its trailing whitespace."""
-    lead = marker[: len(marker) - len(marker.lstrip())]
-    return lead, marker.strip(), marker[len(marker.rstrip()) :] if marker.strip() else ""
-
-
 @cache
 def _pattern(tags: str) -> re.Pattern[str]:
     """A pattern of the first tag, and of each further one with nothing but whitespace between."""
@@ -151,6 +139,6 @@ def _pattern(tags: str) -> re.Pattern[str]:
     return re.compile(re.escape(first) + pattern)
 
 
-def _templated(tokenizer: "PreTrainedTokenizerBase", chat: Chat) -> list[int]:
+def _templated(tokenizer: Tokenizer, chat: Chat) -> list[int]:
     ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
     return [int(token) for token in ids]

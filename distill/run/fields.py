@@ -8,6 +8,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from difflib import SequenceMatcher
 from enum import Enum
@@ -64,13 +65,10 @@ def refuse_unknown(overrides: Sequence[str]) -> None:
     Raises:
         ValueError: names the override and the nearest fields.
     """
-    try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
-    except HydraException:  # Hydra says what cannot be parsed
-        return
-    for override in parsed:
-        if problem := unknown(override):
-            raise ValueError(problem)
+    with suppress(HydraException):  # Hydra says what cannot be parsed
+        for override in OverridesParser.create().parse_overrides(list(overrides)):
+            if problem := unknown(override):
+                raise ValueError(problem)
 
 
 def unknown(override: Override) -> str:

@@ -67,9 +67,7 @@ def short_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
         short: the other overrides of every run; a field is named without its group.
     """
     runs = [label.split(" ") for label in labels]
-    shared = [text for text in runs[0] if all(text in other for other in runs)]
-    if len(runs) == 1:
-        shared = []
+    shared = [o for o in runs[0] if len(runs) > 1 and all(o in other for other in runs)]
     rest = [[text for text in run if text not in shared] for run in runs]
     short = [" ".join(re.sub(r"^[\w.]*\.(?=\w+=)", "", text) for text in run) for run in rest]
     return " ".join(shared), [label or "(defaults)" for label in short]
@@ -115,10 +113,8 @@ def read(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises ValueError naming the file if it holds none."""
     try:
         value = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is not JSON ({error}); delete it to have it made again"
-        ) from error
+    except ValueError as e:
+        raise ValueError(f"{path} is not JSON ({e}); delete it to have it made again") from e
     if not isinstance(value, dict):
         raise ValueError(f"{path} holds a {type(value).__name__}, not an object; delete it")
     return value
@@ -126,19 +122,15 @@ def read(path: Path) -> dict[str, Any]:
 
 def write_record(folder: Path, config: Config, label: str, made: Sequence[Made]) -> dict[str, Any]:
     """Write `run.json`, the only file of a run that tables and reports read, and return it."""
-    stages: dict[str, Any] = {}
-    for step in made:
-        if step.stage is not Stage.evaluate:
-            stages[step.stage.value] = _stage_record(step.artifact)
-    scored = {step.benchmark: step.artifact for step in made if step.stage is Stage.evaluate}
+    steps = [(stage, name, _stage_record(artifact)) for stage, artifact, name in made]
     record = {
         "format": FORMAT,
         "cell": run_key(made),
         "label": label,
         "study": asdict(config.study),
         "config": asdict(config),
-        "stages": stages,
-        "scores": {name: _stage_record(artifact) for name, artifact in scored.items()},
+        "stages": {s.value: step for s, _, step in steps if s is not Stage.evaluate},
+        "scores": {name: step for s, name, step in steps if s is Stage.evaluate},
         "commit": commit(),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -175,17 +167,13 @@ def commit() -> str | None:
     """Commit of the checkout, with `+changes` if it was not clean; None outside a checkout."""
     if not (CHECKOUT / ".git").exists():
         return None  # installed, perhaps inside the repository of another program
-    git = ["git", "-C", str(CHECKOUT)]
+    ask = "git describe --always --exclude=* --abbrev=40 --dirty=+changes"
     try:
-        head = subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        )
-        changes = subprocess.run(
-            [*git, "status", "--porcelain", "-uno"], capture_output=True, check=True
-        )
+        return subprocess.check_output(
+            ask.split(), cwd=CHECKOUT, stderr=subprocess.DEVNULL, text=True
+        ).strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-    return head.stdout.strip() + ("+changes" if changes.stdout.strip() else "")
 
 
 def percent(score: dict[str, Any]) -> str:
@@ -204,9 +192,7 @@ def _stage_record(artifact: Artifact) -> dict[str, Any]:
     return {
         "key": artifact.key,
         "path": artifact.path.as_posix(),
-        "seconds": made["seconds"],
-        "how": made["how"],
         "labels": made.get("labels", {}),
-        "versions": made["versions"],
+        **{name: made[name] for name in ("seconds", "how", "versions")},
         "summary": artifact.summary(),
     }

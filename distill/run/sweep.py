@@ -97,12 +97,10 @@ def distinct(
     for overrides in asked:
         try:
             config = composer.config(overrides)
-            key = _key(config, overrides, names)
+            place = run_folder(config, _key(config, overrides, names)), config.artifacts
+            kept.setdefault(place, (overrides, config))
         except ValueError as error:
             errors.append(str(error))
-        else:
-            place = run_folder(config, key), config.artifacts
-            kept.setdefault(place, (overrides, config))
     return list(kept.values()), errors
 
 

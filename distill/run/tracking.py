@@ -98,18 +98,20 @@ def track(config: Config, key: str, label: str, folder: Path) -> Iterator[Tracke
     with _kept_below(folder / "wandb"):
         import wandb
 
+        online = config.tracking.mode == "online"
+        names = (config.student.name, config.training.name, config.corruption.kind)
         run = wandb.init(
             project=config.tracking.project,
             entity=config.tracking.entity,
-            mode=config.tracking.mode.value,
+            mode="online" if online else "offline",
             id=key,
             name=label or "(defaults)",
             group=config.study.name,
             job_type="cell",
-            tags=_tags(config),
+            tags=[name[:64] for name in dict.fromkeys(names)],  # W&B takes 64 characters a tag
             config=asdict(config),
             dir=folder,
-            resume="allow" if config.tracking.mode == "online" else None,
+            resume="allow" if online else None,
             settings=wandb.Settings(silent=True, console="off", disable_git=True, save_code=False),
         )
         run.define_metric("train/step")
@@ -121,12 +123,6 @@ def track(config: Config, key: str, label: str, folder: Path) -> Iterator[Tracke
         finally:
             run.finish(exit_code=int(failed))
             wandb.teardown()  # its process would go on writing where this run lies
-
-
-def _tags(config: Config) -> list[str]:
-    """What people filter by; W&B takes 64 characters a tag."""
-    names = (config.student.name, config.training.name, config.corruption.kind)
-    return [name[:64] for name in dict.fromkeys(names)]
 
 
 @contextmanager

@@ -19,16 +19,8 @@ from typing import Any
 
 from filelock import AcquireReturnProxy, FileLock, Timeout
 
-from distill.store.contents import file_hash, files
-from distill.store.identity import (
-    RECIPE,
-    Artifact,
-    artifact_key,
-    canonical,
-    identify,
-    labels,
-    version,
-)
+from distill.store.canonical import RECIPE, Artifact, canonical, file_hash, files, labels
+from distill.store.identity import artifact_key, identify, version
 
 MAKING = "while making "
 """Begins the note that an error of a stage gets; the artifact's stage and key follow."""
@@ -100,6 +92,7 @@ class Store:
         except Exception as error:
             error.add_note(f"{MAKING}{artifact.stage}/{artifact.key[:12]}")
             raise
+        written = [name for name in files(partial) if not name.startswith(RECIPE)]
         record: dict[str, Any] = {
             "identity": artifact.recipe,
             "key": artifact.key,
@@ -109,15 +102,17 @@ class Store:
             "host": socket.gethostname(),
             "python": platform.python_version(),
             "versions": {name: version(name) for name in RECORDED_VERSIONS if version(name)},
-            "files": {n: file_hash(partial / n) for n in files(partial) if n != RECIPE},
+            "files": {name: file_hash(partial / name) for name in written},
         }
-        for name in record["files"]:
+        for name in written:
             _flush(partial / name)
         _write_whole(partial / RECIPE, json.dumps(record, indent=1, sort_keys=True))
         os.rename(partial, artifact.path)
         _flush(artifact.path.parent)
-        if "summary.json" in record["files"]:
-            self.say(f"  {_counts(artifact.summary())}")
+        if "summary.json" in written:
+            counts = {n: v for n, v in artifact.summary().items() if isinstance(v, int) and v}
+            words = (f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())
+            self.say(f"  {', '.join(words)}")
 
 
 def verify(folder: Path) -> None:
@@ -156,12 +151,6 @@ def _as_paths(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(_as_paths(item) for item in value)
     return value
-
-
-def _counts(summary: dict[str, Any]) -> str:
-    """What a stage counted, in words; zeros are left out."""
-    counts = {n: v for n, v in summary.items() if isinstance(v, int) and v}
-    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in counts.items())
 
 
 def _stable(value: Any) -> bool:

@@ -2,19 +2,18 @@
 
 Metadata of a config's fields says what counts: `label` names a choice or a place and is part of no
 identity; `apart` enters a key through an artifact of its own; `content` is a path that counts by
-what it holds.
+what it holds. A file that did not change is read once.
 """
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
-
-from distill.store.contents import content_hash
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -147,3 +146,42 @@ def _counting(config: type) -> list[tuple[str, bool]]:
 def _parts(schema: Any) -> dict[str, tuple[Any, bool]]:
     hints = get_type_hints(schema)
     return {f.name: (hints[f.name], bool(f.metadata.get("label"))) for f in fields(schema)}
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, or of the names and hashes of all files below a folder.
+
+    Raises:
+        FileNotFoundError: the folder is empty.
+    """
+    if path.is_file():
+        return file_hash(path)["sha256"]
+    names = files(path)
+    if not names:
+        raise FileNotFoundError(f"{path} is an empty folder; its content is part of an identity")
+    hashes = [[name, file_hash(path / name)["sha256"]] for name in names]
+    return hashlib.sha256(json.dumps(hashes, separators=(",", ":")).encode()).hexdigest()
+
+
+def files(folder: Path) -> list[str]:
+    """Every file below a folder, relative to it, by name."""
+    root, found = os.fspath(folder), []
+    for place, _, names in os.walk(root):
+        paths = (os.path.join(place, name) for name in names)
+        found += [os.path.relpath(path, root) for path in paths if os.path.isfile(path)]
+    return sorted(found)
+
+
+def file_hash(path: Path) -> dict[str, Any]:
+    """Its `bytes` and `sha256`."""
+    stat = path.stat()
+    return {
+        "bytes": stat.st_size,
+        "sha256": _sha256(os.fspath(path), stat.st_size, stat.st_mtime_ns, stat.st_ino),
+    }
+
+
+@lru_cache(maxsize=65_536)
+def _sha256(path: str, size: int, modified: int, inode: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

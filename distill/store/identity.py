@@ -13,54 +13,13 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from distill.store.canonical import (
-    CHECKOUT,
-    RECIPE,
-    Artifact,
-    canonical,
-    canonical_json,
-    labels,
-    local_path,
-    part_of,
-)
-from distill.store.contents import content_hash
-
-__all__ = [
-    "CHECKOUT",
-    "RECIPE",
-    "Artifact",
-    "Names",
-    "arguments",
-    "arm_group",
-    "artifact_key",
-    "canonical",
-    "canonical_json",
-    "content_hash",
-    "identify",
-    "labels",
-    "local_path",
-    "part_of",
-    "run_key",
-    "version",
-]
-
-
-class Step(Protocol):
-    """One step of a run, such as `distill.pipeline.Made`."""
-
-    @property
-    def stage(self) -> str:
-        """A `distill.stages.Stage`."""
-
-    @property
-    def benchmark(self) -> str:
-        """Only at `evaluate`."""
-
-    @property
-    def artifact(self) -> Artifact:
-        """What it makes."""
+from distill.store.canonical import CHECKOUT as CHECKOUT
+from distill.store.canonical import RECIPE as RECIPE
+from distill.store.canonical import Artifact, canonical, canonical_json, part_of
+from distill.store.canonical import content_hash as content_hash
+from distill.store.canonical import local_path as local_path
 
 
 def artifact_key(recipe: Mapping[str, Any]) -> str:
@@ -68,14 +27,17 @@ def artifact_key(recipe: Mapping[str, Any]) -> str:
     return _hash(recipe)
 
 
-def run_key(made: Sequence[Step]) -> str:
+def run_key(made: Sequence[tuple[str, Artifact, str]]) -> str:
     """Key of a run: the hash of the keys of what its last stage makes.
 
     Equal configs have equal keys, and so have configs that differ in labels or in fields that none
     of the run's stages reads.
+
+    Args:
+        made: stage, artifact and benchmark of each step; see `distill.pipeline.Made`.
     """
-    last = made[-1].stage
-    return _hash([str(last), [[s.benchmark, s.artifact.key] for s in made if s.stage == last]])
+    last = made[-1][0]
+    return _hash([str(last), [[b, artifact.key] for stage, artifact, b in made if stage == last]])
 
 
 def arm_group(config: Any, schema: Any, without: Collection[str] = ()) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, SHARE, Checked, at_least, label, one_of, ruled
+from distill.checks import LABEL, SHARE, Checked, Named, at_least, label, one_of, ruled
 from distill.data.config import DatasetConfig, SourceConfig
 from distill.models.config import AskConfig, EngineConfig, PromptConfig, SamplingConfig
 
@@ -66,11 +66,8 @@ class SizeConfig(Checked):
 
 
 @dataclass
-class VerificationConfig(Checked):
+class VerificationConfig(Named):
     """Who decides which traces are right, besides the grader. See `conf/verification/`."""
-
-    name: str = field(default=MISSING, metadata=LABEL)
-    """The YAML's file name."""
 
     judge: AskConfig | None = None
     """A model that is asked whether the solution is right; decides what the grader leaves

@@ -39,7 +39,7 @@ def model_traces(
     wanted = [(problem, sample) for problem in problems for sample in range(teacher.samples)]
     keys = [f"{problem.id}:{sample}" for problem, sample in wanted]
     replies = converse(
-        hub.served(name, teacher.revision, engine),
+        hub.model_of(name, teacher.revision, engine),
         engine,
         teacher.sampling,
         [messages(prompt, problem.question) for problem, _ in wanted],

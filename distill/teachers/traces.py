@@ -36,7 +36,7 @@ def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
         return {}
     model, _, engine = required(teacher)
     return {
-        "model": hub.resolve_served(model, teacher.revision, engine),
+        "model": hub.resolve_model(model, teacher.revision, engine),
         "engine": engines.pins(engine),
     }
 

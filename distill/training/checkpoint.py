@@ -109,11 +109,7 @@ def save_model(model: Any, weights: dict[str, Any] | None, base: hub.Model, fold
 def save_adapter(model: Any, weights: dict[str, Any] | None, base: str, folder: Path) -> None:
     """Save a PEFT folder that names its base as the config does, not by this machine's path.
 
-    Args:
-        model: the base with its trained adapter.
-        weights: the model's, gathered from all processes; None where this one has them all.
-        base: name of the base.
-        folder: empty.
+    Takes what `save_model` takes, but of the base only its name.
     """
     config = model.peft_config["default"]
     config.base_model_name_or_path = base

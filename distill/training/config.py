@@ -1,15 +1,13 @@
-"""Options of training: method, optimizer, batching, length limit, LoRA."""
+"""Options of training: method, optimizer, batching, length limit, LoRA; arguments of a training."""
 
-import dataclasses
-from collections.abc import Collection
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
-from omegaconf import MISSING
-
-from distill.checks import LABEL, POSITIVE, SHARE, SHARE_BELOW_1, Checked, at_least, ruled
+from distill.checks import POSITIVE, SHARE, SHARE_BELOW_1, Named, at_least, one_of, ruled
+from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
-from distill.models.config import Dtype
+from distill.models.config import Dtype, PromptConfig, StudentConfig
 
 
 class Method(StrEnum):
@@ -25,14 +23,6 @@ ONLY = {Method.lora: ("lora_rank", "lora_alpha", "lora_dropout", "lora_targets")
 trainings that differ in nothing else are the same."""
 
 
-class Schedule(StrEnum):
-    """Course of the learning rate after the warm-up."""
-
-    linear = "linear"
-    cosine = "cosine"
-    constant = "constant"
-
-
 class Batching(StrEnum):
     """Which traces make an optimiser step: the same problems in every arm, except with `packed`."""
 
@@ -42,11 +32,8 @@ class Batching(StrEnum):
 
 
 @dataclass
-class TrainingConfig(Checked):
+class TrainingConfig(Named):
     """How the student is trained. See `conf/training/`."""
-
-    name: str = field(default=MISSING, metadata=LABEL)
-    """The YAML's file name."""
 
     method: Method = Method.sft
     """`sft` trains every weight, `lora` an adapter, `none` leaves the student untrained."""
@@ -60,8 +47,8 @@ class TrainingConfig(Checked):
     learning_rate: float = ruled(1e-5, POSITIVE)
     """Peak learning rate."""
 
-    schedule: Schedule = Schedule.linear
-    """Decay after the warm-up."""
+    schedule: str = ruled("linear", one_of("linear", "cosine", "constant"))
+    """Decay of the learning rate after the warm-up."""
 
     warmup: float = ruled(0.1, SHARE)
     """Share of the steps during which the rate rises linearly from 0."""
@@ -112,18 +99,28 @@ class TrainingConfig(Checked):
 
     def __post_init__(self) -> None:
         if self.method is Method.none:
-            _reset(self, {f.name for f in fields(self)} - {"method"})
-            self.name = "none"
+            vars(self).update(vars(TrainingConfig()) | {"method": Method.none, "name": "none"})
             return
         super().__post_init__()
         for method, names in ONLY.items():
             if method is not self.method:
-                _reset(self, names)
+                vars(self).update({name: getattr(TrainingConfig, name) for name in names})
 
 
-def _reset(config: TrainingConfig, names: Collection[str]) -> None:
-    """Set fields to their defaults."""
-    for f in fields(config):
-        if f.name in names:
-            made = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
-            setattr(config, f.name, made)
+@dataclass(frozen=True)
+class Job:
+    """The arguments of one training, as every method and process gets them; see `train_student`."""
+
+    student: StudentConfig
+    training: TrainingConfig
+    prompt: PromptConfig
+    selected: Path
+    corrupted: Path
+    union: list[Path]
+    compute: ComputeConfig
+    out: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints that an interrupted training resumes from."""
+        return self.out / "checkpoints"

@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from distill.training.job import Job
+from distill.training.config import Job
 from distill.training.progress import Progress, ProgressFile, report
 
 EVENTS = "events.jsonl"
@@ -29,11 +29,8 @@ Train = Callable[[Job, Progress], None]
 def start(train: Train, job: Job, progress: Progress, folder: Path) -> None:
     """Train in `job.compute.processes` processes and wait until all have ended.
 
-    Args:
-        train: what each process runs.
-        job: its first argument.
-        progress: what the first process reports is reported to it, in this process.
-        folder: empty; takes what the processes report and print, and their errors.
+    What the first process reports is reported to `progress`, in this process. The folder is empty,
+    and takes what the processes report and print, and their errors.
 
     Raises:
         ValueError, FloatingPointError, FileNotFoundError: as a process raised it, with that
@@ -78,15 +75,10 @@ def _process(rank: int, train: Train, job: Job, port: int, folder: Path) -> None
         for descriptor in (1, 2):
             os.dup2(output.fileno(), descriptor)
     count = job.compute.processes
-    os.environ |= {
-        "RANK": str(rank),
-        "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(count),
-        "LOCAL_WORLD_SIZE": str(count),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the store is the parent's: no port can be taken
-    }
+    os.environ |= dict.fromkeys(("RANK", "LOCAL_RANK"), str(rank))
+    os.environ |= dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), str(count))
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "True"  # the parent's: no port can be taken
     if "OMP_NUM_THREADS" not in os.environ:  # as torchrun does
         os.environ["OMP_NUM_THREADS"] = "1"
         torch.set_num_threads(1)

@@ -3,8 +3,7 @@
 from typing import Any
 
 from distill.training import checkpoint, sft
-from distill.training.config import TrainingConfig
-from distill.training.job import Job
+from distill.training.config import Job, TrainingConfig
 from distill.training.progress import Progress
 
 LIBRARIES = (*sft.LIBRARIES, "peft")
@@ -16,7 +15,8 @@ def train(job: Job, progress: Progress) -> None:
     made = sft.fine_tune(job, progress, _adapter(job.training))
     if made:
         folder = checkpoint.emptied(job.out / "adapter")
-        checkpoint.save_adapter(made.model, made.weights, job.student.model, folder)
+        model, weights, _ = made
+        checkpoint.save_adapter(model, weights, job.student.model, folder)
 
 
 def _adapter(training: TrainingConfig) -> Any:

@@ -35,13 +35,10 @@ class TrainingOrder:
 def training_order(
     lengths: Sequence[int], undamaged: Sequence[int], batch: int, training: TrainingConfig
 ) -> TrainingOrder:
-    """The order of all epochs.
+    """The order of all epochs; each `batch` rows make an optimiser step.
 
-    Args:
-        lengths: tokens of each row as it is trained on.
-        undamaged: tokens of each row before any corruption; decides the order.
-        batch: rows per optimiser step.
-        training: epochs, seed and batching.
+    `lengths` are the tokens of each row as it is trained on; `undamaged`, those before any
+    corruption, decide the order.
     """
     per_epoch = math.ceil(len(lengths) / batch)
     steps = math.ceil(per_epoch * training.epochs)
@@ -62,16 +59,10 @@ def epoch_order(
 ) -> list[int]:
     """The row numbers of one epoch; each `batch` consecutive rows make an optimiser step.
 
-    It depends on nothing but the arguments. With undamaged lengths every arm sees the same problems
-    in the same steps.
-
-    Args:
-        lengths: tokens of each row; read by `grouped` only.
-        batch: rows per optimiser step.
-        batching: `grouped` sorts within windows of 8 batches and shuffles the batches. Rows that
-            fill no batch come last, chosen at random, so that no step mixes two batches.
-        seed: of the order.
-        epoch: from 0; each epoch has its own order.
+    It depends on nothing but the arguments: with undamaged lengths (tokens of each row) every arm
+    sees the same problems in the same steps. Each epoch, from 0, has its own order. `grouped`, for
+    which alone lengths count, sorts within windows of 8 batches and shuffles the batches. Rows that
+    fill no batch come last, chosen at random, so that no step mixes two batches.
     """
     rng = Random(f"{seed}:{epoch}")
     order = list(range(len(lengths)))
@@ -98,12 +89,7 @@ class OrderSampler:
     """
 
     def __init__(self, order: TrainingOrder, slots: int | None = None) -> None:
-        """Start at the first epoch.
-
-        Args:
-            order: the order to follow.
-            slots: rows that every step is padded to, >= `order.batch`; None pads none.
-        """
+        """`slots`: rows that every step is padded to, >= `order.batch`; None pads none."""
         self.epochs = order.epochs
         if slots:
             self.epochs = [_padded(rows, order.batch, slots) for rows in order.epochs]

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -46,18 +47,8 @@ class ProgressFile(Progress):
         """Args: path: JSON lines file to append to."""
         super().__init__()
         self.path = path
-
-    def begin(self, steps: int, done: int) -> None:
-        """See `Progress`."""
-        self._write("begin", steps, done)
-
-    def step(self, row: dict[str, Any]) -> None:
-        """See `Progress`."""
-        self._write("step", row)
-
-    def end(self) -> None:
-        """See `Progress`."""
-        self._write("end")
+        for event in ("begin", "step", "end"):
+            setattr(self, event, partial(self._write, event))
 
     def _write(self, event: str, *values: Any) -> None:
         with self.path.open("a", encoding="utf-8") as file:

@@ -1,14 +1,13 @@
 """Full fine-tuning: every weight of the student is trained."""
 
 import copy
-from dataclasses import dataclass
 from typing import Any
 
 from distill.models import hub
 from distill.store.artifacts import write_json
 from distill.trace.records import write_rows
 from distill.training import checkpoint, sharding, trainer
-from distill.training.job import Job
+from distill.training.config import Job
 from distill.training.progress import Progress, curve_row, recorder
 from distill.training.tokenize import build_rows
 
@@ -16,38 +15,25 @@ LIBRARIES = ("torch", "transformers", "trl")
 """Packages whose versions decide the weights, and with them the student's identity."""
 
 
-@dataclass(frozen=True)
-class FineTuned:
-    """A trained model, not yet saved."""
-
-    model: Any
-    weights: dict[str, Any] | None
-    """All weights, where each process holds a share of them; None where `model` holds them all."""
-
-    base: hub.Model
-    configs: tuple[Any, Any]
-    """The base's `config` and `generation_config`, which the trainer changes."""
-
-
 def train(job: Job, progress: Progress) -> None:
     """Write `model/`, `curve.jsonl` and `summary.json`; see `train_student`."""
     made = fine_tune(job, progress)
     if made:
-        made.model.config, made.model.generation_config = made.configs
+        model, weights, configs = made
+        model.config, model.generation_config = configs
         folder = checkpoint.emptied(job.out / "model")
-        checkpoint.save_model(made.model, made.weights, made.base, folder)
+        checkpoint.save_model(model, weights, hub.base_model(job.student), folder)
 
 
-def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> FineTuned | None:
+def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, Any, Any] | None:
     """Train on the responses, and write `curve.jsonl` and `summary.json`.
 
-    Args:
-        job: what to train, on what, and how.
-        progress: reports each step.
-        adapter: PEFT config of an adapter to train; None trains every weight.
+    `adapter` is the PEFT config of an adapter to train; None trains every weight.
 
     Returns:
-        What was trained; None in all processes but the first.
+        None in all processes but the first; there the trained model, all its weights where each
+        process holds a share of them (else None), and the base's `config` and
+        `generation_config`, which the trainer changes.
     """
     training, compute, out = job.training, job.compute, job.out
     device = hub.set_up(compute)
@@ -86,4 +72,4 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> FineTuned | 
         "final_loss": sum(last) / len(last),
     }
     write_json(out / "summary.json", counts)
-    return FineTuned(run.model, weights, base, configs)
+    return run.model, weights, configs

@@ -3,14 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distill.models.config import PromptConfig
-from distill.models.prompt import opening, prompt_ids, response
+from distill.models.prompt import Tokenizer, chat_ids, messages, opening, response
 from distill.trace.records import Trace, read_traces
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 IGNORED = -100
 """Label of a token that is not trained on."""
@@ -37,7 +34,7 @@ class Row:
 
 
 def build_rows(
-    tokenizer: "PreTrainedTokenizerBase",
+    tokenizer: Tokenizer,
     prompt: PromptConfig,
     selected: Path,
     corrupted: Path,
@@ -110,13 +107,12 @@ def _read(artifact: Path) -> list[Trace]:
     return list(read_traces(artifact / "traces.jsonl"))
 
 
-def _encode(
-    tokenizer: "PreTrainedTokenizerBase", prompt: PromptConfig, traces: Sequence[Trace]
-) -> Iterator[Row]:
+def _encode(tokenizer: Tokenizer, prompt: PromptConfig, traces: Sequence[Trace]) -> Iterator[Row]:
     """A row of each trace; texts are tokenised 1000 at a time, apart from their prompts."""
     for start in range(0, len(traces), 1000):
         part = traces[start : start + 1000]
-        prompts = [prompt_ids(tokenizer, prompt, trace.problem.question) for trace in part]
+        chats = [messages(prompt, trace.problem.question) for trace in part]
+        prompts = [chat_ids(tokenizer, chat) for chat in chats]
         texts = [_text(tokenizer, prompt, ids, t) for ids, t in zip(prompts, part, strict=True)]
         answers = tokenizer(texts, add_special_tokens=False)["input_ids"]
         for trace, asked, answer in zip(part, prompts, answers, strict=True):
@@ -124,15 +120,13 @@ def _encode(
             yield Row(trace.id, ids, len(asked), len(ids))
 
 
-def _text(
-    tokenizer: "PreTrainedTokenizerBase", prompt: PromptConfig, asked: list[int], trace: Trace
-) -> str:
+def _text(tokenizer: Tokenizer, prompt: PromptConfig, asked: list[int], trace: Trace) -> str:
     """The response, without the opening of its thought if the chat template has written that."""
     text = response(prompt, trace.thought, trace.solution)
     return text.removeprefix(opening(tokenizer, asked, prompt.thought_open))
 
 
-def _check(tokenizer: "PreTrainedTokenizerBase", row: Row, text: str) -> None:
+def _check(tokenizer: Tokenizer, row: Row, text: str) -> None:
     trained = [token for token in row.labels if token != IGNORED]
     decoded = tokenizer.decode(trained, clean_up_tokenization_spaces=False)
     if decoded != text + tokenizer.eos_token:

@@ -14,8 +14,7 @@ from distill.models import engines, hub
 from distill.models.config import PromptConfig, StudentConfig
 from distill.store.identity import version
 from distill.training import checkpoint, lora, sft
-from distill.training.config import Method, TrainingConfig
-from distill.training.job import Job
+from distill.training.config import Job, Method, TrainingConfig
 from distill.training.launch import start
 from distill.training.progress import Log, Progress
 

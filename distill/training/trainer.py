@@ -7,16 +7,9 @@ from typing import Any
 from distill.models import hub
 from distill.models.config import Dtype
 from distill.training import sharding
-from distill.training.config import Batching, Schedule, TrainingConfig
-from distill.training.job import Job
+from distill.training.config import Batching, Job, TrainingConfig
 from distill.training.order import OrderSampler, TrainingOrder, training_order
 from distill.training.tokenize import Row
-
-SCHEDULES = {
-    Schedule.linear: "linear",
-    Schedule.cosine: "cosine",
-    Schedule.constant: "constant_with_warmup",
-}
 
 
 def make_dataset(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, TrainingOrder]:
@@ -55,13 +48,14 @@ def make_arguments(job: Job, order: TrainingOrder, device: str) -> Any:
     from trl import SFTConfig
 
     training, compute = job.training, job.compute
+    schedule = {"constant": "constant_with_warmup"}.get(training.schedule, training.schedule)
     sharded = compute.processes > 1 and device == "cuda"
     arguments = SFTConfig(
         output_dir=str(job.checkpoints),
         max_steps=order.steps,
         **_batches(job, order),
         learning_rate=training.learning_rate,
-        lr_scheduler_type=SCHEDULES[training.schedule],
+        lr_scheduler_type=schedule,
         warmup_steps=math.ceil(training.warmup * order.steps),
         adam_beta1=training.adam_beta1,
         adam_beta2=training.adam_beta2,
@@ -128,16 +122,10 @@ def make_trainer(
     adapter: Any,
     epoch: int,
 ) -> Any:
-    """The trainer.
+    """The trainer, of what the other functions of this module make.
 
-    Args:
-        model: what is trained, or lies under the adapter.
-        tokenizer: the model's.
-        dataset: see `make_dataset`.
-        order: the data set's.
-        arguments: see `make_arguments`.
-        adapter: PEFT config of an adapter to train; None trains every weight.
-        epoch: from 0, in which training begins or resumes.
+    `adapter` is the PEFT config of an adapter to train; None trains every weight. Training begins
+    or resumes in `epoch`, from 0.
     """
     from transformers import PrinterCallback
     from trl import SFTTrainer

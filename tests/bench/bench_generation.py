@@ -11,7 +11,7 @@ from distill.micro import sign_puzzle
 from distill.models import engines, hub
 from distill.models.config import Dtype, EngineConfig, PromptConfig, SamplingConfig
 from distill.models.engines import transformers
-from distill.models.prompt import prompt_ids
+from distill.models.prompt import chat_ids, messages
 from distill.store.identity import CHECKOUT
 
 PROMPT = PromptConfig(user="Problem: {question}", thought_open="", thought_close="")
@@ -33,7 +33,7 @@ def main() -> None:
     sampling = SamplingConfig(max_new_tokens=wanted.new)
     tokenizer = hub.load_tokenizer(model)
     puzzles = sign_puzzle.problems("validation", wanted.prompts, 0)
-    prompts = [prompt_ids(tokenizer, PROMPT, puzzle.question) for puzzle in puzzles]
+    prompts = [chat_ids(tokenizer, messages(PROMPT, puzzle.question)) for puzzle in puzzles]
 
     def ours() -> int:
         seeds = [0] * len(prompts)

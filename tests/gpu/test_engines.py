@@ -8,7 +8,7 @@ from distill.compute import ComputeConfig
 from distill.micro import sign_puzzle
 from distill.models import engines, hub
 from distill.models.config import EngineConfig, PromptConfig, SamplingConfig
-from distill.models.prompt import prompt_ids
+from distill.models.prompt import chat_ids, messages
 from distill.store.identity import CHECKOUT
 
 pytestmark = pytest.mark.gpu
@@ -23,7 +23,7 @@ def prompts():
     tokenizer = hub.load_tokenizer(MICRO)
     asked = PromptConfig(user="Problem: {question}", thought_open="", thought_close="")
     puzzles = sign_puzzle.problems("validation", 100, 0)
-    return [prompt_ids(tokenizer, asked, puzzle.question) for puzzle in puzzles]
+    return [chat_ids(tokenizer, messages(asked, puzzle.question)) for puzzle in puzzles]
 
 
 @pytest.mark.parametrize("name", ["transformers", "vllm"])

@@ -41,10 +41,10 @@ def test_a_branch_is_looked_up_in_this_machines_cache(tmp_path, monkeypatch):
 
 def test_a_tokenizer_that_writes_a_servers_prompts_is_pinned_and_a_name_for_chats_is_not():
     tokens, chats = (EngineConfig(kind="openai", api=api) for api in Api)
-    assert hub.served("org/model", COMMIT, tokens).source["revision"] == COMMIT
-    assert hub.resolve_served("org/model", COMMIT, tokens) == COMMIT
-    assert hub.served("gpt-x", "main", chats) == hub.Model("gpt-x")
-    assert hub.resolve_served("gpt-x", "main", chats) is None
+    assert hub.model_of("org/model", COMMIT, tokens).source["revision"] == COMMIT
+    assert hub.resolve_model("org/model", COMMIT, tokens) == COMMIT
+    assert hub.model_of("gpt-x", "main", chats) == hub.Model("gpt-x")
+    assert hub.resolve_model("gpt-x", "main", chats) is None
 
 
 def test_a_model_nobody_can_name_is_refused_with_its_name_and_what_to_do():

@@ -12,11 +12,11 @@ from distill.micro import tokenizer as micro_tokenizer
 from distill.models.config import PromptConfig
 from distill.models.prompt import (
     Parsed,
+    chat_ids,
     messages,
     opening,
     parse,
     parse_foreign,
-    prompt_ids,
     response,
 )
 from distill.store.identity import CHECKOUT
@@ -220,13 +220,15 @@ def test_no_system_message_is_sent_where_there_is_none():
 
 def test_prompt_ids_are_the_chat_template_with_the_answers_opening():
     tokenizer = micro_tokenizer.build()
-    assert tokenizer.decode(prompt_ids(tokenizer, PROMPTS["micro"], "1+2")) == "Problem: 1+2\n"
+    assert (
+        tokenizer.decode(chat_ids(tokenizer, messages(PROMPTS["micro"], "1+2"))) == "Problem: 1+2\n"
+    )
 
 
 def test_a_template_that_refuses_the_system_role_gets_it_in_the_user_message():
     tokenizer = micro_tokenizer.build()
     tokenizer.chat_template = REFUSES_SYSTEM
-    text = tokenizer.decode(prompt_ids(tokenizer, SYSTEM, "1+2"))
+    text = tokenizer.decode(chat_ids(tokenizer, messages(SYSTEM, "1+2")))
     assert text == "<user>Think.\n\nQ: 1+2<model>"
 
 
@@ -236,24 +238,24 @@ def test_a_template_that_fails_without_a_system_message_fails():
     tokenizer = micro_tokenizer.build()
     tokenizer.chat_template = "{{ raise_exception('no') }}"
     with pytest.raises(TemplateError):
-        prompt_ids(tokenizer, PROMPTS["micro"], "1+2")
+        chat_ids(tokenizer, messages(PROMPTS["micro"], "1+2"))
 
 
 def test_a_tokenizer_without_template_gets_the_messages_as_plain_text():
     tokenizer = micro_tokenizer.build()
     tokenizer.chat_template = None
-    assert tokenizer.decode(prompt_ids(tokenizer, SYSTEM, "1+2")) == "Think.\n\nQ: 1+2\n\n"
+    assert tokenizer.decode(chat_ids(tokenizer, messages(SYSTEM, "1+2"))) == "Think.\n\nQ: 1+2\n\n"
 
 
 def test_the_opening_that_a_template_wrote_is_told_from_the_prompts_own_words():
     tokenizer = micro_tokenizer.build()
     tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}<think>\n"
-    ids = prompt_ids(tokenizer, PROMPTS["think"], "1+2")
+    ids = chat_ids(tokenizer, messages(PROMPTS["think"], "1+2"))
     assert opening(tokenizer, ids, "<think>\n") == "<think>\n"
     assert opening(tokenizer, ids, "Thought:\n") == ""
     assert opening(tokenizer, ids, "") == ""
     tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
-    ids = prompt_ids(tokenizer, PROMPTS["think"], "<think>")
+    ids = chat_ids(tokenizer, messages(PROMPTS["think"], "<think>"))
     assert opening(tokenizer, ids, "<think>\n") == ""
 
 

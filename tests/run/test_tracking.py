@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from distill.config import Config, TrackingConfig, TrackingMode
+from distill.config import Config, TrackingConfig
 from distill.evaluation.scores import write_samples
 from distill.store.identity import CHECKOUT
 
@@ -171,7 +171,7 @@ def test_a_repeated_cell_continues_the_run_of_its_key(tmp_path, monkeypatch, mod
     asked: dict[str, Any] = {}
     run = SimpleNamespace(define_metric=lambda *_, **__: None, finish=lambda exit_code: None)
     monkeypatch.setattr(wandb, "init", lambda **how: asked.update(how) or run)
-    config = Config(tracking=TrackingConfig(mode=TrackingMode(mode)))
+    config = Config(tracking=TrackingConfig(mode=mode))
     config.student.name = config.training.name = "micro"
     with track(config, KEY, "label", tmp_path / "cell"):
         pass

@@ -258,6 +258,13 @@ def test_kill_9_at_any_moment_leaves_nothing_torn_and_the_next_run_gives_the_sam
     assert list(folder.parent.glob("*.partial")) == []
 
 
+def test_a_recipe_that_a_killed_attempt_half_wrote_is_no_file_of_the_artifact(tmp_path):
+    artifact = Store(tmp_path).artifact(write_words, Recipe())
+    artifact.partial.mkdir(parents=True)
+    (artifact.partial / "recipe.json.new").write_text("{")
+    assert "recipe.json.new" not in Store(tmp_path).produce(write_words, Recipe()).record()["files"]
+
+
 def test_an_artifact_knows_its_partial_folder(tmp_path):
     artifact = Artifact("s", "ab", tmp_path / "s" / "ab", {})
     assert artifact.partial == tmp_path / "s" / "ab.partial"

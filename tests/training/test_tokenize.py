@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from distill.micro import tokenizer as micro_tokenizer
-from distill.models.prompt import prompt_ids, response
+from distill.models.prompt import chat_ids, messages, response
 from distill.trace.records import write_records
 from distill.training.tokenize import IGNORED, build_rows
 from tests.micro_corpus import PROMPT, traces
@@ -23,7 +23,7 @@ def artifact(folder, records):
 
 
 def tokens(trace):
-    asked = prompt_ids(TOKENIZER, PROMPT, trace.problem.question)
+    asked = chat_ids(TOKENIZER, messages(PROMPT, trace.problem.question))
     text = response(PROMPT, trace.thought, trace.solution)
     return len(asked) + len(TOKENIZER(text, add_special_tokens=False)["input_ids"]) + 1
 
@@ -41,7 +41,7 @@ def test_labels_are_the_response_and_the_end_token_and_nothing_of_the_prompt(tmp
     for row, trace in zip(rows, corpus, strict=True):
         text = response(PROMPT, trace.thought, trace.solution) + TOKENIZER.eos_token
         assert TOKENIZER.decode([x for x in row.labels if x != IGNORED]) == text
-        asked = prompt_ids(TOKENIZER, PROMPT, trace.problem.question)
+        asked = chat_ids(TOKENIZER, messages(PROMPT, trace.problem.question))
         assert row.input_ids[: row.prompt_tokens] == asked
         assert row.labels == [IGNORED] * len(asked) + row.input_ids[len(asked) :]
         assert len(row.input_ids) == row.undamaged == tokens(trace)

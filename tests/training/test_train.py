@@ -157,7 +157,7 @@ stage.train_student(
     compute={COMPUTE!r}, log=log, out=Path({str(tmp_path)!r}),
 )
 """
-    for value in (*Method, *Dtype, *Batching, LORA.schedule):
+    for value in (*Method, *Dtype, *Batching):
         script = script.replace(repr(value), f"{type(value).__name__}.{value.name}")
     killed = subprocess.run(
         [sys.executable, "-c", script], env=os.environ | {"PYTHONHASHSEED": "7"}

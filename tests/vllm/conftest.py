@@ -14,7 +14,7 @@ from distill.compute import ComputeConfig
 from distill.micro import sign_puzzle
 from distill.models import engines, hub
 from distill.models.config import EngineConfig, PromptConfig, SamplingConfig
-from distill.models.prompt import prompt_ids
+from distill.models.prompt import chat_ids, messages
 from distill.store.identity import CHECKOUT
 
 # One GiB of cache, no compiled kernels: a start in seconds.
@@ -44,7 +44,7 @@ def prompts(micro):
     tokenizer = hub.load_tokenizer(micro)
     asked = PromptConfig(user="Problem: {question}", thought_open="", thought_close="")
     puzzles = sign_puzzle.problems("validation", 200, 0)
-    return [prompt_ids(tokenizer, asked, puzzle.question) for puzzle in puzzles]
+    return [chat_ids(tokenizer, messages(asked, puzzle.question)) for puzzle in puzzles]
 
 
 @pytest.fixture(scope="session")

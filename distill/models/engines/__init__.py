@@ -62,8 +62,7 @@ def generate(
 ) -> Iterator[tuple[int, Completion | Refusal]]:
     """Complete prompts; the caller keeps track of which are pending.
 
-    For k samples of a problem pass its prompt k times, each with its own seed. An engine may yield
-    prompts that are done again, if they were in one batch with a pending one. A prompt at which an
+    For k samples of a problem pass its prompt k times, each with its own seed. A prompt at which an
     engine keeps failing stays pending; all others are completed before the error is raised.
 
     Args:
@@ -79,28 +78,26 @@ def generate(
         Index of the prompt, and its completion or refusal, in the order in which they finish.
 
     Raises:
-        ValueError: there is no such engine, or not one seed per prompt.
+        ValueError: there is not one seed per prompt.
         ModuleNotFoundError: the engine's package is not installed.
         RuntimeError: the engine stopped, or could not complete some of the prompts.
     """
+    from tqdm import tqdm
+
     if len(seeds) != len(prompts):
         raise ValueError(f"{len(prompts)} prompts need as many seeds, got {len(seeds)}")
     module = _module(engine.kind)
     free(but=engine.kind)
-    return module.generate(engine, model, prompts, seeds, sampling, done=done, compute=compute)
+    made = module.generate(engine, model, prompts, seeds, sampling, done=done, compute=compute)
+    new = (reply for reply in made if reply[0] not in done)  # a batch may hold some that are done
+    total = {"total": len(prompts), "initial": len(done)}
+    return iter(tqdm(new, "generate", disable=not compute.progress, **total))
 
 
 def free(but: str = "") -> None:
-    """Release the memory of every model that an engine keeps for its next call.
-
-    Args:
-        but: the engine that keeps its model.
-    """
-    for name in ENGINES:
-        if name == but:
-            continue
-        module = sys.modules.get(f"{__name__}.{name}")
-        if module:
+    """Release the memory of every model that an engine keeps for its next call, `but` one's."""
+    for name in {*ENGINES} - {but}:
+        if module := sys.modules.get(f"{__name__}.{name}"):
             module.free()
 
 
@@ -110,19 +107,16 @@ def pins(engine: EngineConfig) -> dict[str, str | None]:
 
 
 def _module(name: str) -> ModuleType:
-    if name not in ENGINES:
-        raise ValueError(f"engine.kind must be one of {', '.join(ENGINES)}; got {name!r}")
     return importlib.import_module(f"{__name__}.{name}")
 
 
-def completed(ids: Sequence[int], ends: Collection[int], tokenizer: Any) -> Completion:
-    """The completion that a model's tokens make.
+def end_tokens(stated: int | list[int] | None, tokenizer: Any) -> set[int]:
+    """Tokens that end a response: those stated by a generation config, and the tokenizer's."""
+    return {*(stated if isinstance(stated, list) else [stated]), tokenizer.eos_token_id} - {None}
 
-    Args:
-        ids: generated tokens; the last may be an end token.
-        ends: tokens that end a response.
-        tokenizer: the model's.
-    """
+
+def completed(ids: Sequence[int], ends: Collection[int], tokenizer: Any) -> Completion:
+    """The completion that generated tokens make, of which the last may be one of `ends`."""
     stopped = bool(ids) and ids[-1] in ends
     kept = list(ids[:-1] if stopped else ids)
     text = tokenizer.decode(kept, clean_up_tokenization_spaces=False)
@@ -130,15 +124,7 @@ def completed(ids: Sequence[int], ends: Collection[int], tokenizer: Any) -> Comp
 
 
 def raise_failed(failed: Mapping[int, str], asked: int) -> None:
-    """Report how many prompts were not completed, and why.
-
-    Args:
-        failed: index of each such prompt -> the reason.
-        asked: number of all prompts.
-
-    Raises:
-        RuntimeError: there is at least one.
-    """
+    """Raise RuntimeError if any of the `asked` prompts failed: index of the prompt -> reason."""
     if failed:
         reasons = "; ".join(f"{n} × {why}" for why, n in Counter(failed.values()).most_common(3))
         raise RuntimeError(

@@ -75,24 +75,17 @@ def generate(
     is a refusal. If none of the first `compute.concurrency` prompts is answered, nor of as many as
     `compute.max_unusable` allows to fail, the rest are not tried.
     """
-    from tqdm import tqdm
-
     if not engine.base_url:
         raise ValueError(
             "engine.base_url must be the address of a server, such as http://localhost:8000/v1; "
             "got an empty one"
         )
-    waiting = iter([i for i in range(len(prompts)) if i not in done])
+    waiting = (i for i in range(len(prompts)) if i not in done)
     failed: dict[int, str] = {}
     unanswered, answers_some = 0, False
     bearable = max(compute.concurrency - 1, compute.max_unusable * len(prompts))
     pending: dict[asyncio.Task[_Made], int] = {}
-    with (
-        asyncio.Runner() as runner,
-        tqdm(
-            total=len(prompts), initial=len(done), desc="generate", disable=not compute.progress
-        ) as bar,
-    ):
+    with asyncio.Runner() as runner:
         server = _Server(engine, model, compute)
         try:
             runner.run(server.check())
@@ -108,7 +101,6 @@ def generate(
                         failed[i] = made
                     else:
                         yield i, made
-                    bar.update()
                     answers_some |= isinstance(made, Completion)
                     unanswered += not isinstance(made, Completion)
                 if not answers_some and unanswered > bearable:
@@ -224,9 +216,8 @@ class _Server:
         reply = await self.client.chat.completions.create(messages=prompt, **options)
         message = reply.choices[0].message
         reasoning = getattr(message, "reasoning_content", None)
-        return _made(
-            reply, [], message.content or "", reasoning or getattr(message, "reasoning", None)
-        )
+        reasoning = reasoning or getattr(message, "reasoning", None)
+        return _made(reply, [], message.content or "", reasoning)
 
     async def _persist(self, send: Callable[[], Awaitable[Any]]) -> Any:
         """The reply to a request, which is sent again while it fails temporarily.

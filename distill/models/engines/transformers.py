@@ -8,7 +8,7 @@ from distill.compute import ComputeConfig
 from distill.models import hub
 from distill.models.config import EngineConfig, SamplingConfig
 from distill.models.decode import decode
-from distill.models.engines import Completion, completed
+from distill.models.engines import Completion, completed, end_tokens
 from distill.store.identity import content_hash
 
 LIBRARIES = ("torch", "transformers", "peft")
@@ -32,27 +32,17 @@ def generate(
     Prompts are completed in fixed chunks of `engine.batch`, in their order, because the rest of a
     batch can change the last bit of a row. A chunk with a pending prompt is completed as a whole.
     """
-    from tqdm import tqdm
-
     device = hub.set_up(compute)
     network = _load(model, engine, device)
     tokenizer = hub.load_tokenizer(model)
-    ends = _end_tokens(network, tokenizer)
-    chunks = [
-        range(start, min(start + engine.batch, len(prompts)))
-        for start in range(0, len(prompts), engine.batch)
-    ]
-    pending = [chunk for chunk in chunks if any(i not in done for i in chunk)]
-    kept = sum(map(len, chunks)) - sum(map(len, pending))
-    with tqdm(
-        total=len(prompts), initial=kept, desc="generate", disable=not compute.progress
-    ) as bar:
-        for chunk in pending:
+    ends = end_tokens(network.generation_config.eos_token_id, tokenizer)
+    for start in range(0, len(prompts), engine.batch):
+        chunk = range(len(prompts))[start : start + engine.batch]
+        if not all(i in done for i in chunk):
             asked = [prompts[i] for i in chunk]
             answers = decode(network, asked, [seeds[i] for i in chunk], sampling, ends)
             for i, ids in zip(chunk, answers, strict=True):
                 yield i, completed(ids, ends, tokenizer)
-            bar.update(len(chunk))
 
 
 def free() -> None:
@@ -76,13 +66,8 @@ def _load(model: hub.Model, engine: EngineConfig, device: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    key = (
-        model.content,
-        content_hash(model.adapter) if model.adapter else "",
-        engine.dtype,
-        model.attention,
-        device,
-    )
+    adapter = content_hash(model.adapter) if model.adapter else ""
+    key = (model.content, adapter, engine.dtype, model.attention, device)
     if key not in _loaded:
         _loaded.clear()
         dtype = getattr(torch, engine.dtype)
@@ -99,10 +84,3 @@ def _load(model: hub.Model, engine: EngineConfig, device: str) -> Any:
                 parameter.data = parameter.data.to(dtype)
         _loaded[key] = network.to(device).eval()
     return _loaded[key]
-
-
-def _end_tokens(network: Any, tokenizer: Any) -> set[int]:
-    """Tokens that end a response: those of the generation config, and the tokenizer's."""
-    ends = network.generation_config.eos_token_id
-    ends = set(ends if isinstance(ends, list) else [ends]) | {tokenizer.eos_token_id}
-    return ends - {None}

