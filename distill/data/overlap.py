@@ -9,7 +9,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from math import ceil
 
 SHINGLE = 5
@@ -76,15 +76,9 @@ class Benchmark:
 
     def _longest(self, own: Sequence[str], positions: Sequence[int]) -> str:
         """The words of the longest sequence of adjacent shared pieces."""
-        best = start = previous = positions[0]
-        longest = 1
-        for position in positions[1:]:
-            start = start if position == previous + 1 else position
-            previous = position
-            if position - start + 1 > longest:
-                best, longest = start, position - start + 1
-        rest = [own[position].rpartition(" ")[2] for position in range(best + 1, best + longest)]
-        return " ".join([own[best], *rest])
+        runs = groupby(enumerate(positions), key=lambda pair: pair[1] - pair[0])
+        first, *rest = max(([position for _, position in run] for _, run in runs), key=len)
+        return " ".join([own[first], *(own[position].rpartition(" ")[2] for position in rest)])
 
 
 def near_duplicates(questions: Sequence[str], similarity: float) -> dict[int, tuple[int, float]]:

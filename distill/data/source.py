@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,9 +68,7 @@ def rows(source: SourceConfig) -> Iterator[Placed | Rejected]:
         FileNotFoundError: there is no such file.
     """
     if not (source.path or source.hub):
-        raise ValueError(
-            "there are no rows to read: set path (a local file) or hub (a data set's id)"
-        )
+        raise ValueError("no rows to read: set path (a local file) or hub (a data set's id)")
     found = _file_rows(source.path) if source.path else _hub_rows(source)
     patterns = {column: re.compile(text) for column, text in source.where.items()}
     for item in found:
@@ -80,7 +78,7 @@ def rows(source: SourceConfig) -> Iterator[Placed | Rejected]:
         place, row = item
         if absent := [name for name in patterns if name not in row]:
             yield Rejected(place, f"where names {', '.join(absent)}; has {', '.join(row)}")
-        elif _passes(row, patterns):
+        elif all(p.search("" if row[n] is None else str(row[n])) for n, p in patterns.items()):
             yield item
 
 
@@ -121,11 +119,6 @@ def report_rejected(
             f"{source.max_rejected} allows; where fields are in columns of other names, "
             f"columns={{FIELD: COLUMN}} says so. {first}"
         )
-
-
-def _passes(row: Row, patterns: Mapping[str, re.Pattern[str]]) -> bool:
-    values = {name: "" if row[name] is None else str(row[name]) for name in patterns}
-    return all(pattern.search(values[name]) for name, pattern in patterns.items())
 
 
 def _file_rows(name: str) -> Iterator[Placed | Rejected]:
