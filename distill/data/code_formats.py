@@ -78,15 +78,12 @@ def livecodebench(packed: Sequence[str], metadata: str) -> tuple[str, ...]:
     if all(case["testtype"] == "stdin" for case in cases):
         return tuple(_stdin(case["input"], case["output"]) for case in cases)
     name = json.loads(metadata)["func_name"]
-    return tuple(
-        _call(
-            name,
-            [json.loads(line) for line in case["input"].split("\n") if line.strip()],
-            json.loads(case["output"]),
-            imports=True,
-        )
-        for case in cases
-    )
+
+    def call(case: dict[str, Any]) -> str:
+        arguments = [json.loads(line) for line in case["input"].split("\n") if line.strip()]
+        return _call(name, arguments, json.loads(case["output"]), imports=True)
+
+    return tuple(map(call, cases))
 
 
 def pickled_text(data: bytes) -> str:

@@ -84,18 +84,10 @@ class Fields:
 
 
 class Reader(Generic[T]):
-    """Reads the rows of one source by a format; call it with a row.
-
-    Args:
-        format: the schema of the rows.
-        columns: field -> place; see the module.
-
-    Raises:
-        ValueError: `columns` names a field that the format does not have.
-    """
+    """Reads the rows of one source by a format; call it with a row."""
 
     def __init__(self, format: Format[T], columns: Mapping[str, str]) -> None:
-        """Check that the format has the fields that `columns` names."""
+        """Raises ValueError where `columns` names a field that the format does not have."""
         if unknown := [field for field in columns if field not in format.fields]:
             raise ValueError(
                 f"columns: format {format.name} has no field {', '.join(unknown)}; its fields are "

@@ -22,17 +22,13 @@ time but never changes a result, and bounds memory for any number of questions."
 
 @dataclass(frozen=True)
 class Overlap:
-    """A question of a benchmark that shares words in a row with a problem."""
+    """A question of a benchmark, by its index, that shares words in a row with a problem."""
 
     index: int
-    """Which question of the benchmark."""
-
     shared: int
-    """Pieces of it that the problem has too."""
+    """Pieces of it that the problem has too, of the `pieces` that it has."""
 
     pieces: int
-    """Pieces that it has."""
-
     words: str
     """The longest run of words that both have."""
 
@@ -88,15 +84,13 @@ def near_duplicates(questions: Sequence[str], similarity: float) -> dict[int, tu
     at least `similarity`. Exact, by prefix filtering (Chaudhuri et al., ICDE 2006): sets that are
     so similar share one of their rarest pieces, so only those are looked up.
 
-    Args:
-        questions: of each group of repeats the first in this order is kept.
-        similarity: in (0, 1].
+    Of each group of repeats the first in this order is kept; `similarity` is in (0, 1].
 
     Returns:
         Index of a question that repeats another -> index of the earliest kept one that it repeats,
         and their similarity.
     """
-    sets = [_hashes(question) for question in questions]
+    sets = [array("q", {hash(piece) for piece in pieces(q, SHINGLE)}) for q in questions]
     counts = array("L", bytes(_SLOTS * array("L").itemsize))
     for one in sets:
         for piece in one:
@@ -117,10 +111,6 @@ def near_duplicates(questions: Sequence[str], similarity: float) -> dict[int, tu
             for piece in prefix:
                 postings[piece].append(index)
     return repeats
-
-
-def _hashes(question: str) -> "array[int]":
-    return array("q", {hash(piece) for piece in pieces(question, SHINGLE)})
 
 
 def _jaccard(own: set[int], other: "array[int]", least: float) -> float:

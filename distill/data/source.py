@@ -31,11 +31,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Rejected:
-    """An input row that is not used."""
+    """An input row that is not used: its place (see `Placed`) and the reason."""
 
     place: str
-    """Where it is; see `Placed`."""
-
     why: str
 
 
@@ -56,8 +54,7 @@ def commit(source: SourceConfig) -> str:
 def rows(source: SourceConfig) -> Iterator[Placed | Rejected]:
     """Rows that pass `source.where`, in order, read lazily.
 
-    Args:
-        source: `path` names JSON lines, one JSON array of objects, or Parquet (`.parquet`).
+    `source.path` names JSON lines, one JSON array of objects, or Parquet (`.parquet`).
 
     Yields:
         The place of a row and the row; or why there is none: it is not JSON or no object, or lacks
@@ -102,14 +99,9 @@ def report_rejected(
 ) -> None:
     """Write the rejected rows to `out/rejected.jsonl`; no file if there are none.
 
-    Args:
-        rejected: what was rejected.
-        total: rows read, rejected ones included.
-        source: whose `max_rejected` is the largest share allowed.
-        out: the stage's folder.
-
     Raises:
-        ValueError: more than the share allowed; names the first places and reasons.
+        ValueError: more than `source.max_rejected` of the `total` rows read, rejected ones
+            included; names the first places and reasons.
     """
     write_any(out / REJECTED, [asdict(row) for row in rejected])
     if len(rejected) > source.max_rejected * total:

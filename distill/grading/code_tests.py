@@ -63,13 +63,8 @@ def grade_code(
     """Run a Python program against the tests of a problem, up to the first that fails.
 
     All `stdin` tests share a sandbox, as do all `call` tests, with a process for each test; a
-    `program` test takes two sandboxes.
-
-    Args:
-        problem: has the tests, in the schema of this module.
-        code: the program.
-        limits: for each test.
-        unsafe_without_sandbox: run the program as an ordinary process of this user instead.
+    `program` test takes two sandboxes. `limits` are for each test; with `unsafe_without_sandbox`
+    the program is an ordinary process of this user instead.
 
     Returns:
         Whether it passes, and why not. None: undecided, because there are no tests or they do not
@@ -223,9 +218,8 @@ def _test(text: str, problem: str) -> dict[str, Any]:
     test = json.loads(text)
     kind = test.get("type") if isinstance(test, dict) else None
     if kind not in _REQUIRED:
-        raise ValueError(
-            f"a test of problem {problem} has type {kind!r}; known: {', '.join(_REQUIRED)}"
-        )
+        known = ", ".join(_REQUIRED)
+        raise ValueError(f"a test of problem {problem} has type {kind!r}; known: {known}")
     missing = _REQUIRED[kind] - set(test)
     unknown = set(test) - _REQUIRED[kind] - _OPTIONAL
     if missing or unknown:

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import combinations
+from operator import add, mul, sub, truediv
+from typing import Any
 
 from distill.grading.answers import tidy
 
@@ -20,6 +22,7 @@ _SPELLINGS = (
     (re.compile(r"[{\[]"), "("),
     (re.compile(r"[}\]]"), ")"),
 )
+_OPERATORS: dict[type, Any] = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv}
 MAX_CHARACTERS = 500
 """Texts longer than this are not expressions of a few numbers."""
 
@@ -65,16 +68,8 @@ def _value(node: ast.expr, numbers: Counter[int]) -> Fraction:
         return Fraction(node.value)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_value(node.operand, numbers)
-    if isinstance(node, ast.BinOp):
-        left, right = _value(node.left, numbers), _value(node.right, numbers)
-        if isinstance(node.op, ast.Add):
-            return left + right
-        if isinstance(node.op, ast.Sub):
-            return left - right
-        if isinstance(node.op, ast.Mult):
-            return left * right
-        if isinstance(node.op, ast.Div):
-            return left / right
+    if isinstance(node, ast.BinOp) and (operate := _OPERATORS.get(type(node.op))):
+        return Fraction(operate(_value(node.left, numbers), _value(node.right, numbers)))
     raise ValueError(f"{type(node).__name__} is no part of a countdown expression")
 
 
