@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import product
+from itertools import accumulate, product
 from random import Random
 
 from distill.grading import answers
@@ -132,7 +132,4 @@ def _other_signs(answer: str, rng: Random) -> list[str] | None:
 
 def _totals(numbers: list[int], signs: list[str]) -> list[int]:
     """The running totals."""
-    totals = numbers[:1]
-    for number, sign in zip(numbers[1:], signs, strict=True):
-        totals.append(totals[-1] + (number if sign == "+" else -number))
-    return totals
+    return [*accumulate(int(sign + str(n)) for n, sign in zip(numbers, ["+", *signs], strict=True))]

@@ -49,16 +49,13 @@ def segment_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
     asked = [trace for trace in before if trace.thought.strip()]
     made, failed = annotate(model, asked, _starts, fill=_numbered, compute=compute, out=out)
     by_rule = {call.id for call in failed}
-    for trace in asked:
-        if trace.id in by_rule:
-            made[trace.id] = openings(trace.thought)
-    starts = [made.get(trace.id, []) for trace in before]
-    named = zip(before, starts, strict=True)
-    rows = ({"thought": digest(trace.thought), "starts": places} for trace, places in named)
+    made |= {t.id: openings(t.thought) for t in asked if t.id in by_rule}
+    split = [(trace.thought, made.get(trace.id, [])) for trace in before]
+    rows = ({"thought": digest(thought), "starts": starts} for thought, starts in split)
     write_rows(out / "starts.jsonl", rows)
     counts = {
         "traces": len(before),
-        "steps": sum(len(cut(t.thought, s).steps) for t, s in zip(before, starts, strict=True)),
+        "steps": sum(len(cut(thought, starts).steps) for thought, starts in split),
         "failed": len(failed),
     }
     write_json(out / "summary.json", counts)

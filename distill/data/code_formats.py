@@ -22,16 +22,12 @@ _FRAMING = {"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"}
 def program_question(question: str, starter: str, function: bool) -> str:
     """A question with its starter code, or with the kind of program that it asks for."""
     if starter.strip():
-        return (
-            f"{question.rstrip()}\n\nComplete this code; do not call it.\n\n"
-            f"```python\n{starter.rstrip()}\n```"
-        )
-    kind = (
-        "Write a function; do not call it."
-        if function
-        else "The program reads standard input and prints its answer."
-    )
-    return f"{question.rstrip()}\n\n{kind}"
+        asked = f"Complete this code; do not call it.\n\n```python\n{starter.rstrip()}\n```"
+    elif function:
+        asked = "Write a function; do not call it."
+    else:
+        asked = "The program reads standard input and prints its answer."
+    return f"{question.rstrip()}\n\n{asked}"
 
 
 def completion_question(prompt: str) -> str:
@@ -82,15 +78,12 @@ def livecodebench(packed: Sequence[str], metadata: str) -> tuple[str, ...]:
     if all(case["testtype"] == "stdin" for case in cases):
         return tuple(_stdin(case["input"], case["output"]) for case in cases)
     name = json.loads(metadata)["func_name"]
-    return tuple(
-        _call(
-            name,
-            [json.loads(line) for line in case["input"].split("\n") if line.strip()],
-            json.loads(case["output"]),
-            imports=True,
-        )
-        for case in cases
-    )
+
+    def call(case: dict[str, Any]) -> str:
+        arguments = [json.loads(line) for line in case["input"].split("\n") if line.strip()]
+        return _call(name, arguments, json.loads(case["output"]), imports=True)
+
+    return tuple(map(call, cases))
 
 
 def pickled_text(data: bytes) -> str:

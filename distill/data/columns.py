@@ -23,6 +23,8 @@ from typing import Any, Generic, TypeVar
 import jmespath
 from jmespath.exceptions import JMESPathError
 
+from distill.data.config import SourceConfig
+
 Row = Mapping[str, Any]
 
 ABSENT = object()
@@ -82,18 +84,10 @@ class Fields:
 
 
 class Reader(Generic[T]):
-    """Reads the rows of one source by a format; call it with a row.
-
-    Args:
-        format: the schema of the rows.
-        columns: field -> place; see the module.
-
-    Raises:
-        ValueError: `columns` names a field that the format does not have.
-    """
+    """Reads the rows of one source by a format; call it with a row."""
 
     def __init__(self, format: Format[T], columns: Mapping[str, str]) -> None:
-        """Check that the format has the fields that `columns` names."""
+        """Raises ValueError where `columns` names a field that the format does not have."""
         if unknown := [field for field in columns if field not in format.fields]:
             raise ValueError(
                 f"columns: format {format.name} has no field {', '.join(unknown)}; its fields are "
@@ -123,32 +117,38 @@ class Reader(Generic[T]):
             raise ValueError(f"columns: no row has {named}; there are {columns}")
 
 
-def declares(
-    formats: dict[str, Format[T]], complete: Callable[[T], T]
-) -> Callable[..., Callable[[Callable[[Fields], T]], Callable[[Fields], T]]]:
-    """A decorator that adds a function to `formats` by its name, with the fields that it reads.
+class Formats(dict[str, Format[T]]):
+    """Name of a format -> its fields and how a row of it is read.
 
     Args:
-        formats: what is filled.
-        complete: returns what a function made, or raises RowError where something is missing.
+        option: what names one of them, for errors.
+        complete: returns what a format made of a row, or raises RowError where something lacks.
     """
 
-    def declare(*fields: str) -> Callable[[Callable[[Fields], T]], Callable[[Fields], T]]:
+    def __init__(self, option: str, complete: Callable[[T], T]) -> None:
+        """Begin without a format."""
+        self._option, self._complete = option, complete
+
+    def declare(self, *fields: str) -> Callable[[Callable[[Fields], T]], Callable[[Fields], T]]:
+        """A decorator that adds a function by its name, with the fields that it reads."""
+
         def add(function: Callable[[Fields], T]) -> Callable[[Fields], T]:
             name = function.__name__
-            formats[name] = Format(name, fields, lambda row: complete(function(row)))
+            self[name] = Format(name, fields, lambda row: self._complete(function(row)))
             return function
 
         return add
 
-    return declare
+    def reader(self, source: SourceConfig) -> Reader[T]:
+        """What reads the rows of a source by the format and the columns that it names.
 
-
-def chosen(formats: Mapping[str, Format[T]], name: str, option: str) -> Format[T]:
-    """The format of a name. Raises ValueError with the choices where `option` names another."""
-    if name not in formats:
-        raise ValueError(f"{option} must be one of {', '.join(sorted(formats))}; got {name!r}")
-    return formats[name]
+        Raises:
+            ValueError: there is no such format, or it does not have a field that `columns` names.
+        """
+        if source.format not in self:
+            known = ", ".join(sorted(self))
+            raise ValueError(f"{self._option} must be one of {known}; got {source.format!r}")
+        return Reader(self[source.format], source.columns)
 
 
 def find(row: Row, place: str) -> Any:

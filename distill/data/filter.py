@@ -26,12 +26,6 @@ def filter_problems(
     problem and benchmark that share `filter.contamination` words in a row, whether the problem is
     rejected for it or only reported: the benchmark's problem that overlaps most, and the words.
 
-    Args:
-        filter: what is rejected.
-        problems: the artifact to filter.
-        benchmarks: artifacts of the benchmarks' problems.
-        out: the stage's folder.
-
     Raises:
         ValueError: no problem is kept.
     """
@@ -42,7 +36,9 @@ def filter_problems(
     kept = [p for p, why in bounded if not why]
     if filter.near_duplicates:
         repeats = near_duplicates([p.question for p in kept], filter.near_duplicates)
-        rejected += _repeated(kept, repeats)
+        for index, (first, jaccard) in repeats.items():
+            why = f"repeats {kept[first].id} of {kept[first].source}: Jaccard {jaccard:.3f}"
+            rejected.append({"id": kept[index].id, "source": kept[index].source, "why": why})
         kept = [p for index, p in enumerate(kept) if index not in repeats]
     overlapping = list(_overlapping(kept, benchmarks, filter.contamination))
     contaminated = {row["id"] for row in overlapping if row["share"] >= filter.overlap}
@@ -79,13 +75,6 @@ def _out_of_bounds(problem: Problem, filter: FilterConfig) -> str | None:
     if greatest is not None and problem.difficulty > greatest:
         return f"difficulty {problem.difficulty:g} is above {greatest:g}"
     return None
-
-
-def _repeated(kept: Sequence[Problem], repeats: dict[int, tuple[int, float]]) -> Iterator[Row]:
-    for index, (first, jaccard) in repeats.items():
-        problem = kept[index]
-        why = f"repeats {kept[first].id} of {kept[first].source}: Jaccard {jaccard:.3f}"
-        yield {"id": problem.id, "source": problem.source, "why": why}
 
 
 def _overlapping(

@@ -9,7 +9,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from math import ceil
 
 SHINGLE = 5
@@ -22,17 +22,13 @@ time but never changes a result, and bounds memory for any number of questions."
 
 @dataclass(frozen=True)
 class Overlap:
-    """A question of a benchmark that shares words in a row with a problem."""
+    """A question of a benchmark, by its index, that shares words in a row with a problem."""
 
     index: int
-    """Which question of the benchmark."""
-
     shared: int
-    """Pieces of it that the problem has too."""
+    """Pieces of it that the problem has too, of the `pieces` that it has."""
 
     pieces: int
-    """Pieces that it has."""
-
     words: str
     """The longest run of words that both have."""
 
@@ -76,15 +72,9 @@ class Benchmark:
 
     def _longest(self, own: Sequence[str], positions: Sequence[int]) -> str:
         """The words of the longest sequence of adjacent shared pieces."""
-        best = start = previous = positions[0]
-        longest = 1
-        for position in positions[1:]:
-            start = start if position == previous + 1 else position
-            previous = position
-            if position - start + 1 > longest:
-                best, longest = start, position - start + 1
-        rest = [own[position].rpartition(" ")[2] for position in range(best + 1, best + longest)]
-        return " ".join([own[best], *rest])
+        runs = groupby(enumerate(positions), key=lambda pair: pair[1] - pair[0])
+        first, *rest = max(([position for _, position in run] for _, run in runs), key=len)
+        return " ".join([own[first], *(own[position].rpartition(" ")[2] for position in rest)])
 
 
 def near_duplicates(questions: Sequence[str], similarity: float) -> dict[int, tuple[int, float]]:
@@ -94,15 +84,13 @@ def near_duplicates(questions: Sequence[str], similarity: float) -> dict[int, tu
     at least `similarity`. Exact, by prefix filtering (Chaudhuri et al., ICDE 2006): sets that are
     so similar share one of their rarest pieces, so only those are looked up.
 
-    Args:
-        questions: of each group of repeats the first in this order is kept.
-        similarity: in (0, 1].
+    Of each group of repeats the first in this order is kept; `similarity` is in (0, 1].
 
     Returns:
         Index of a question that repeats another -> index of the earliest kept one that it repeats,
         and their similarity.
     """
-    sets = [_hashes(question) for question in questions]
+    sets = [array("q", {hash(piece) for piece in pieces(q, SHINGLE)}) for q in questions]
     counts = array("L", bytes(_SLOTS * array("L").itemsize))
     for one in sets:
         for piece in one:
@@ -123,10 +111,6 @@ def near_duplicates(questions: Sequence[str], similarity: float) -> dict[int, tu
             for piece in prefix:
                 postings[piece].append(index)
     return repeats
-
-
-def _hashes(question: str) -> "array[int]":
-    return array("q", {hash(piece) for piece in pieces(question, SHINGLE)})
 
 
 def _jaccard(own: set[int], other: "array[int]", least: float) -> float:

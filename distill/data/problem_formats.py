@@ -12,10 +12,9 @@ from random import Random
 from typing import Any
 
 from distill.data import code_formats
-from distill.data.columns import Fields, Format, Reader, RowError, chosen, declares
-from distill.data.config import SourceConfig
-from distill.data.countdown_search import expression
+from distill.data.columns import Fields, Formats, RowError
 from distill.grading import answers
+from distill.grading.countdown import expression
 from distill.trace.records import digest
 
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
@@ -37,11 +36,8 @@ class Read:
     """Which part of a mixed data set it is from; takes the split's place in `Problem.source`."""
 
 
-FORMATS: dict[str, Format[Read]] = {}
-"""Name of a format -> its fields and how a row of it is read."""
-
-
 def _complete(made: Read) -> Read:
+    """Reject a row without a question, or without what decides if an answer is right."""
     if not made.question.strip():
         raise RowError("no question")
     if made.kind == "code" and not made.tests:
@@ -51,18 +47,8 @@ def _complete(made: Read) -> Read:
     return made
 
 
-_format = declares(FORMATS, _complete)
-
-
-def reader(source: SourceConfig) -> Reader[Read]:
-    """What reads the rows of a source by the format and the columns that it names.
-
-    A row is rejected that lacks a column, a question, or what decides whether an answer is right.
-
-    Raises:
-        ValueError: there is no such format, or it does not have a field that `columns` names.
-    """
-    return Reader(chosen(FORMATS, source.format, "dataset.format"), source.columns)
+FORMATS = Formats("dataset.format", _complete)
+_format, reader = FORMATS.declare, FORMATS.reader
 
 
 @_format("question", "answer", "kind", "difficulty", "tests")
@@ -91,19 +77,16 @@ def numina_math(row: Fields) -> Read:
 
     The answer is what the solution boxes; proofs box none and are rejected.
     """
-    return Read(
-        row.text("problem"),
-        _stated(row.text("solution")),
-        difficulty=_difficulty(row),
-        part=row.text("source"),
-    )
+    answer = answers.extract(row.text("solution")) or ""
+    difficulty = _difficulty(row)
+    return Read(row.text("problem"), answer, difficulty=difficulty, part=row.text("source"))
 
 
 @_format("problem", "solution", "answer", "level")
 def math(row: Fields) -> Read:
     """MATH (arXiv:2103.03874): `problem`, `solution` with a boxed answer, `level` (`Level 5`)."""
     level = _NUMBER.search(str(row.value("level") or ""))
-    stated = row.value("answer") or _stated(row.text("solution"))
+    stated = row.value("answer") or answers.extract(row.text("solution")) or ""
     question = row.text("problem")
     return Read(question, str(stated), difficulty=float(level[0]) if level else None)
 
@@ -122,7 +105,7 @@ def still_2(row: Fields) -> Read:
     It has no reference answers: the answer is what the published solution ends in.
     """
     solution = row.text("combined_text").rpartition("<|begin_of_solution|>")[2]
-    return Read(row.text("question"), _stated(solution), part=row.text("domain"))
+    return Read(row.text("question"), answers.extract(solution) or "", part=row.text("domain"))
 
 
 @_format("question", "context", "final_answer", "unit", "error")
@@ -249,10 +232,6 @@ def livecodebench(row: Fields) -> Read:
 def _choice(question: str, options: Sequence[str], right: int) -> Read:
     lines = [f"{chr(ord('A') + i)}) {option}" for i, option in enumerate(options)]
     return Read(f"{question}\n\n" + "\n".join(lines), chr(ord("A") + right), "choice")
-
-
-def _stated(solution: str) -> str:
-    return answers.extract(solution) or ""
 
 
 def _tests(made: Callable[[Any], tuple[str, ...]], packed: Any) -> tuple[str, ...]:

@@ -53,10 +53,8 @@ def _read(dataset: DatasetConfig, out: Path) -> tuple[list[Problem], dict[str, i
     reader.check()
     source.report_rejected(rejected, total, dataset, out)
     repeated = total - len(rejected) - len(problems)
-    return (
-        _chosen(list(problems.values()), dataset),
-        {"rows": total, "rejected": len(rejected), "repeated": repeated},
-    )
+    counts = {"rows": total, "rejected": len(rejected), "repeated": repeated}
+    return _chosen(list(problems.values()), dataset), counts
 
 
 def _parser(dataset: DatasetConfig) -> tuple[Reader[Any], Callable[[source.Row], Problem]]:
@@ -82,10 +80,8 @@ def as_problem(read: problem_formats.Read, dataset: DatasetConfig) -> Problem:
 
 
 def _chosen(problems: list[Problem], dataset: DatasetConfig) -> list[Problem]:
-    if dataset.problems > len(problems):
-        raise ValueError(
-            f"dataset.problems={dataset.problems}, but the source gives {len(problems)}"
-        )
+    if (wanted := dataset.problems) > len(problems):
+        raise ValueError(f"dataset.problems={wanted}, but the source gives {len(problems)}")
     if not dataset.problems:
         return problems
     return sorted(problems, key=lambda p: digest(str(dataset.seed), p.id))[: dataset.problems]
@@ -93,7 +89,7 @@ def _chosen(problems: list[Problem], dataset: DatasetConfig) -> list[Problem]:
 
 def _sign_puzzle(dataset: DatasetConfig) -> list[Problem]:
     """The task of the embedded world; see `distill/micro/sign_puzzle.py`."""
-    count = dataset.problems or sign_puzzle.available(dataset.split)
+    count = dataset.problems or len(sign_puzzle.every_problem(dataset.split))
     place = f"sign_puzzle/{dataset.split}"
     puzzles = sign_puzzle.problems(dataset.split, count, dataset.seed)
     return [Problem.of(p.question, p.answer, "sign_puzzle", place) for p in puzzles]

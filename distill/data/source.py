@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,11 +31,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Rejected:
-    """An input row that is not used."""
+    """An input row that is not used: its place (see `Placed`) and the reason."""
 
     place: str
-    """Where it is; see `Placed`."""
-
     why: str
 
 
@@ -56,8 +54,7 @@ def commit(source: SourceConfig) -> str:
 def rows(source: SourceConfig) -> Iterator[Placed | Rejected]:
     """Rows that pass `source.where`, in order, read lazily.
 
-    Args:
-        source: `path` names JSON lines, one JSON array of objects, or Parquet (`.parquet`).
+    `source.path` names JSON lines, one JSON array of objects, or Parquet (`.parquet`).
 
     Yields:
         The place of a row and the row; or why there is none: it is not JSON or no object, or lacks
@@ -68,9 +65,7 @@ def rows(source: SourceConfig) -> Iterator[Placed | Rejected]:
         FileNotFoundError: there is no such file.
     """
     if not (source.path or source.hub):
-        raise ValueError(
-            "there are no rows to read: set path (a local file) or hub (a data set's id)"
-        )
+        raise ValueError("no rows to read: set path (a local file) or hub (a data set's id)")
     found = _file_rows(source.path) if source.path else _hub_rows(source)
     patterns = {column: re.compile(text) for column, text in source.where.items()}
     for item in found:
@@ -80,7 +75,7 @@ def rows(source: SourceConfig) -> Iterator[Placed | Rejected]:
         place, row = item
         if absent := [name for name in patterns if name not in row]:
             yield Rejected(place, f"where names {', '.join(absent)}; has {', '.join(row)}")
-        elif _passes(row, patterns):
+        elif all(p.search("" if row[n] is None else str(row[n])) for n, p in patterns.items()):
             yield item
 
 
@@ -104,14 +99,9 @@ def report_rejected(
 ) -> None:
     """Write the rejected rows to `out/rejected.jsonl`; no file if there are none.
 
-    Args:
-        rejected: what was rejected.
-        total: rows read, rejected ones included.
-        source: whose `max_rejected` is the largest share allowed.
-        out: the stage's folder.
-
     Raises:
-        ValueError: more than the share allowed; names the first places and reasons.
+        ValueError: more than `source.max_rejected` of the `total` rows read, rejected ones
+            included; names the first places and reasons.
     """
     write_any(out / REJECTED, [asdict(row) for row in rejected])
     if len(rejected) > source.max_rejected * total:
@@ -121,11 +111,6 @@ def report_rejected(
             f"{source.max_rejected} allows; where fields are in columns of other names, "
             f"columns={{FIELD: COLUMN}} says so. {first}"
         )
-
-
-def _passes(row: Row, patterns: Mapping[str, re.Pattern[str]]) -> bool:
-    values = {name: "" if row[name] is None else str(row[name]) for name in patterns}
-    return all(pattern.search(values[name]) for name, pattern in patterns.items())
 
 
 def _file_rows(name: str) -> Iterator[Placed | Rejected]:

@@ -7,7 +7,7 @@ in other columns are found by `columns`; see `distill/data/columns.py`.
 from dataclasses import dataclass
 
 from distill.data import code_formats
-from distill.data.columns import Fields, Format, Reader, RowError, chosen, declares
+from distill.data.columns import Fields, Formats, RowError
 from distill.data.config import SourceConfig
 from distill.grading import answers
 from distill.trace.records import Problem
@@ -53,28 +53,14 @@ class Recorded:
     """Of a program; empty where the source gives none; no grader can then decide."""
 
 
-FORMATS: dict[str, Format[Recorded]] = {}
-"""Name of a format -> its fields and how a row of it is read."""
-
-
 def _complete(read: Recorded) -> Recorded:
     if not read.question:
         raise RowError("no question")
     return read
 
 
-_format = declares(FORMATS, _complete)
-
-
-def reader(source: SourceConfig) -> Reader[Recorded]:
-    """What reads the rows of a source by the format and the columns that it names.
-
-    A row is rejected that lacks a column, a question, or an answer where its schema has one.
-
-    Raises:
-        ValueError: there is no such format, or it does not have a field that `columns` names.
-    """
-    return Reader(chosen(FORMATS, source.format, "a recorded teacher's format"), source.columns)
+FORMATS = Formats("a recorded teacher's format", _complete)
+_format, reader = FORMATS.declare, FORMATS.reader
 
 
 def as_problem(read: Recorded, source: SourceConfig) -> Problem:
@@ -105,15 +91,10 @@ def json_lines(row: Fields) -> Recorded:
     parts = (row.text("thought"), row.text("solution")) if thinks else None
     text = "" if thinks else row.text("text")
     reason = "length" if row.value("truncated") else "stop"
-    teacher = str(row.value("teacher") or "recorded")
-    difficulty = row.value("difficulty")
-    return Recorded(
-        row.text("question").strip(),
-        _answer(row),
-        (Response(teacher, text, parts, reason),),
-        str(row.value("kind") or "math"),
-        None if difficulty is None else float(difficulty),
-    )
+    response = Response(str(row.value("teacher") or "recorded"), text, parts, reason)
+    difficulty = None if row.value("difficulty") is None else float(row.value("difficulty"))
+    question, kind = row.text("question").strip(), str(row.value("kind") or "math")
+    return Recorded(question, _answer(row), (response,), kind, difficulty)
 
 
 @_format("conversations")
@@ -159,10 +140,8 @@ def openthoughts_114k(row: Fields) -> Recorded:
     except (ValueError, KeyError, TypeError) as error:
         raise RowError(f"test_cases are not as in TACO: {error}") from error
     if question:
-        starter = row.text("starter_code")
-        question = code_formats.program_question(
-            question, starter, '"type": "call"' in "".join(tests[:1])
-        )
+        called = '"type": "call"' in "".join(tests[:1])
+        question = code_formats.program_question(question, row.text("starter_code"), called)
     return Recorded(question, "", responses, "code", tests=tests)
 
 
@@ -173,23 +152,17 @@ def s1k_1_1(row: Fields) -> Recorded:
     And `deepseek_thinking_trajectory` with `deepseek_attempt`; the traces of Gemini next to
     them are read by `teacher.columns`.
     """
-    thought = row.text("deepseek_thinking_trajectory")
-    parts = (thought, row.text("deepseek_attempt"))
-    return Recorded(
-        row.text("question").strip(),
-        _reference(row.text("solution")),
-        (Response("DeepSeek-R1", parts=parts),),
-    )
+    parts = (row.text("deepseek_thinking_trajectory"), row.text("deepseek_attempt"))
+    reference = _reference(row.text("solution"))
+    response = Response("DeepSeek-R1", parts=parts)
+    return Recorded(row.text("question").strip(), reference, (response,))
 
 
 @_format("question", "solution", "answer")
 def limo(row: Fields) -> Recorded:
     """`GAIR/LIMO`: `question`, `solution` (a whole trace up to its final answer) and `answer`."""
-    return Recorded(
-        row.text("question").strip(),
-        _answer(row),
-        (Response("LIMO", row.text("solution")),),
-    )
+    response = Response("LIMO", row.text("solution"))
+    return Recorded(row.text("question").strip(), _answer(row), (response,))
 
 
 @_format("problem", "answer", "generations", "finish_reasons")
@@ -203,14 +176,11 @@ def openr1_math_220k(row: Fields) -> Recorded:
         raise RowError("no generations")
     reasons = row.value("finish_reasons")
     reasons = ["stop"] * len(texts) if reasons is None else reasons
-    return Recorded(
-        row.text("problem").strip(),
-        _answer(row),
-        tuple(
-            Response("DeepSeek-R1", text, finish_reason="length" if why == "length" else "stop")
-            for text, why in zip(texts, reasons, strict=True)
-        ),
+    responses = tuple(
+        Response("DeepSeek-R1", text, finish_reason="length" if why == "length" else "stop")
+        for text, why in zip(texts, reasons, strict=True)
     )
+    return Recorded(row.text("problem").strip(), _answer(row), responses)
 
 
 @_format("problem", "solution")
@@ -236,13 +206,9 @@ def _conversation(row: Fields, teacher: str) -> Recorded:
     solution = text
     for close in _CLOSES:
         solution = solution.rpartition(close)[2]
-    code = question.startswith(CODE_PREFIX)
-    return Recorded(
-        question.removeprefix(PREFIX).strip(),
-        "" if code else answers.extract(solution) or "",
-        (Response(teacher, text),),
-        "code" if code else "math",
-    )
+    kind = "code" if question.startswith(CODE_PREFIX) else "math"
+    answer = "" if kind == "code" else answers.extract(solution) or ""
+    return Recorded(question.removeprefix(PREFIX).strip(), answer, (Response(teacher, text),), kind)
 
 
 def _reference(text: str) -> str:

@@ -62,19 +62,8 @@ def evaluate_student(
     problem and sample in the order of the problems, and the scores as `summary.json`. A prompt that
     a server refuses leaves its row undecided and out of the means of tokens and keywords; if there
     are any, `refused` is their share. Until the end, responses are kept in `rows.jsonl`, from which
-    an interrupted evaluation continues to the same bytes.
-
-    Args:
-        sampling: how responses are sampled.
-        samples: responses per problem.
-        engine: what generates them.
-        how: when an answer counts as right.
-        prompt: the text around the question, as in training.
-        student: the base model.
-        trained: artifact of the stage `train`; None scores the base model.
-        problems: artifact of the stage `problems`.
-        compute: device, threads, progress bar.
-        out: folder to write to.
+    an interrupted evaluation continues to the same bytes. `samples` is the number of responses per
+    problem; where `trained`, an artifact of the stage `train`, is None, the base model is scored.
 
     Raises:
         ValueError: there are no problems, a problem occurs twice, or more prompts are refused than
@@ -101,7 +90,9 @@ def evaluate_student(
     rows = [_row(p, k, prompt, reply) for (p, k), reply in zip(asked, replies, strict=True)]
     answered = [problem for problem, _ in asked]
     rows = graded(answered, [_parsed(prompt, engine, row) for row in rows], rows, how, compute)
-    rows = [_diagnosed(problem, row) for problem, row in zip(answered, rows, strict=True)]
+    for problem, row in zip(answered, rows, strict=True):
+        if problem.kind in DIAGNOSTICS:
+            row |= DIAGNOSTICS[problem.kind](problem.question, row["response"])
     refused = {i: reply for i, reply in enumerate(replies) if isinstance(reply, Refusal)}
     for i, refusal in refused.items():
         rows[i] |= {"correct": None, "why": f"the server refuses it: {refusal}"}
@@ -121,15 +112,9 @@ def graded(
 ) -> list[dict[str, Any]]:
     """Add verdicts to rows of responses; a response whose thought never closed is wrong.
 
-    Args:
-        problems: the problem of each response.
-        parsed: thought and solution of each response.
-        rows: `problem_id`, `sample`, `response`, `tokens` and `truncated` of each response.
-        how: when an answer counts as right.
-        compute: how many workers grade.
-
-    Returns:
-        The rows with all of `distill.evaluation.scores.COLUMNS`, and any other columns they had.
+    `problems`, `parsed` and `rows` are of equal length; rows have `problem_id`, `sample`,
+    `response`, `tokens` and `truncated`, and are returned with all of
+    `distill.evaluation.scores.COLUMNS`, and any other columns they had.
     """
     read = [(p, part.solution) for p, part in zip(problems, parsed, strict=True) if part.closed]
     verdicts = iter(grade.grade_all(read, how, compute))
@@ -178,9 +163,3 @@ def _parsed(prompt: PromptConfig, engine: EngineConfig, row: dict[str, Any]) -> 
     part = parse(prompt, row["response"])
     marked = prompt.thought_open and not engine.wants_messages
     return part if marked or part.thought or not row["truncated"] else replace(part, closed=False)
-
-
-def _diagnosed(problem: Problem, row: dict[str, Any]) -> dict[str, Any]:
-    if problem.kind not in DIAGNOSTICS:
-        return row
-    return row | DIAGNOSTICS[problem.kind](problem.question, row["response"])

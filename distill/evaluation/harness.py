@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distill.compute import ComputeConfig
 from distill.evaluation.scores import scores, write_samples
@@ -15,9 +15,6 @@ from distill.store.artifacts import write_json
 from distill.store.identity import content_hash, local_path, version
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import digest
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 VERSION = 2
 
@@ -67,26 +64,17 @@ def evaluate_with_harness(
     Prompts, few-shot examples and grading are the task's own. How long responses may be and how
     they are sampled are ours, since the harness's limits (1,280 tokens for IFEval) would cut off
     thoughts. The harness grades what follows the thought; a response whose thought never closed is
-    wrong. Writes the same files as `evaluate_student`.
-
-    Args:
-        task: a task or group of the harness, or a local YAML file that defines one.
-        sampling: how responses are sampled, for tasks that generate.
-        engine: `transformers` or `vllm`.
-        prompt: the marks at which a thought begins and ends.
-        student: the base model.
-        trained: artifact of the stage `train`; None scores the base model.
-        compute: device and threads.
-        out: folder to write to; until the stage is done, also of the harness's cache of replies.
+    wrong. Writes the same files as `evaluate_student`; until it is done, the harness's cache of
+    replies is in `out` too. `task` is a task or group of the harness, or a local YAML file that
+    defines one; where `trained`, an artifact of the stage `train`, is None, the base is scored.
 
     Raises:
         ValueError: lm-evaluation-harness is not installed or cannot use this engine, or the task
             has no metric that says which responses are right.
     """
     if engine.kind not in BACKENDS:
-        raise ValueError(
-            f"a harness task needs engine {' or '.join(BACKENDS)}, got {engine.kind!r}"
-        )
+        known = " or ".join(BACKENDS)
+        raise ValueError(f"a harness task needs engine {known}, got {engine.kind!r}")
     if not version("lm_eval"):
         raise ValueError(f"harness task {task!r} needs lm-evaluation-harness: pip install lm-eval")
     from lm_eval import simple_evaluate
@@ -156,20 +144,13 @@ def _model_arguments(
 
 
 def _drawn(sampling: SamplingConfig) -> dict[str, Any]:
-    drawn: dict[str, Any] = {
-        "max_gen_toks": sampling.max_new_tokens,
-        "do_sample": sampling.temperature > 0,
-    }
-    if sampling.temperature > 0:
-        drawn |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
-    return drawn
+    kwargs = {"max_gen_toks": sampling.max_new_tokens, "do_sample": sampling.temperature > 0}
+    drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+    return kwargs | (drawn if sampling.temperature > 0 else {})
 
 
 def _rows(
-    task: str,
-    logged: Sequence[Mapping[str, Any]],
-    prompt: PromptConfig,
-    tokenizer: "PreTrainedTokenizerBase",
+    task: str, logged: Sequence[Mapping[str, Any]], prompt: PromptConfig, tokenizer: Any
 ) -> Iterator[dict[str, Any]]:
     """Rows of one task from the harness's log: those of the filter `LENIENT`, or else the first."""
     filters = [sample["filter"] for sample in logged]

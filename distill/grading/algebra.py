@@ -98,9 +98,8 @@ _LETTER = re.compile(
 
 
 def _as_fraction(decimal: re.Match[str]) -> str:
-    fraction = (
-        rf"\frac{{{int(decimal['whole'] + decimal['part'])}}}{{1{'0' * len(decimal['part'])}}}"
-    )
+    over, zeros = int(decimal["whole"] + decimal["part"]), "0" * len(decimal["part"])
+    fraction = rf"\frac{{{over}}}{{1{zeros}}}"
     return f"^{{{fraction}}}" if decimal["raised"] else fraction
 
 

@@ -142,9 +142,7 @@ def _encloses(text: str) -> bool:
 def _signs(text: str) -> list[str]:
     if text.count(r"\pm") != 1:
         return [text]
-    return [
-        text.replace(r"\pm", sign).replace(r"\mp", other).strip() for sign, other in ("+-", "-+")
-    ]
+    return [text.replace(r"\pm", a).replace(r"\mp", b).strip() for a, b in ("+-", "-+")]
 
 
 def _interval(text: str) -> Parts | None:
@@ -154,12 +152,9 @@ def _interval(text: str) -> Parts | None:
         pieces = [pieces[2], _FLIPPED[pieces[1]], pieces[0]]
     if len(pieces) == 3 and re.fullmatch(_NAME, pieces[0]):
         name, sign, bound = pieces
-        below = sign in ("<", r"\le")
-        pieces = (
-            [r"-\infty", "<", name, sign, bound]
-            if below
-            else [bound, _FLIPPED[sign], name, "<", r"\infty"]
-        )
+        pieces = [bound, _FLIPPED[sign], name, "<", r"\infty"]
+        if sign in ("<", r"\le"):
+            pieces = [r"-\infty", "<", name, sign, bound]
     if len(pieces) != 5 or not re.fullmatch(_NAME, pieces[2]):
         return None
     if {pieces[1], pieces[3]} <= {">", r"\ge"}:

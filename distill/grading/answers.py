@@ -104,14 +104,8 @@ _SYMBOLS = {
     **dict.fromkeys("\u2212\u2013\u2014\u2010\u2011", "-"),
     **dict.fromkeys("\u00a0\u202f\u2009\u2007~", " "),
     **{"×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"/", "π": r"\pi ", "∞": r"\infty "},
-    **{
-        "≤": r"\le ",
-        "≥": r"\ge ",
-        "≠": r"\ne ",
-        "≈": r"\approx ",
-        "\u222a": r"\cup ",
-        "∈": r"\in ",
-    },
+    **{"≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx "},
+    **{"\u222a": r"\cup ", "∈": r"\in "},
     **{"°": r"^\circ ", "±": r"\pm ", "²": "^2", "³": "^3", "½": r"\frac{1}{2}", "θ": r"\theta "},
     **dict.fromkeys("€£¥₹", ""),
 }

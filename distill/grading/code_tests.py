@@ -26,11 +26,13 @@ import json
 import platform
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from distill.sandbox import bubblewrap
-from distill.sandbox.box import Limits, Result
+from distill.sandbox.box import Box, Limits, Result
 from distill.sandbox.roles import decode
 from distill.trace.records import Problem
 
@@ -61,13 +63,8 @@ def grade_code(
     """Run a Python program against the tests of a problem, up to the first that fails.
 
     All `stdin` tests share a sandbox, as do all `call` tests, with a process for each test; a
-    `program` test takes two sandboxes.
-
-    Args:
-        problem: has the tests, in the schema of this module.
-        code: the program.
-        limits: for each test.
-        unsafe_without_sandbox: run the program as an ordinary process of this user instead.
+    `program` test takes two sandboxes. `limits` are for each test; with `unsafe_without_sandbox`
+    the program is an ordinary process of this user instead.
 
     Returns:
         Whether it passes, and why not. None: undecided, because there are no tests or they do not
@@ -80,10 +77,13 @@ def grade_code(
     tests = [_test(text, problem.id) for text in problem.tests]
     if not tests:
         return None, "no tests"
+    start = partial(
+        bubblewrap.started, limits=limits, unsafe_without_sandbox=unsafe_without_sandbox
+    )
     for kind, grade in _GRADERS.items():
         chosen = [(number, test) for number, test in enumerate(tests) if test["type"] == kind]
         if chosen:
-            passed, why = grade(chosen, code, limits, unsafe_without_sandbox)
+            passed, why = grade(chosen, code, start)
             if not passed:
                 return passed, why
     return True, f"passed {len(tests)} tests"
@@ -92,9 +92,7 @@ def grade_code(
 def same_output(got: str, expected: str, tolerance: float = 0.0) -> bool:
     """Whether a printed text equals the expected one by the rule of `stdin` tests."""
     left, right = ([line.strip() for line in text.strip().split("\n")] for text in (got, expected))
-    if len(left) != len(right):
-        return False
-    return all(
+    return len(left) == len(right) and all(
         one == other or _same_numbers(one.split(), other.split(), tolerance)
         for one, other in zip(left, right, strict=True)
     )
@@ -135,11 +133,11 @@ def _same_numbers(got: Sequence[str], expected: Sequence[str], tolerance: float)
 
 
 _Numbered = list[tuple[int, dict[str, Any]]]
+_Start = Callable[..., AbstractContextManager[Box]]
+_Verdict = tuple[bool | None, str]
 
 
-def _grade_stdin(
-    tests: _Numbered, code: str, limits: Limits | None, unsafe: bool
-) -> tuple[bool | None, str]:
+def _grade_stdin(tests: _Numbered, code: str, start: _Start) -> _Verdict:
     def judge(test: dict[str, Any], result: Result) -> str:
         if result.exit != 0:
             return _failure(result)
@@ -147,12 +145,11 @@ def _grade_stdin(
         return "" if same else "another output"
 
     cases = [{"stdin": test["input"], "imports": test.get("imports")} for _, test in tests]
-    return _grade_cases("stdin", cases, tests, judge, code, limits, unsafe)
+    with start({"role": "stdin", "program": code, "cases": cases}) as box:
+        return _first_failure(tests, box, judge)
 
 
-def _grade_calls(
-    tests: _Numbered, code: str, limits: Limits | None, unsafe: bool
-) -> tuple[bool | None, str]:
+def _grade_calls(tests: _Numbered, code: str, start: _Start) -> _Verdict:
     def judge(test: dict[str, Any], result: Result) -> str:
         if result.ended or not result.value:
             return _failure(result)
@@ -165,46 +162,31 @@ def _grade_calls(
 
     names = ("function", "arguments", "imports")
     cases = [{name: test.get(name) for name in names} for _, test in tests]
-    return _grade_cases("call", cases, tests, judge, code, limits, unsafe)
+    with start({"role": "call", "program": code, "cases": cases}) as box:
+        return _first_failure(tests, box, judge)
 
 
-def _grade_cases(
-    role: str,
-    cases: list[dict[str, Any]],
-    tests: _Numbered,
-    judge: Callable[[dict[str, Any], Result], str],
-    code: str,
-    limits: Limits | None,
-    unsafe: bool,
-) -> tuple[bool | None, str]:
-    job = {"role": role, "program": code, "cases": cases}
-    with bubblewrap.started(job, limits, unsafe_without_sandbox=unsafe) as box:
-        for (number, test), result in zip(tests, box.results(), strict=True):
-            why = judge(test, result)
-            if why:
-                return False, f"test {number}: {why}"
+def _first_failure(
+    tests: _Numbered, box: Box, judge: Callable[[dict[str, Any], Result], str]
+) -> _Verdict:
+    for (number, test), result in zip(tests, box.results(), strict=True):
+        if why := judge(test, result):
+            return False, f"test {number}: {why}"
     return True, ""
 
 
-def _grade_programs(
-    tests: _Numbered, code: str, limits: Limits | None, unsafe: bool
-) -> tuple[bool | None, str]:
+def _grade_programs(tests: _Numbered, code: str, start: _Start) -> _Verdict:
     for number, test in tests:
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            served: dict[str, Any] = {"socket": theirs.fileno(), "imports": test.get("imports")}
-            check: dict[str, Any] = {"socket": ours.fileno(), "code": test["code"]}
-            check["setup"] = test.get("setup", "")
-            check["entry"] = test.get("entry")
+            served = {"socket": theirs.fileno(), "imports": test.get("imports")}
+            check = {"socket": ours.fileno(), "code": test["code"]}
+            check |= {"setup": test.get("setup", ""), "entry": test.get("entry")}
             serving = {"role": "serve", "program": code, "cases": [served]}
             checking = {"role": "check", "program": "", "cases": [check]}
             with (
-                bubblewrap.started(
-                    serving, limits, sockets=[theirs.fileno()], unsafe_without_sandbox=unsafe
-                ) as program,
-                bubblewrap.started(
-                    checking, limits, sockets=[ours.fileno()], unsafe_without_sandbox=unsafe
-                ) as checker,
+                start(serving, sockets=[theirs.fileno()]) as program,
+                start(checking, sockets=[ours.fileno()]) as checker,
             ):
                 ours.close()
                 theirs.close()
@@ -222,9 +204,8 @@ def _grade_programs(
 
 def _failure(result: Result) -> str:
     if result.ended:
-        return {"time": "out of time", "memory": "out of memory"}.get(
-            result.ended, "the program brought the sandbox down"
-        )
+        down = "the program brought the sandbox down"
+        return {"time": "out of time", "memory": "out of memory"}.get(result.ended, down)
     last = result.stderr.strip().rpartition("\n")[2]
     return last[:200] or f"ended with status {result.exit} and no answer"
 
@@ -237,9 +218,8 @@ def _test(text: str, problem: str) -> dict[str, Any]:
     test = json.loads(text)
     kind = test.get("type") if isinstance(test, dict) else None
     if kind not in _REQUIRED:
-        raise ValueError(
-            f"a test of problem {problem} has type {kind!r}; known: {', '.join(_REQUIRED)}"
-        )
+        known = ", ".join(_REQUIRED)
+        raise ValueError(f"a test of problem {problem} has type {kind!r}; known: {known}")
     missing = _REQUIRED[kind] - set(test)
     unknown = set(test) - _REQUIRED[kind] - _OPTIONAL
     if missing or unknown:

@@ -1,4 +1,4 @@
-r"""Countdown answers are checked: each given number is used once, and the value is the target.
+r"""Countdown answers are checked and searched for: each given number is used once for a target.
 
 For example `95, 89, 47, 24` make `17` as `(47 - 24) - (95 - 89)`. The gold answer is one right
 expression, from which the numbers and the target are read.
@@ -7,7 +7,11 @@ expression, from which the numbers and the target are read.
 import ast
 import re
 from collections import Counter
+from collections.abc import Iterator
 from fractions import Fraction
+from itertools import combinations
+from operator import add, mul, sub, truediv
+from typing import Any
 
 from distill.grading.answers import tidy
 
@@ -18,6 +22,7 @@ _SPELLINGS = (
     (re.compile(r"[{\[]"), "("),
     (re.compile(r"[}\]]"), ")"),
 )
+_OPERATORS: dict[type, Any] = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv}
 MAX_CHARACTERS = 500
 """Texts longer than this are not expressions of a few numbers."""
 
@@ -63,18 +68,44 @@ def _value(node: ast.expr, numbers: Counter[int]) -> Fraction:
         return Fraction(node.value)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -_value(node.operand, numbers)
-    if isinstance(node, ast.BinOp):
-        left, right = _value(node.left, numbers), _value(node.right, numbers)
-        if isinstance(node.op, ast.Add):
-            return left + right
-        if isinstance(node.op, ast.Sub):
-            return left - right
-        if isinstance(node.op, ast.Mult):
-            return left * right
-        if isinstance(node.op, ast.Div):
-            return left / right
+    if isinstance(node, ast.BinOp) and (operate := _OPERATORS.get(type(node.op))):
+        return Fraction(operate(_value(node.left, numbers), _value(node.right, numbers)))
     raise ValueError(f"{type(node).__name__} is no part of a countdown expression")
 
 
 def _listed(numbers: Counter[int]) -> str:
     return ", ".join(map(str, sorted(numbers.elements()))) or "nothing"
+
+
+_Term = tuple[Fraction, str]
+
+
+def expression(numbers: list[int], target: int) -> str | None:
+    """The first expression with `+ - * /`, in exact fractions, that equals the target, or None.
+
+    Four numbers take a few milliseconds, six some seconds.
+    """
+    return _search([(Fraction(number), str(number)) for number in numbers], Fraction(target))
+
+
+def _search(terms: list[_Term], target: Fraction) -> str | None:
+    if len(terms) == 1:
+        return terms[0][1] if terms[0][0] == target else None
+    for pair in combinations(range(len(terms)), 2):
+        rest = [term for k, term in enumerate(terms) if k not in pair]
+        for made in _joined(*(terms[k] for k in pair)):
+            if found := _search([*rest, made], target):
+                return found
+    return None
+
+
+def _joined(left: _Term, right: _Term) -> Iterator[_Term]:
+    (a, one), (b, other) = left, right
+    yield a + b, f"({one} + {other})"
+    yield a * b, f"({one} * {other})"
+    yield a - b, f"({one} - {other})"
+    yield b - a, f"({other} - {one})"
+    if b:
+        yield a / b, f"({one} / {other})"
+    if a:
+        yield b / a, f"({other} / {one})"

@@ -113,10 +113,9 @@ class _Program:
     def __call__(self) -> Verdict:
         from distill.grading import code_tests
 
-        correct, why = code_tests.grade_code(
-            self.problem, self.code, unsafe_without_sandbox=self.unsandboxed
-        )
-        return Verdict(correct, self.code, why)
+        unsafe = self.unsandboxed
+        graded = code_tests.grade_code(self.problem, self.code, unsafe_without_sandbox=unsafe)
+        return Verdict(graded[0], self.code, graded[1])
 
 
 _Grader = Callable[[Problem, str, GradingConfig, ComputeConfig], Verdict | _Algebra | _Program]
@@ -145,7 +144,7 @@ def _math(
     return Verdict(correct, answer, why)
 
 
-def _choice(problem: Problem, solution: str, how: GradingConfig, compute: ComputeConfig) -> Verdict:
+def _choice(problem: Problem, solution: str, *rest: Any) -> Verdict:
     """The letter of an option, boxed or announced, or alone on the last line."""
     last = (solution.strip().splitlines() or [""])[-1]
     answer = answers.extract(solution) or last
@@ -157,9 +156,7 @@ def _choice(problem: Problem, solution: str, how: GradingConfig, compute: Comput
     return Verdict(named == gold, named, f"option {named}")
 
 
-def _countdown(
-    problem: Problem, solution: str, how: GradingConfig, compute: ComputeConfig
-) -> Verdict:
+def _countdown(problem: Problem, solution: str, *rest: Any) -> Verdict:
     """An expression of the numbers, each used once, whose exact value is the target."""
     answer = answers.extract(solution)
     if answer is None:
@@ -178,9 +175,7 @@ def _code(
     return _Program(problem, code, compute.unsandboxed_code)
 
 
-def _sign_puzzle(
-    problem: Problem, solution: str, how: GradingConfig, compute: ComputeConfig
-) -> Verdict:
+def _sign_puzzle(problem: Problem, solution: str, *rest: Any) -> Verdict:
     """The last boxed expression has the numbers in order and the target as its exact value."""
     boxed = boxes(solution)
     if not boxed:
@@ -205,7 +200,6 @@ GRADERS: dict[str, _Grader] = {
 
 def _grader(problem: Problem) -> _Grader:
     if problem.kind not in GRADERS:
-        raise ValueError(
-            f"no grader for kind {problem.kind!r}; known: {', '.join(sorted(GRADERS))}"
-        )
+        known = ", ".join(sorted(GRADERS))
+        raise ValueError(f"no grader for kind {problem.kind!r}; known: {known}")
     return GRADERS[problem.kind]

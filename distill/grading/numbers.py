@@ -35,10 +35,7 @@ def number(text: str) -> Fraction | None:
 def rounds_to(exact: Fraction, decimal: str, significant: int = 6) -> bool:
     """Whether a decimal is the exact number rounded to its places, with enough significant digits.
 
-    Args:
-        exact: the number.
-        decimal: as it is written, also in scientific notation.
-        significant: how many digits it must have.
+    `decimal` is as it is written, also in scientific notation.
     """
     if scientific := _SCIENTIFIC.fullmatch(decimal):
         decimal, power = scientific["head"].strip(), number(_inner(scientific["power"]))

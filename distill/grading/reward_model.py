@@ -18,15 +18,10 @@ def score(
 ) -> list[float]:
     """The model's score of each trace's solution as the reply to its question.
 
-    Scores are computed in float32 and one at a time, since batching changes their last bits.
-
-    Args:
-        name: hub id, or local folder.
-        revision: branch, tag or commit of a hub model.
-        traces: those whose solutions are scored; the model does not see their thoughts.
-        keep: JSON lines file to which scores are written as they are made and from which an
-            interrupted call continues; it is left behind.
-        compute: device, threads, progress bar.
+    Scores are computed in float32 and one at a time, since batching changes their last bits. The
+    model, a hub id at `revision` or a local folder, does not see the thoughts. `keep` is a JSON
+    lines file to which scores are written as they are made and from which an interrupted call
+    continues; it is left behind.
 
     Raises:
         ValueError: the model has more than one output.
@@ -60,14 +55,10 @@ def _reader(name: str, revision: str, compute: ComputeConfig) -> Any:
     device = hub.set_up(compute)
     model = hub.model_of(name, revision)
     tokenizer = hub.load_tokenizer(model)
-    network = AutoModelForSequenceClassification.from_pretrained(
-        **model.source, dtype=torch.float32
-    )
-    if network.config.num_labels != 1:
-        raise ValueError(
-            f"reward model {name!r} must have one output, it has {network.config.num_labels}"
-        )
-    network = network.to(device).eval()
+    auto = AutoModelForSequenceClassification
+    network = auto.from_pretrained(**model.source, dtype=torch.float32).to(device).eval()
+    if (outputs := network.config.num_labels) != 1:
+        raise ValueError(f"reward model {name!r} must have one output, it has {outputs}")
 
     def read(chat: Chat) -> float:
         if tokenizer.chat_template is None:

@@ -17,7 +17,6 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 import psutil
 
@@ -44,7 +43,7 @@ def compare(gold: str, answer: str, percent: bool, tolerance: float = 0.0) -> Ou
     except IndexError:
         worker = Worker()
     outcome = worker.compare(gold, answer, percent, tolerance)
-    if worker.alive:
+    if worker.process.returncode is None:
         _idle.append(worker)
     return outcome
 
@@ -81,20 +80,15 @@ class Worker:
         )
         self._ready = False
 
-    @property
-    def alive(self) -> bool:
-        """Whether it can be asked again."""
-        return self.process.returncode is None
-
     def compare(self, gold: str, answer: str, percent: bool, tolerance: float = 0.0) -> Outcome:
         """Compare one pair; a worker that passes a limit is ended, the outcome undecided.
 
         Raises:
             RuntimeError: the process did not start.
         """
-        requests, replies = _open(self.process.stdin), _open(self.process.stdout)
-        if not self._ready:
-            self._ready = replies.readline() == READY
+        requests, replies = self.process.stdin, self.process.stdout
+        assert requests and replies
+        self._ready = self._ready or replies.readline() == READY
         if not self._ready:
             self.end()
             raise RuntimeError(
@@ -122,11 +116,6 @@ class Worker:
 
 READY = "ready\n"
 """What a worker says once it has imported SymPy."""
-
-
-def _open(pipe: IO[str] | None) -> IO[str]:
-    assert pipe is not None
-    return pipe
 
 
 def _serve() -> None:

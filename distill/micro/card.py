@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +28,7 @@ NEW_TOKENS = 430
 
 
 def write_card(folder: Path, *, recipe: "Recipe", made: dict[str, Any]) -> None:
-    """Measure the base in `folder` and write `card.json` and `README.md` into it.
-
-    Args:
-        folder: a saved model folder.
-        recipe: the recipe it was pretrained by.
-        made: counts and losses of pretraining, copied into the card.
-    """
+    """Measure the base in `folder`; write `README.md` and `card.json`, which includes `made`."""
     card = {
         "name": folder.name,
         "recipe": asdict(recipe),
@@ -46,7 +41,7 @@ def write_card(folder: Path, *, recipe: "Recipe", made: dict[str, Any]) -> None:
         },
         "validation": validation_score(folder),
         "weights_sha256": file_sha256(folder / "model.safetensors"),
-        "versions": _versions(),
+        "versions": {name: version(name) for name in ("torch", "transformers", "tokenizers")},
     }
     (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n")
     (folder / "README.md").write_text(_readme(card))
@@ -113,14 +108,6 @@ def validation_score(folder: Path, count: int = PROBLEMS) -> dict[str, Any]:
 def file_sha256(path: Path) -> str:
     """Hash of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _versions() -> dict[str, str]:
-    import tokenizers
-    import torch
-    import transformers
-
-    return {module.__name__: module.__version__ for module in (torch, transformers, tokenizers)}
 
 
 def _readme(card: dict[str, Any]) -> str:

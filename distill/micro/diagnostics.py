@@ -17,11 +17,7 @@ _LEAD = re.compile(r"^(Wait|Alternatively|First), ")
 
 
 def diagnose(question: str, response: str) -> dict[str, float | None]:
-    r"""Measure one response.
-
-    Args:
-        question: the sign puzzle's text.
-        response: `Thought:\n...\nSolution: ...`; without the first line there is no thought.
+    r"""Measure one response, `Thought:\n...\nSolution: ...`; the thought may be missing.
 
     Returns:
         Shares in [0, 1]; None if there is nothing to count.

@@ -7,7 +7,7 @@ without an answer, and short direct answers. Tuples of numbers come from the tra
 import random
 from collections.abc import Callable, Sequence
 
-from distill.micro.scripted_teacher import STEP, computation
+from distill.micro.scripted_teacher import STEP, computation, verdict
 from distill.micro.sign_puzzle import LARGEST, SignPuzzle, expression, split_of, total
 
 Document = tuple[str, str]
@@ -82,7 +82,7 @@ def unknown(rng: random.Random) -> Document:
         made = _operate(start, sign, guess)
         steps.append(f"{lead}, let me try {start}{sign}{guess}.")
         steps.append(f"{start}{sign}{guess}={made}.")
-        steps.append(_verdict(made, target))
+        steps.append(verdict(made, target))
     return prompt, f"Thought:\n{STEP.join(steps)}\nSolution: {_boxed(str(x))}"
 
 
@@ -97,7 +97,7 @@ def trials(rng: random.Random) -> Document:
         again = ["Wait, let me try", "Alternatively, let me try", "Try"]
         lead = rng.choice(again) if trial else "Let me try"
         steps.append(f"{lead} {expression(puzzle.numbers, signs)}.")
-        steps += [work, _verdict(made, puzzle.target)]
+        steps += [work, verdict(made, puzzle.target)]
         if made == puzzle.target:
             break
     prompt = f"Problem: {puzzle.question.replace('Use', 'Try', 1)}\n"
@@ -131,7 +131,7 @@ def _reflection(rng: random.Random) -> str:
     target = made if rng.random() < 0.4 else rng.randint(0, 36)
     wrong = max(0, made + rng.choice([-10, -2, -1, 1, 2, 10]))
     other, _ = computation([left, right], "+" if sign == "-" else "-")
-    question = f"Is {left}{sign}{right} equal to {target}? {fact} {_verdict(made, target)}"
+    question = f"Is {left}{sign}{right} equal to {target}? {fact} {verdict(made, target)}"
     return rng.choice(
         [
             f"{left}{sign}{right}={wrong}. Wait, {fact}",
@@ -143,12 +143,6 @@ def _reflection(rng: random.Random) -> str:
             f"First, {fact}",
         ]
     )
-
-
-def _verdict(made: int | None, target: int) -> str:
-    if made is None:
-        return f"So not {target}."
-    return f"{made} is {target}. Yes." if made == target else f"{made} is not {target}."
 
 
 def _puzzle(rng: random.Random, size: int) -> tuple[SignPuzzle, Sequence[str]]:

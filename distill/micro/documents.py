@@ -1,5 +1,6 @@
 """Generate pretraining documents: a weighted mix of simple skills, some with digit noise."""
 
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -33,22 +34,17 @@ def documents(seed: int, mix: Mix, noise: float) -> Iterator[str]:
     Each document has its own random stream, and noise replaces digits by digits: another `noise`
     changes no other character.
 
-    Args:
-        seed: of the whole stream.
-        mix: relative frequency of each kind.
-        noise: share of documents with digit noise, in [0, 1]. In such a document every digit of the
-            body is replaced by a random one with a probability that is drawn from [0, 1].
+    `noise` is the share of documents with digit noise, in [0, 1]. In such a document every digit of
+    the body is replaced by a random one with a probability that is drawn from [0, 1].
     """
     weights = asdict(mix)
     writers = [WRITERS[kind] for kind in weights]
-    index = 0
-    while True:
+    for index in itertools.count():
         rng = random.Random(f"{seed}:{index}")
         prompt, body = rng.choices(writers, list(weights.values()))[0](rng)
         if rng.random() < noise:
             body = _digit_noise(body, rng.random(), rng)
         yield prompt + body
-        index += 1
 
 
 def _digit_noise(text: str, rate: float, rng: random.Random) -> str:

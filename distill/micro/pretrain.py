@@ -32,11 +32,8 @@ FIRST_LOSSES = 5
 def pretrain(recipe: Recipe, out: Path, *, threads: int = 2, compiled: bool = True) -> None:
     """Pretrain a base and save a Hugging Face model folder in bf16, with tokenizer and card.
 
-    Args:
-        recipe: model, data and optimisation.
-        out: folder, created if missing. Its files are written at the end.
-        threads: of PyTorch; they change rounding only.
-        compiled: use `torch.compile`, which takes 20 s once and is then about twice as fast.
+    The files of `out` are written at the end. `threads` of PyTorch change rounding only; `compiled`
+    uses `torch.compile`, which takes 20 s once and is then about twice as fast.
     """
     import torch
     from tqdm import tqdm
@@ -102,10 +99,7 @@ def train(
     forward = torch.compile(model, dynamic=False) if compiled else model
     matrices = [p for p in model.parameters() if p.dim() >= 2]
     gains = [p for p in model.parameters() if p.dim() < 2]
-    groups: list[dict[str, Any]] = [
-        {"params": matrices},
-        {"params": gains, "weight_decay": 0.0},
-    ]
+    groups: list[dict[str, Any]] = [{"params": matrices}, {"params": gains, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(
         groups,
         lr=recipe.learning_rate,

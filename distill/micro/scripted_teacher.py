@@ -15,13 +15,10 @@ def write(question: str, rng: random.Random, slip: bool) -> tuple[str, str]:
     The teacher tries the sign patterns in order. Each trial proposes, computes and checks, and all
     but the first begin with a reflection. A verification ends the thought.
 
-    Args:
-        question: a sign puzzle's text.
-        rng: draws the reflections and the slip.
-        slip: whether the last operation of one failing trial gives the target by mistake, so that
-            the final answer is wrong and the thought agrees with it. This trial may come after a
-            correct one, whose result is then misread too; so traces with a slip are not shorter
-            than correct ones. If no trial can have a slip, the trace is correct.
+    With a `slip`, the last operation of one failing trial gives the target by mistake, so that the
+    final answer is wrong and the thought agrees with it. This trial may come after a correct one,
+    whose result is then misread too; so traces with a slip are not shorter than correct ones. If no
+    trial can have a slip, the trace is correct.
 
     Returns:
         thought: steps separated by a blank line.
@@ -65,6 +62,13 @@ def computation(numbers: Sequence[int], signs: Sequence[str]) -> tuple[str, int 
     return ", ".join(parts) + ".", running
 
 
+def verdict(made: int | None, target: int) -> str:
+    """The check that ends a trial; None: a running total was negative."""
+    if made is None:
+        return f"So not {target}."
+    return f"{made} is {target}. Yes." if made == target else f"{made} is not {target}."
+
+
 def _trial(
     numbers: Sequence[int],
     signs: Sequence[str],
@@ -75,14 +79,10 @@ def _trial(
 ) -> list[str]:
     """The steps of a trial: propose, compute (with `shown` as the result) and check."""
     lead = "First" if first else rng.choice(["Wait", "Alternatively"])
-    if shown is None:
-        verdict = f"So not {target}."
-    else:
-        verdict = f"{shown} is {target}. Yes." if shown == target else f"{shown} is not {target}."
     return [
         f"{lead}, let me try {expression(numbers, signs)}.",
         _with_result(*computation(numbers, signs), shown),
-        verdict,
+        verdict(shown, target),
     ]
 
 

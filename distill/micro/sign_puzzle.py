@@ -50,19 +50,14 @@ def problems(split: str, count: int, seed: int) -> list[SignPuzzle]:
     """
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}; known: {', '.join(SPLITS)}")
-    drawn = list(_all_problems(split))
+    drawn = list(every_problem(split))
     if not 0 <= count <= len(drawn):
-        sizes = ", ".join(f"{name} {len(_all_problems(name))}" for name in SPLITS)
+        sizes = ", ".join(f"{name} {len(every_problem(name))}" for name in SPLITS)
         raise ValueError(
             f"count must be in 0..{len(drawn)} for split {split!r}, got {count}; sizes: {sizes}"
         )
     random.Random(f"{seed}:{split}").shuffle(drawn)
     return drawn[:count]
-
-
-def available(split: str) -> int:
-    """Number of distinct problems in a split."""
-    return len(_all_problems(split))
 
 
 def split_of(numbers: Sequence[int]) -> str:
@@ -130,7 +125,8 @@ def expression(numbers: Sequence[int], signs: Sequence[str]) -> str:
 
 
 @functools.cache
-def _all_problems(split: str) -> tuple[SignPuzzle, ...]:
+def every_problem(split: str) -> tuple[SignPuzzle, ...]:
+    """The distinct problems of a split, in order of numbers and target."""
     found = []
     for numbers in itertools.product(range(1, LARGEST + 1), repeat=SIZE):
         if split_of(numbers) == split:

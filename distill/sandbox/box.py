@@ -82,11 +82,7 @@ class Box:
     """A running sandbox; `bubblewrap.started` makes it."""
 
     def __init__(
-        self,
-        process: "subprocess.Popen[bytes]",
-        cases: int,
-        limits: Limits,
-        sandboxed: bool,
+        self, process: "subprocess.Popen[bytes]", cases: int, limits: Limits, sandboxed: bool
     ) -> None:
         """Take over a process that was just started."""
         self._process, self._cases, self._sandboxed = process, cases, sandboxed

@@ -39,12 +39,7 @@ _HIGH_USERS, _LOW_USERS, _USERS = 1 << 30, 40_000, 20_000
 
 
 def main(job: Json, roles: bytes) -> None:
-    """Run all cases of a job.
-
-    Args:
-        job: as above.
-        roles: the compiled `distill.sandbox.roles`, as `marshal` writes it.
-    """
+    """Run all cases of a job; `roles` is `distill.sandbox.roles` as `marshal` writes it."""
     report = os.dup(1)
     if job["sandboxed"]:
         _harden()

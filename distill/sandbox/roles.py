@@ -26,31 +26,10 @@ if TYPE_CHECKING:
 else:
     Any = NoReturn = Json = object
 
-_STAR = (
-    "typing",
-    "collections",
-    "heapq",
-    "bisect",
-    "itertools",
-    "functools",
-    "math",
-    "string",
-    "re",
-    "datetime",
-    "copy",
-    "random",
-    "statistics",
-    "operator",
-    "io",
-    "json",
-    "sys",
-    "time",
-    "os",
-    "decimal",
-    "fractions",
-    "queue",
-    "array",
-)
+_STAR = """
+    typing collections heapq bisect itertools functools math string re datetime copy random
+    statistics operator io json sys time os decimal fractions queue array
+""".split()  # noqa: SIM905 - a word list reads best as text
 """Modules whose names LeetCode and LiveCodeBench take for granted, in order of precedence; from
 `import_string` in LiveCodeBench's testing_util.py."""
 
@@ -112,12 +91,9 @@ def _stdin(program: str, case: Json) -> None:
 def _call(program: str, case: Json) -> None:
     space = _load(program, case, "solution")
     function = case["function"]
-    if function in space:
-        call = space[function]
-    elif "Solution" in space:
-        call = getattr(space["Solution"](), function)
-    else:
+    if function not in space and "Solution" not in space:
         raise NameError(f"the program defines neither {function!r} nor `Solution`")
+    call = space[function] if function in space else getattr(space["Solution"](), function)
     _send(3, _written(encode(call(*case["arguments"]), [])))
 
 

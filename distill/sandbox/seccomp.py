@@ -50,8 +50,7 @@ _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_
 def program(machine: str | None = None) -> bytes:
     """The filter in the form that `bwrap --seccomp` reads: 8 bytes per instruction.
 
-    Args:
-        machine: a name that `platform.machine()` returns; None: this machine's.
+    `machine` is a name that `platform.machine()` returns; None: this machine's.
 
     Raises:
         ValueError: the numbers of the machine's system calls are not in this module.

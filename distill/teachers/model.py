@@ -21,11 +21,7 @@ def model_traces(
 ) -> Iterator[Trace | Failed | Event]:
     """`teacher.samples` traces of every problem, in the order of the problems.
 
-    Args:
-        teacher: the model, how it is asked (`prompt`), and what runs it (`engine`).
-        problems: what it is asked.
-        compute: devices, concurrency, progress bar.
-        out: the stage's folder, in which replies are cached; a killed call continues from there.
+    Replies are cached in `out`, the stage's folder; a killed call continues from there.
 
     Yields:
         Traces, also those without a thought; the prompts that a server refuses; and an event for
@@ -57,15 +53,8 @@ def model_traces(
         parsed = _parsed(prompt, reply)
         if not parsed.closed:
             yield "unclosed"
-        yield Trace.of(
-            problem,
-            label,
-            sample,
-            parsed.thought,
-            parsed.solution,
-            finish_reason=reply.finish_reason,
-            tokens=reply.tokens,
-        )
+        ended = {"finish_reason": reply.finish_reason, "tokens": reply.tokens}
+        yield Trace.of(problem, label, sample, parsed.thought, parsed.solution, **ended)
 
 
 def required(teacher: TeacherConfig) -> tuple[str, PromptConfig, EngineConfig]:

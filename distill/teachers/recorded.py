@@ -18,12 +18,8 @@ def recorded_traces(
 ) -> Iterator[Trace | Rejected | Event]:
     """The traces of the rows, in order; the k-th trace of a problem is its sample k.
 
-    A thought that never ends is one of a teacher that was cut off.
-
-    Args:
-        teacher: format and columns of the rows; how whole texts are split (`prompt`).
-        problems: whose traces are taken.
-        rows: see `distill.data.source.rows`.
+    Only traces of the given problems are taken. A thought that never ends is one of a teacher that
+    was cut off.
 
     Yields:
         Traces; the rows, and responses of rows, that hold none; and events for what is passed over.
@@ -56,10 +52,8 @@ def recorded_traces(
                 yield "beyond_samples"
                 continue
             samples[problem.id] += 1
-            reason = response.finish_reason if solution else "length"
-            yield Trace.of(
-                problem, response.teacher, sample, thought, solution, finish_reason=reason
-            )
+            ended = {"finish_reason": response.finish_reason if solution else "length"}
+            yield Trace.of(problem, response.teacher, sample, thought, solution, **ended)
     read.check()
 
 

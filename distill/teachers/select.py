@@ -1,6 +1,6 @@
 """Select which verified traces a student is trained on."""
 
-from collections import Counter
+from itertools import groupby, islice
 from pathlib import Path
 
 from distill.store.artifacts import write_json
@@ -21,12 +21,15 @@ def select_traces(
     Raises:
         ValueError: fewer traces are eligible than asked for.
     """
-    eligible = [
-        trace
-        for trace in read_traces(verified / "traces.jsonl")
-        if trace.correct or not selection.correct_only
-    ]
-    taken = _limited_per_problem(eligible, selection)
+    given = read_traces(verified / "traces.jsonl")
+    eligible = [trace for trace in given if trace.correct or not selection.correct_only]
+
+    def place(trace: Trace) -> tuple[str, str, int]:
+        problem = trace.problem.id
+        return digest(str(selection.seed), problem), problem, trace.sample
+
+    groups = groupby(sorted(eligible, key=place), key=lambda trace: trace.problem.id)
+    taken = [trace for _, group in groups for trace in islice(group, selection.per_problem)]
     if len(taken) < size.traces:
         raise ValueError(
             f"size.traces={size.traces}, but only {len(taken)} traces are eligible "
@@ -37,16 +40,3 @@ def select_traces(
     write_records(out / "traces.jsonl", taken[: size.traces])
     counts = {"traces": size.traces, "eligible": len(taken), "verified_eligible": len(eligible)}
     write_json(out / "summary.json", counts)
-
-
-def _limited_per_problem(traces: list[Trace], selection: SelectionConfig) -> list[Trace]:
-    def place(trace: Trace) -> tuple[str, int]:
-        return digest(str(selection.seed), trace.problem.id), trace.sample
-
-    seen: Counter[str] = Counter()
-    taken = []
-    for trace in sorted(traces, key=place):
-        if seen[trace.problem.id] < selection.per_problem:
-            seen[trace.problem.id] += 1
-            taken.append(trace)
-    return taken

@@ -42,23 +42,13 @@ def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
 
 
 def sample_traces(
-    teacher: TeacherConfig,
-    problems: Path,
-    *,
-    compute: ComputeConfig,
-    out: Path,
+    teacher: TeacherConfig, problems: Path, *, compute: ComputeConfig, out: Path
 ) -> None:
     """Write up to `teacher.samples` traces of every problem to `out/traces.jsonl`.
 
     A model's replies are cached in `rows.jsonl`; a killed call continues from there. Rows of a
     recorded teacher that hold no trace are named in `rejected.jsonl`, prompts that a server refuses
     in `failed.jsonl`; a model's replies without a thought are in `without_thought.jsonl`.
-
-    Args:
-        teacher: who writes the traces.
-        problems: artifact with their problems.
-        compute: devices, concurrency, progress bar.
-        out: the stage's folder.
 
     Raises:
         ValueError: a field that the teacher needs is not set; more rows of a recorded teacher hold

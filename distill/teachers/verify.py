@@ -22,6 +22,7 @@ from distill.trace.records import WITHOUT_THOUGHT, Trace, read_traces, write_rec
 
 VERSION = 3
 
+_REWARDS = "rewards.jsonl"
 _VERDICT = re.compile(r"\bverdict\W+(correct|wrong)\b", re.IGNORECASE)
 
 
@@ -75,7 +76,7 @@ def verify_traces(
     verdicts = Counter(trace.correct for trace in marked)
     counts = {"correct": verdicts[True], "wrong": verdicts[False], "undecided": verdicts[None]}
     write_json(out / "summary.json", {"traces": count} | counts | second)
-    for name in (REPLIES, "rewards.jsonl"):
+    for name in (REPLIES, _REWARDS):
         (out / name).unlink(missing_ok=True)
 
 
@@ -135,13 +136,8 @@ def _rewarded(
     traces: Sequence[Trace], verification: VerificationConfig, compute: ComputeConfig, out: Path
 ) -> list[Trace]:
     assert verification.reward_model
-    scores = reward_model.score(
-        verification.reward_model,
-        verification.reward_revision,
-        traces,
-        keep=out / "rewards.jsonl",
-        compute=compute,
-    )
+    name, revision, keep = verification.reward_model, verification.reward_revision, out / _REWARDS
+    scores = reward_model.score(name, revision, traces, keep=keep, compute=compute)
     least = verification.reward_threshold
     return [
         replace(trace, correct=score >= least, why=f"reward {score:.4g}, at least {least:g} passes")

@@ -103,11 +103,8 @@ def keyword_sentences(text: str) -> list[Sentence]:
 
 def openings(text: str) -> list[int]:
     """Where the sentences start that open with a keyword, list numbers and quotes aside."""
-    return [
-        start
-        for start, _, hits in keyword_sentences(text)
-        if _OPENING.fullmatch(text, start, hits[0][0])
-    ]
+    found = keyword_sentences(text)
+    return [start for start, _, hits in found if _OPENING.fullmatch(text, start, hits[0][0])]
 
 
 def _end(text: str, place: int) -> int:

@@ -42,10 +42,8 @@ class Steps:
 def split(thought: str, rule: str, starts: Starts | None = None) -> Steps:
     """Split a thought into steps; `join(split(thought, rule)) == thought` for every text.
 
-    Args:
-        thought: any text.
-        rule: one of `config.STEP_RULES`, or `model`.
-        starts: rule `model` only: what the model said of this thought and others.
+    The rule is one of `config.STEP_RULES`, or `model`, which needs `starts`: what the model said of
+    this thought and others.
 
     Raises:
         ValueError: unknown rule, or rule `model` without `starts`.
@@ -87,15 +85,11 @@ def keep(parts: Steps, places: Sequence[int]) -> Steps:
     if not places:
         return Steps("", (), ())
     separators = [
-        parts.separators[a] if b == a + 1 else max(reversed(parts.separators[a:b]), key=_line_ends)
+        max(reversed(parts.separators[a:b]), key=lambda separator: separator.count("\n"))
         for a, b in pairwise(places)
     ]
     steps = tuple(parts.steps[place] for place in places)
     return Steps(parts.lead, steps, (*separators, parts.separators[-1]))
-
-
-def _line_ends(separator: str) -> int:
-    return separator.count("\n")
 
 
 def _at_blank_lines(text: str) -> Steps:
@@ -109,11 +103,7 @@ def _at_blank_lines(text: str) -> Steps:
     return cut(text, [match.end() for match in _BLANK_LINES.finditer(text)])
 
 
-def _at_reflections(text: str) -> Steps:
-    return cut(text, openings(text))
-
-
 _RULES: dict[str, Callable[[str], Steps]] = {
     "blank_line": _at_blank_lines,
-    "reflection": _at_reflections,
+    "reflection": lambda text: cut(text, openings(text)),
 }

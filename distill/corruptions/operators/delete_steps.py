@@ -26,9 +26,8 @@ def delete_steps(
 
     The paper publishes no code. Its steps, which a model finds, are `steps: model`.
     """
-    return (
-        _delete(trace, parts, config) for trace, parts in with_steps(corpus, config, borrow.starts)
-    )
+    split = with_steps(corpus, config, borrow.starts)
+    return (_delete(trace, parts, config) for trace, parts in split)
 
 
 def _delete(trace: Trace, parts: Steps, config: CorruptionConfig) -> Damaged:

@@ -19,9 +19,8 @@ def shuffle_steps(
     single step cannot move: where fewer than two are drawn, nothing is damaged. The paper publishes
     no code. Its steps, which a model finds, are `steps: model`.
     """
-    return (
-        _shuffle(trace, parts, config) for trace, parts in with_steps(corpus, config, borrow.starts)
-    )
+    split = with_steps(corpus, config, borrow.starts)
+    return (_shuffle(trace, parts, config) for trace, parts in split)
 
 
 def _shuffle(trace: Trace, parts: Steps, config: CorruptionConfig) -> Damaged:

@@ -47,7 +47,7 @@ def _is_wrong(trace: Trace) -> bool:
 def _natural(
     corpus: Iterable[Trace], config: CorruptionConfig, donors: Iterable[Trace]
 ) -> Iterator[Damaged]:
-    ids = {trace.id: _draw(config, trace) < config.fraction for trace in corpus}
+    ids = {trace.id: stream(config, trace).random() < config.fraction for trace in corpus}
     wanted = sum(ids.values())
     wrong = sorted(
         (hashlib.sha256(f"{config.seed}:{trace.id}".encode()).digest(), trace.id)
@@ -65,7 +65,7 @@ def _natural(
 def _matched(
     corpus: Iterable[Trace], config: CorruptionConfig, donors: Iterable[Trace]
 ) -> Iterator[Damaged]:
-    rows = [(_draw(config, trace), trace.id, trace.problem.id, _length(trace)) for trace in corpus]
+    rows = [(stream(config, t).random(), t.id, t.problem.id, _length(t)) for t in corpus]
     ids, problems = {row[1] for row in rows}, {row[2] for row in rows}
     unused = _Unused((t for t in donors if _is_wrong(t) and t.id not in ids), problems)
     # In the order of their draws, so that a smaller fraction's partners are a larger one's too.
@@ -100,7 +100,8 @@ class _Unused:
         groups = [self.own.get(problem), self.others]
         rows = next(filter(None, groups), None)
         if rows is None:
-            rows = min(filter(None, self.own.values()), key=lambda rows: _distance(rows, length))
+            left = filter(None, self.own.values())
+            rows = min(left, key=lambda rows: abs(rows[_nearest(rows, length)][0] - length))
         return rows.pop(_nearest(rows, length))[1]
 
 
@@ -110,10 +111,6 @@ def _nearest(rows: list[tuple[int, str]], length: int) -> int:
     return min(near, key=lambda i: abs(rows[i][0] - length))
 
 
-def _distance(rows: list[tuple[int, str]], length: int) -> int:
-    return abs(rows[_nearest(rows, length)][0] - length)
-
-
 def _edited(trace: Trace, config: CorruptionConfig) -> Damaged:
     rng = stream(config, trace)
     drawn = rng.random() < config.fraction
@@ -121,10 +118,6 @@ def _edited(trace: Trace, config: CorruptionConfig) -> Damaged:
     if edited is None:
         return Damaged(trace, 0, 0)
     return Damaged(edited if drawn else trace, 1, int(drawn))
-
-
-def _draw(config: CorruptionConfig, trace: Trace) -> float:
-    return stream(config, trace).random()
 
 
 def _length(trace: Trace) -> int:
