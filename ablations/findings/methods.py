@@ -28,10 +28,6 @@ LOOKS = {"sft": ("#0072b2", "o", "full"), "lora": ("#d55e00", "s", "none")}
 def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """One row per arm that was trained by both methods, in the order of the tables.
 
-    Args:
-        runs: see `ablations.results.runs.runs`.
-        samples: of these runs.
-
     Returns:
         `ALIKE`, `arm` (its name) and:
 

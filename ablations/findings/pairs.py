@@ -14,9 +14,6 @@ from ablations.statistics.significance import holm
 def frame(samples: pd.DataFrame) -> pd.DataFrame:
     """One row per benchmark and pair of runs that were scored on it.
 
-    Args:
-        samples: see `ablations.results.runs.samples`; each `student` is one run.
-
     Returns:
         benchmark, one, other: names of the runs.
         value, low, high, problems, seeds, p: `intervals.difference`, one minus other.

@@ -18,11 +18,7 @@ SERIES = ("benchmark", "student", "training", "teacher", "dataset", "evaluation_
 
 
 def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
-    """One row per series and step from one training-set size to the next.
-
-    Args:
-        runs: see `ablations.results.runs.runs`; students of damaged traces are ignored.
-        samples: of these runs.
+    """One row per series and step from one training-set size to the next, uncorrupted traces only.
 
     Returns:
         `SERIES` and:

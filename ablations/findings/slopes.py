@@ -24,10 +24,6 @@ COSTS = ("costs more than", "cannot be told apart from", "costs less than")
 def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """One row per section and damaging operator, and `CONTRAST` where both kinds were run.
 
-    Args:
-        runs: see `ablations.results.runs.runs`.
-        samples: of these runs.
-
     Returns:
         `SECTION` and:
 
@@ -76,12 +72,7 @@ def sentence(slopes: pd.DataFrame) -> str:
 
 
 def curves(section: pd.DataFrame, samples: pd.DataFrame) -> list[tuple[pd.Series, Curve]]:
-    """Each damaging operator and variant of a section: one of its runs, and scores by rate.
-
-    Args:
-        section: the trained runs of one section.
-        samples: of these runs.
-    """
+    """Each damaging operator and variant of a section's trained runs: a run, and scores by rate."""
     damaged = section[section["corruption"].isin(KINDS) & section["fraction"].gt(0)]
     variant = [name for name in ARM if name != "fraction"]
     return [

@@ -10,9 +10,6 @@ from ablations.statistics.intervals import accuracy, by_seed
 def frame(samples: pd.DataFrame) -> pd.DataFrame:
     """One row per run and benchmark for which it is known which responses were truncated.
 
-    Args:
-        samples: see `ablations.results.runs.samples`; each `student` is one run.
-
     Returns:
         student, benchmark, responses; and shares of 1:
 

@@ -17,7 +17,6 @@ from ablations.report.blocks import (
     Box,
     Bullets,
     Commands,
-    Damage,
     Folded,
     Legend,
     Panels,
@@ -151,13 +150,10 @@ def _power(study: Study) -> Part:
 
 
 def _traces(study: Study) -> Part:
-    found = examples(study.cells, study.found)
-    blocks: list[Block] = [Text(found.note)]
-    if found.shown:
-        blocks.append(Legend())
-    passages = [Passage(one.arm, [Damage(one.shown, one.command)]) for one in found.shown]
-    title = "Traces before and after corruption"
-    return Part(title, "traces", [Passage("", blocks), *passages], "Traces")
+    shown, note = examples(study.cells, study.found)
+    passages = [Passage("", [Text(note), *([Legend()] if shown else [])])]
+    passages += [Passage(arm, [damage]) for arm, damage in shown.items()]
+    return Part("Traces before and after corruption", "traces", passages, "Traces")
 
 
 def _spent(study: Study) -> Part:

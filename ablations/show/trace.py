@@ -54,8 +54,8 @@ def show(config: Config, which: str | None, store: Store) -> Shown:
     """
     place = -1
     for place, one in enumerate(iter_traces(config, store)):
-        anything = bool(one.corpus["damaged"])
-        if _is_wanted(which, place, one.before, bool(one.after.damaged) or not anything):
+        damaged = one.after.damaged or not one.corpus["damaged"]
+        if damaged if which is None else which in (one.before.id, str(place)):
             return one
     raise ValueError(f"no trace {which!r}; give an id, or a position from 0 to {place}")
 
@@ -145,7 +145,3 @@ def facts(shown: Shown) -> list[str]:
         f"corpus of {corpus['traces']} traces: {corpus['damaged']} of {corpus['units']} units "
         f"corrupted{share}, {corpus['untouched_traces']} traces unchanged",
     ]
-
-
-def _is_wanted(which: str | None, place: int, trace: Trace, damaged: bool) -> bool:
-    return damaged if which is None else which in (trace.id, str(place))

@@ -1,7 +1,8 @@
 """Studies list their runs as checked configs, from `conf/study/*.yaml`; nothing is run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
@@ -11,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from distill.config import Config, StudyConfig
 from distill.run.compose import CONF, Composer
 from distill.run.fields import refuse_unknown
+from distill.run.formats import FORMAT
 from distill.run.sweep import distinct, expand, register
 
 SINGLE = StudyConfig().name
@@ -32,6 +34,20 @@ class Cell:
 
     config: Config
     """Checked, with every default."""
+
+    def record(self, key: str | None) -> dict[str, Any]:
+        """Its `run.json` as far as it is known before anything runs; None: so is its key."""
+        config = asdict(self.config)
+        return {
+            "format": FORMAT,
+            "cell": key,
+            "label": self.label,
+            "study": config["study"],
+            "config": config,
+            "stages": {},
+            "scores": dict.fromkeys(config["evaluation"]["benchmarks"]),
+            "commit": None,
+        }
 
 
 class Studies:
