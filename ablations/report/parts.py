@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from ablations.findings import arms, design, methods, sizes
+from ablations.findings import arms, design, methods, sizes, slopes
 from ablations.findings.sections import Finding
 from ablations.findings.study import Section, Study
 from ablations.papers.comparison import SeveralArmsError
@@ -32,6 +32,7 @@ from ablations.studies.plan import plan
 
 SAMPLES = "Best of several samples of the base"
 SIZES = "Accuracy by number of training traces, ours and published"
+SLOPES = "Slopes: accuracy by corruption rate, least squares through uncorrupted traces"
 STUDENTS = "Accuracy before and after training by student, ours and published"
 
 NOTHING = "No run of this study is recorded yet. Below are its plan and what it could detect."
@@ -86,8 +87,8 @@ def _section(section: Section, said: Sequence[str], name: str) -> Part:
         shows += f"{' '.join(said)} The numbers are in the tables of this section."
         drawn = Picture(partial(dose_response, section.arms), f"{name}-dose", shows)
         blocks: list[Block] = [drawn]
-        if slopes := sentences.slopes(section):
-            blocks.append(Tables([slopes]))
+        if not section.slopes.empty:
+            blocks.append(Tables([slopes.grid(section.slopes, SLOPES)]))
         passages.append(Passage("Dose-response", blocks, Panels.accuracy_by_rate))
     if {"base", "uncorrupted"} <= {*section.done.loc[section.done["samples"] > 1, "kind"]}:
         shows = f"{SAMPLES}, and one of the student trained on uncorrupted traces, {section.title}."

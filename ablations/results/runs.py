@@ -31,11 +31,7 @@ IDENTITY = {
     "training": "config.training.name",
     "method": "config.training.method",
     "corruption": "config.corruption.kind",
-    "fraction": "config.corruption.fraction",
-    "mode": "config.corruption.mode",
-    "unit": "config.corruption.unit",
-    "scope": "config.corruption.scope",
-    "steps": "config.corruption.steps",
+    **{n: f"config.corruption.{n}" for n in ("fraction", "mode", "unit", "scope", "steps")},
     "training_seed": "config.training.seed",
     "corruption_seed": "config.corruption.seed",
 }
@@ -105,8 +101,7 @@ def samples(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
         that a benchmark does not have is empty in its rows.
 
     Raises:
-        ValueError: the rows are missing, cannot be read, or are not those that the record's score
-            was computed from; names the file.
+        ValueError: see `ablations.results.responses.responses`.
     """
     import pyarrow
 

@@ -16,9 +16,7 @@ TAGS = {"removed": "del", "inserted": "ins", "moved": "mark"}
 def view(shown: Shown, longest: int | None = None) -> dict[str, Any]:
     """What `templates/sides.html.j2` shows of a trace: facts, question, and both texts, marked.
 
-    Args:
-        shown: the trace.
-        longest: characters of each text to show; the number of the rest is stated. None: all.
+    `longest` characters of each text are shown, None: all; the number of the rest is stated.
     """
     before, after = (marked(pieces, longest) for pieces in sides(shown))
     texts = {"question": shown.before.problem.question, "before": before, "after": after}

@@ -78,8 +78,10 @@ class Studies:
             raise ValueError(f"unknown study {study!r}; known: {', '.join(self.names())}")
         refuse_unknown(overrides)
         named = [] if study == SINGLE else [f"study={study}"]
-        grids, axes = self._sweep([*named, *_fixed(overrides)])
-        kept, errors = distinct(expand(grids, [*axes, *named, *overrides]), self._composer)
+        sweeper = self._composer.composed((*named, *_fixed(overrides))).hydra.sweeper
+        axes = [f"{name}={value}" for name, value in (sweeper.params or {}).items()]
+        runs = expand(list(sweeper.grids), [*axes, *named, *overrides])
+        kept, errors = distinct(runs, self._composer)
         if errors:
             more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
             title = f"{len(errors)} bad run(s) in {study}:"
@@ -94,17 +96,9 @@ class Studies:
         """
         runs = expand([], list(overrides))
         if len(runs) > 1:
-            raise ValueError(
-                f"{' '.join(overrides)} is {len(runs)} runs; give each field one value"
-            )
+            text = " ".join(overrides)
+            raise ValueError(f"{text} is {len(runs)} runs; give each field one value")
         return Cell(_label(overrides), tuple(overrides), self._composer.config(runs[0]))
-
-    def _sweep(self, overrides: list[str]) -> tuple[list[str], list[str]]:
-        """The grids and axes of the study as Hydra's sweeper is given them."""
-        sweeper = self._composer.composed(tuple(overrides)).hydra.sweeper
-        return list(sweeper.grids), [
-            f"{name}={value}" for name, value in (sweeper.params or {}).items()
-        ]
 
 
 def _fixed(overrides: Sequence[str]) -> list[str]:
