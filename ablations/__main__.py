@@ -5,9 +5,6 @@ from collections.abc import Sequence
 
 from ablations.commands import app
 
-WRONG = (ValueError, OSError, RuntimeError)
-"""Errors of a request; so are Hydra's. Any other is an error of the program."""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
@@ -25,8 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(ended.code or 0)
     except Exception as error:
         hydra = type(error).__module__.startswith(("hydra.", "omegaconf."))
-        if not (isinstance(error, WRONG) or hydra):
-            raise
+        if not (hydra or isinstance(error, ValueError | OSError | RuntimeError)):
+            raise  # an error of the program, not of the request
         print(f"ablations: {error}", file=sys.stderr)
         return 1
     return 0

@@ -8,6 +8,7 @@ from typer import Argument, Option
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
     from ablations.studies.plan import Planned
 
@@ -38,6 +39,13 @@ def show(answer: "RenderableType") -> None:
     from rich.console import Console
 
     Console().print(answer)
+
+
+def folded(*names: str) -> "Table":
+    """A table with these columns, whose long texts are wrapped."""
+    from rich.table import Column, Table
+
+    return Table(*(Column(name, overflow="fold") for name in names), header_style="bold")
 
 
 def write(text: str, out: Path | None) -> None:

@@ -20,9 +20,9 @@ def command(
     ] = False,
 ) -> None:
     """Publish a study as a W&B report."""
-    from ablations.report.wandb import report, save, spec
+    from ablations.report.wandb import Request, report, save, spec
 
-    made = report(study, overrides, runs, entity, project)
+    made = report(Request(study, overrides, runs), entity, project)
     if dry_run:
         print(spec(made))
         return

@@ -10,7 +10,6 @@ from ablations.render.wording import interval, p_value, per_cent, sampled
 from ablations.results.arms import ARM, KINDS, NAMES, arm_name, place
 from ablations.results.settings import SETTINGS
 from ablations.statistics import intervals
-from ablations.statistics.intervals import Estimate
 from ablations.statistics.significance import holm
 
 MEANS = ("truncated", "damaged_share", "rows", "tokens", "keywords", "majority")
@@ -115,15 +114,11 @@ def _arm(part: pd.DataFrame, shares: dict[str, pd.DataFrame | None]) -> dict[str
     if mine is None:
         return row
     row |= {"samples": int(done["samples"].iloc[0]), "runs": mine.shape[1], "state": "done"}
-    row |= _estimate("accuracy", "", intervals.accuracy(mine)) | {"problems": len(mine)}
+    row |= intervals.accuracy(mine).columns("accuracy", "") | {"problems": len(mine)}
     if reference is not None and first["arm"] != NAMES["none"]:
         change = intervals.difference(mine, reference)
-        row |= _estimate("difference", "difference_", change) | {"p": change.p}
+        row |= change.columns("difference", "difference_") | {"p": change.p}
     return row | {name: done[name].astype(float).mean() for name in MEANS}
-
-
-def _estimate(name: str, prefix: str, estimate: Estimate) -> dict[str, float]:
-    return {name: estimate.value, f"{prefix}low": estimate.low, f"{prefix}high": estimate.high}
 
 
 def _varying(arms: pd.DataFrame) -> list[str]:

@@ -79,30 +79,20 @@ def frame(configs: Iterable[Config], store: Store) -> pd.DataFrame:
 def grid(arms: pd.DataFrame, title: str) -> Grid:
     """The arms as texts; in brackets, counts as per cent of those of the uncorrupted arm."""
     uncorrupted = arms[arms["kind"] == "uncorrupted"].iloc[0]
-    rows = [
-        [
-            arm["arm"],
-            per_cent(arm["damaged_share"], 0),
-            *(
-                f"{arm[name]:,.1f} ({per_cent(arm[name] / uncorrupted[name], 0)})"
-                for name in COUNTED
-            ),
-            per_cent(arm["steps_left"], 0),
-            per_cent(arm["steps_in_place"], 0),
-        ]
-        for _, arm in arms.iterrows()
-    ]
+    rows = []
+    for _, row in arms.iterrows():
+        relative = {name: per_cent(row[name] / uncorrupted[name], 0) for name in COUNTED}
+        counts = [f"{row[name]:,.1f} ({share})" for name, share in relative.items()]
+        names = ("damaged_share", "steps_left", "steps_in_place")
+        damaged, *left = (per_cent(row[name], 0) for name in names)
+        rows.append([row["arm"], damaged, *counts, *left])
     return Grid(title, ("arm", "units damaged", *MEASURES.values()), rows)
 
 
 def figure(arms: pd.DataFrame) -> "Figure":
     """Every measure against corruption rate, one curve per operator, without its variants.
 
-    Args:
-        arms: see `frame`; with the uncorrupted arm.
-
-    Returns:
-        One axis per measure, all beginning at the uncorrupted traces, which are 100 %.
+    One axis per measure, all beginning at the uncorrupted arm, which `arms` must have: 100 %.
     """
     from matplotlib.figure import Figure
 
@@ -116,11 +106,9 @@ def figure(arms: pd.DataFrame) -> "Figure":
             if curve.empty or curve[measure].isna().all():
                 continue
             points = pd.concat([uncorrupted, curve]).sort_values("fraction")
-            content = KINDS[operator] == "content"
-            look: dict[str, Any] = {"color": colour, "marker": marker, "label": NAMES[operator]}
-            look |= (
-                {"ls": "-", "fillstyle": "full"} if content else {"ls": "--", "fillstyle": "none"}
-            )
+            dash, fill = ("-", "full") if KINDS[operator] == "content" else ("--", "none")
+            look: dict[str, Any] = {"color": colour, "marker": marker, "ls": dash}
+            look |= {"fillstyle": fill, "label": NAMES[operator]}
             share = points[measure] / uncorrupted[measure].iloc[0]
             axis.plot(100 * points["fraction"], 100 * share, **look)
         axis.set_title(name, loc="left", fontsize="medium")

@@ -52,9 +52,6 @@ def frame(planned: Sequence["Planned"]) -> pd.DataFrame:
 
     Seeds are the runs of an arm; the untrained student is an arm of every section scored like it.
 
-    Args:
-        planned: the runs of a study.
-
     Returns:
         section: benchmark, student and training.
         trained: whether the arms were trained, or are the base, which no seed can change.

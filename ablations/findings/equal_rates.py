@@ -20,10 +20,6 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     A corruption rate is the share of an operator's own units, so equal rates are not equal amounts
     of text.
 
-    Args:
-        runs: see `ablations.results.runs.runs`.
-        samples: of these runs.
-
     Returns:
         `SECTION` and:
 

@@ -28,10 +28,6 @@ LOOKS = {"sft": ("#0072b2", "o", "full"), "lora": ("#d55e00", "s", "none")}
 def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """One row per arm that was trained by both methods, in the order of the tables.
 
-    Args:
-        runs: see `ablations.results.runs.runs`.
-        samples: of these runs.
-
     Returns:
         `ALIKE`, `arm` (its name) and:
 
@@ -58,18 +54,13 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
 
 def grid(arms: pd.DataFrame, name: str) -> Grid:
     """The rows of one `ALIKE` as texts: accuracies in per cent, differences in points."""
-    rows = [
-        [
-            arm["arm"],
-            interval(arm["sft"], arm["sft_low"], arm["sft_high"]),
-            interval(arm["lora"], arm["lora_low"], arm["lora_high"]),
-            interval(arm["value"], arm["low"], arm["high"], "+"),
-            f"{arm['p_holm']:.2g}",
-            interval(arm["extra"], arm["extra_low"], arm["extra_high"], "+"),
-            f"{arm['problems']}, {arm['seeds']}",
-        ]
-        for _, arm in arms.iterrows()
-    ]
+    rows = []
+    for _, arm in arms.iterrows():
+        alone = [interval(arm[of], arm[f"{of}_low"], arm[f"{of}_high"]) for of in LOOKS]
+        change = interval(arm["value"], arm["low"], arm["high"], "+")
+        extra = interval(arm["extra"], arm["extra_low"], arm["extra_high"], "+")
+        n = f"{arm['problems']}, {arm['seeds']}"
+        rows.append([arm["arm"], *alone, change, f"{arm['p_holm']:.2g}", extra, n])
     header = ("arm", "full fine-tuning", "LoRA", "LoRA minus full", "p (Holm)", "extra damage")
     return Grid(name, (*header, "n: problems, seeds"), rows)
 
@@ -142,13 +133,11 @@ def _group(
     for (name, change), p in zip(changes.items(), adjusted, strict=True):
         row = shared | {"arm": name} | asdict(change) | {"p_holm": p}
         for method, own in pairs[name].items():
-            alone = accuracy(own)
-            row |= {method: alone.value, f"{method}_low": alone.low, f"{method}_high": alone.high}
+            row |= accuracy(own).columns(method, f"{method}_")
         if reference is not None and name != NAMES["none"]:
             four = [pairs[name]["lora"], pairs[name]["sft"], reference["lora"], reference["sft"]]
             extra = contrast(four, [1, -1, -1, 1])
-            ends = {"extra": extra.value, "extra_low": extra.low, "extra_high": extra.high}
-            row |= ends | {"extra_p": extra.p}
+            row |= extra.columns("extra", "extra_") | {"extra_p": extra.p}
         yield row
 
 

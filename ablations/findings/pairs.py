@@ -14,9 +14,6 @@ from ablations.statistics.significance import holm
 def frame(samples: pd.DataFrame) -> pd.DataFrame:
     """One row per benchmark and pair of runs that were scored on it.
 
-    Args:
-        samples: see `ablations.results.runs.samples`; each `student` is one run.
-
     Returns:
         benchmark, one, other: names of the runs.
         value, low, high, problems, seeds, p: `intervals.difference`, one minus other.
@@ -38,17 +35,11 @@ def frame(samples: pd.DataFrame) -> pd.DataFrame:
 
 def grid(pairs: pd.DataFrame, title: str) -> Grid:
     """The pairs as texts, in points."""
-    rows = [
-        [
-            pair["benchmark"],
-            pair["one"],
-            pair["other"],
-            interval(pair["value"], pair["low"], pair["high"], "+"),
-            f"{pair['p']:.2g}",
-            f"{pair['p_holm']:.2g}",
-        ]
-        for _, pair in pairs.iterrows()
-    ]
+    rows = []
+    for _, pair in pairs.iterrows():
+        change = interval(pair["value"], pair["low"], pair["high"], "+")
+        tests = [f"{pair['p']:.2g}", f"{pair['p_holm']:.2g}"]
+        rows.append([pair["benchmark"], pair["one"], pair["other"], change, *tests])
     header = ("benchmark", "one", "other", "one minus other [95 %]", "p", "p (Holm)")
     return Grid(title, header, rows)
 

@@ -54,14 +54,8 @@ def in_sections(asked: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
     Records outlive the configs that made them, so settings are not compared: a section of the runs
     takes the arms that were asked for with its training and size, whatever the student. Arms of a
-    training and size that no run has stay as they are.
-
-    Args:
-        asked: see `ablations.results.runs.asked_runs`.
-        runs: see `ablations.results.runs.runs`.
-
-    Returns:
-        In the columns of `runs`, for `ablations.findings.arms.frame`.
+    training and size that no run has stay as they are. Both arguments, and what is returned for
+    `ablations.findings.arms.frame`, have the columns of `ablations.results.runs.runs`.
     """
     trained = runs[(runs["method"] != "none") & runs["benchmark"].notna()]
     found = trained.drop_duplicates(list(SECTION))
@@ -89,12 +83,8 @@ def of_one_setting(runs: pd.DataFrame, alike: Sequence[str], varied: Sequence[st
     """The runs of those groups in which every value of what varies was trained in one way.
 
     A study may vary anything: where one size was trained at two learning rates, neither is the
-    size's own, and the whole group is left out.
-
-    Args:
-        runs: see `ablations.results.runs.runs`.
-        alike: columns that runs of one group share.
-        varied: columns in which they are compared.
+    size's own, and the whole group is left out. Runs of a group share the columns `alike` and are
+    compared in the columns `varied`.
     """
     settings = runs.groupby([*alike, *varied], dropna=False)["training_setting"]
     most = settings.transform("nunique").groupby([runs[name] for name in alike], dropna=False)

@@ -1,9 +1,7 @@
 """How much does the accuracy of an arm vary over training seeds?"""
 
-import math
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from ablations.results.arms import ARM
@@ -11,7 +9,7 @@ from ablations.results.records import RECORDED
 from ablations.results.responses import KEPT
 from ablations.results.runs import runs, samples
 from ablations.statistics.intervals import by_seed
-from ablations.statistics.variance import seed_variance
+from ablations.statistics.variance import seed_sd
 from distill.config import Config
 from distill.store.identity import CHECKOUT
 
@@ -20,9 +18,6 @@ def frame(folder: Path) -> pd.DataFrame:
     """One row per section of a folder of runs that has arms with several training seeds.
 
     Arms that score close to 0 or 100 % cannot vary, and are counted like the others.
-
-    Args:
-        folder: see `ablations.results.runs.runs`.
 
     Returns:
         section: benchmark, student and training.
@@ -49,10 +44,9 @@ def frame(folder: Path) -> pd.DataFrame:
             for _, one in section.groupby(arm, dropna=False)
         ]
         seeds = [table.shape[1] for table in tables]
-        variances = [seed_variance(table.to_numpy())[0] * table.shape[1] for table in tables]
-        seed_sd = math.sqrt(max(0.0, float(np.mean(variances))))
+        spread = seed_sd([table.to_numpy() for table in tables])
         name = f"{benchmark}, {student}, {training}"
-        found.append((name, seed_sd, len(tables), min(seeds), max(seeds), folder))
+        found.append((name, spread, len(tables), min(seeds), max(seeds), folder))
     return pd.DataFrame(found, columns=columns)
 
 
@@ -67,13 +61,9 @@ def sentence(spread: pd.DataFrame) -> str:
 
 
 def of_study(config: Config) -> pd.DataFrame:
-    """What the own runs of a study show, or else those of it that the repository records.
+    """`frame` of the own runs of a study, or else of those of it that the repository records.
 
-    Args:
-        config: of any run of the study.
-
-    Returns:
-        As `frame`; without a row where neither has arms with several seeds.
+    `config` is that of any run; no row where neither has arms with several seeds.
     """
     own = Path(config.runs, config.study.name)
     recorded = CHECKOUT / RECORDED / config.study.name

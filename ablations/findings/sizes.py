@@ -18,11 +18,7 @@ SERIES = ("benchmark", "student", "training", "teacher", "dataset", "evaluation_
 
 
 def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
-    """One row per series and step from one training-set size to the next.
-
-    Args:
-        runs: see `ablations.results.runs.runs`; students of damaged traces are ignored.
-        samples: of these runs.
+    """One row per series and step from one training-set size to the next, uncorrupted traces only.
 
     Returns:
         `SERIES` and:
@@ -42,11 +38,10 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
 
 def whole_gain(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """One row per series: the gain from its first size to its last, in the columns of `frame`."""
-    ends = [
-        (key, {size: sizes[size] for size in (min(sizes), max(sizes))})
-        for key, sizes in _series(runs, samples)
-    ]
-    return _frame([row for key, sizes in ends for row in _steps(key, sizes)])
+    rows: list[dict[str, Any]] = []
+    for key, sizes in _series(runs, samples):
+        rows += _steps(key, {size: sizes[size] for size in (min(sizes), max(sizes))})
+    return _frame(rows)
 
 
 def slowing(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
@@ -91,10 +86,7 @@ def grid(steps: pd.DataFrame, title: str) -> Grid:
 def sentence(steps: pd.DataFrame, whole: pd.DataFrame, slowing: pd.DataFrame) -> str:
     """How much of the gain of one series each size has, and whether later doublings gain less.
 
-    Args:
-        steps: the rows of one series of `frame`.
-        whole: the row of the same series of `whole_gain`.
-        slowing: the row of the same series of `slowing`, or none.
+    Takes the rows of the series of `frame`, of `whole_gain` and of `slowing`, which may be none.
     """
     gain = whole.iloc[0]
     sizes = f"from {gain['from']:,.0f} to {gain['to']:,.0f} traces"

@@ -24,10 +24,6 @@ COSTS = ("costs more than", "cannot be told apart from", "costs less than")
 def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """One row per section and damaging operator, and `CONTRAST` where both kinds were run.
 
-    Args:
-        runs: see `ablations.results.runs.runs`.
-        samples: of these runs.
-
     Returns:
         `SECTION` and:
 
@@ -48,17 +44,11 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
 
 def grid(slopes: pd.DataFrame, title: str) -> Grid:
     """The slopes of one section as texts, in points of accuracy."""
-    rows = [
-        [
-            row["operator"],
-            row["kind"],
-            rates(row["doses"]),
-            interval(row["value"], row["low"], row["high"], "+"),
-            p_value(row["p"]),
-            f"{row['problems']}, {row['seeds']}",
-        ]
-        for _, row in slopes.iterrows()
-    ]
+    rows = []
+    for _, row in slopes.iterrows():
+        cost = interval(row["value"], row["low"], row["high"], "+")
+        numbers = [cost, p_value(row["p"]), f"{row['problems']}, {row['seeds']}"]
+        rows.append([row["operator"], row["kind"], rates(row["doses"]), *numbers])
     header = ("operator", "kind", "corruption rates", "points from no to full damage [95 %]", "p")
     return Grid(title, (*header, "n: problems, seeds"), rows)
 
@@ -76,24 +66,15 @@ def sentence(slopes: pd.DataFrame) -> str:
 
 
 def curves(section: pd.DataFrame, samples: pd.DataFrame) -> list[tuple[pd.Series, Curve]]:
-    """Each damaging operator and variant of a section: one of its runs, and scores by rate.
-
-    Args:
-        section: the trained runs of one section.
-        samples: of these runs.
-    """
+    """Each damaging operator and variant of a section's trained runs: a run, and scores by rate."""
     damaged = section[section["corruption"].isin(KINDS) & section["fraction"].gt(0)]
     variant = [name for name in ARM if name != "fraction"]
-    return [
-        (
-            operator.iloc[0],
-            {
-                float(arm["fraction"].iloc[0]): arm_shares(arm, samples)
-                for _, arm in operator.groupby("fraction")
-            },
-        )
-        for _, operator in damaged.groupby(variant, dropna=False)
-    ]
+    found: list[tuple[pd.Series, Curve]] = []
+    for _, operator in damaged.groupby(variant, dropna=False):
+        arms = [arm for _, arm in operator.groupby("fraction")]
+        curve = {float(arm["fraction"].iloc[0]): arm_shares(arm, samples) for arm in arms}
+        found.append((operator.iloc[0], curve))
+    return found
 
 
 def rates(fractions: Iterable[float]) -> str:

@@ -118,10 +118,8 @@ class Study:
 def read_study(asked: Request, *, may_be_missing: bool = True) -> Study:
     """Read a study and its recorded runs.
 
-    Args:
-        asked: the study, and the folder of its runs.
-        may_be_missing: whether the study's own folder in `runs/` may be missing, since nothing was
-            run yet. A folder that was named must exist.
+    The study's own folder in `runs/` may be missing, since nothing was run yet, unless
+    `may_be_missing` is false. A folder that was named must exist.
 
     Raises:
         FileNotFoundError: there is no such folder.

@@ -6,12 +6,12 @@ from ablations.render.grid import Grid
 from ablations.render.wording import interval, per_cent
 from ablations.statistics.intervals import accuracy, by_seed
 
+SHARES = ("truncated", "finished", "wrong_truncated", "at_most")
+"""Columns of `frame` that are shares of responses."""
+
 
 def frame(samples: pd.DataFrame) -> pd.DataFrame:
     """One row per run and benchmark for which it is known which responses were truncated.
-
-    Args:
-        samples: see `ablations.results.runs.samples`; each `student` is one run.
 
     Returns:
         student, benchmark, responses; and shares of 1:
@@ -27,46 +27,26 @@ def frame(samples: pd.DataFrame) -> pd.DataFrame:
         if part["truncated"].isna().any():
             continue
         right, cut = part["correct"].eq(True), part["truncated"].astype(bool)
-        alone = accuracy(by_seed(part))
-        rows.append(
-            {
-                "student": student,
-                "benchmark": benchmark,
-                "responses": len(part),
-                "accuracy": alone.value,
-                "low": alone.low,
-                "high": alone.high,
-                "truncated": cut.mean(),
-                "finished": right[~cut].mean(),
-                "wrong_truncated": cut[~right].mean(),
-                "at_most": (right | cut).mean(),
-            }
-        )
+        row = {"student": student, "benchmark": benchmark, "responses": len(part)}
+        row |= accuracy(by_seed(part)).columns("accuracy", "")
+        row |= {"truncated": cut.mean(), "finished": right[~cut].mean()}
+        rows.append(row | {"wrong_truncated": cut[~right].mean(), "at_most": (right | cut).mean()})
     columns = ["student", "benchmark", "responses", "accuracy", "low", "high"]
-    names = [*columns, "truncated", "finished", "wrong_truncated", "at_most"]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(rows, columns=[*columns, *SHARES])
 
 
 def grid(runs: pd.DataFrame, title: str) -> Grid:
     """The runs as texts, in per cent."""
-    shares = ("truncated", "finished", "wrong_truncated", "at_most")
-    rows = [
-        [
-            run["student"],
-            run["benchmark"],
-            str(run["responses"]),
-            interval(run["accuracy"], run["low"], run["high"]),
-            *("" if pd.isna(run[name]) else f"{100 * run[name]:.1f}" for name in shares),
-        ]
-        for _, run in runs.iterrows()
-    ]
-    header = ("run", "benchmark", "responses", "accuracy [95 %]", "truncated")
-    more = (
-        "accuracy if not truncated",
-        "truncated among wrong",
-        "accuracy if truncated were right",
+    rows = []
+    for _, run in runs.iterrows():
+        scored = [str(run["responses"]), interval(run["accuracy"], run["low"], run["high"])]
+        shares = ["" if pd.isna(run[name]) else f"{100 * run[name]:.1f}" for name in SHARES]
+        rows.append([run["student"], run["benchmark"], *scored, *shares])
+    header = (
+        *("run", "benchmark", "responses", "accuracy [95 %]", "truncated"),
+        *("accuracy if not truncated", "truncated among wrong", "accuracy if truncated were right"),
     )
-    return Grid(title, (*header, *more), rows)
+    return Grid(title, header, rows)
 
 
 def sentence(runs: pd.DataFrame) -> str:

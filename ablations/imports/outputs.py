@@ -65,19 +65,13 @@ def read(
         first = first or row
         return [reader(response) for response in responses(row, first)]
 
-    found: list[Foreign] = []
-    rejected: list[Rejected] = []
     source = SourceConfig(path=str(file))
-    total = 0
-    for item in parsed(rows(source), parse):
-        total += 1
-        if isinstance(item, Rejected):
-            rejected.append(item)
-        else:
-            found += item[1]
+    items = list(parsed(rows(source), parse))
+    rejected = [item for item in items if isinstance(item, Rejected)]
+    found = [one for item in items if not isinstance(item, Rejected) for one in item[1]]
     reader.check()
     out.mkdir(parents=True, exist_ok=True)
-    report_rejected(rejected, total, source, out)
+    report_rejected(rejected, len(items), source, out)
     if not found:
         raise ValueError(f"{file} has no rows")
     return found

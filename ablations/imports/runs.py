@@ -15,7 +15,7 @@ from ablations.render.grid import Grid, markdown
 from ablations.render.wording import interval
 from ablations.results.records import records
 from ablations.results.responses import responses
-from ablations.studies.cells import Studies
+from ablations.studies.cells import Cell, Studies
 from distill.compute import ComputeConfig
 from distill.config import Config, StudyConfig
 from distill.data.config import BenchmarkConfig, DatasetConfig
@@ -24,7 +24,7 @@ from distill.evaluation.intervals import run_interval
 from distill.evaluation.scores import scores, write_samples
 from distill.grading import grade
 from distill.models.prompt import parse_foreign
-from distill.run.formats import FORMAT
+from distill.run.compose import CONF
 from distill.run.record import RUN, commit, read_record
 from distill.store.artifacts import write_json
 from distill.store.identity import canonical_json, content_hash
@@ -89,7 +89,7 @@ def import_file(asked: Request, compute: ComputeConfig | None = None) -> pd.Data
     """
     if asked.kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {asked.kind!r}")
-    if asked.prompt not in (known := _prompts()):
+    if asked.prompt not in (known := sorted(one.stem for one in (CONF / "prompt").glob("*.yaml"))):
         raise ValueError(f"no prompt {asked.prompt!r}; known: {', '.join(known)}")
     setting = ("training=none", "tracking=none", f"prompt={asked.prompt}", *asked.overrides)
     config = Studies().one(setting).config
@@ -124,25 +124,13 @@ def grid(compared: pd.DataFrame) -> Grid:
     header = ("run", "benchmark", "n", "ours [95 %]", "theirs", "difference", "only ours")
     rows = []
     for _, row in compared.iterrows():
-        theirs = pd.notna(row["theirs"])
-        rows.append(
-            (
-                row["run"],
-                row["benchmark"],
-                f"{row['problems']}×{row['samples']}",
-                interval(row["ours"], row["low"], row["high"]),
-                f"{100 * row['theirs']:.1f}" if theirs else "",
-                f"{100 * (row['ours'] - row['theirs']):+.1f}" if theirs else "",
-                *(str(row[name]) for name in ("only_ours", "only_theirs", "undecided")),
-            )
-        )
+        names = [row["run"], row["benchmark"], f"{row['problems']}×{row['samples']}"]
+        ours, theirs = interval(row["ours"], row["low"], row["high"]), ["", ""]
+        if pd.notna(row["theirs"]):
+            theirs = [f"{100 * row['theirs']:.1f}", f"{100 * (row['ours'] - row['theirs']):+.1f}"]
+        counts = [str(row[name]) for name in ("only_ours", "only_theirs", "undecided")]
+        rows.append([*names, ours, *theirs, *counts])
     return Grid("Ours and theirs", (*header, "only theirs", "undecided"), rows)
-
-
-def _prompts() -> list[str]:
-    from distill.run.compose import CONF
-
-    return sorted(path.stem for path in (CONF / "prompt").glob("*.yaml"))
 
 
 def _graded(
@@ -155,19 +143,12 @@ def _graded(
     rows = []
     for row, problem in zip(read, problems, strict=True):
         place = (row.run, row.benchmark, problem.id)
-        rows.append(
-            {
-                "problem_id": problem.id,
-                "sample": seen[place],
-                "response": row.response,
-                "tokens": row.tokens,
-                "truncated": row.truncated,
-                THEIRS: None if row.verdict is None else float(row.verdict),
-            }
-        )
+        verdict = None if row.verdict is None else float(row.verdict)
+        made = {"problem_id": problem.id, "sample": seen[place], "response": row.response}
+        rows.append(made | {"tokens": row.tokens, "truncated": row.truncated, THEIRS: verdict})
         seen[place] += 1
     graded = evaluate.graded(problems, parsed, rows, config.grading, compute)
-    return {id(row): made for row, made in zip(read, graded, strict=True)}
+    return {id(row): one for row, one in zip(read, graded, strict=True)}
 
 
 def _write(
@@ -203,18 +184,9 @@ def _write(
     for name, rows in tables.items():
         write_samples(folder / f"{name}.parquet", rows)
     made: dict[str, Any] = {"key": key, "path": "", "seconds": None, "how": {}, "versions": {}}
-    record = {
-        "format": FORMAT,
-        "cell": key,
-        "label": run,
-        "study": asdict(config.study),
-        "config": asdict(config),
-        "stages": {},
-        "scores": {name: made | {"summary": summary} for name, summary in summaries.items()},
-        "commit": commit(),
-        "imported": origin,
-    }
-    write_json(folder / RUN, record)
+    results = {name: made | {"summary": summary} for name, summary in summaries.items()}
+    known = {"scores": results, "commit": commit(), "imported": origin}
+    write_json(folder / RUN, Cell(run, (), config).record(key) | known)
     return folder
 
 
@@ -233,13 +205,8 @@ def _summary(rows: Sequence[dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 def _compared(found: Sequence[tuple[Path, dict[str, Any]]]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            _compare(path, record, benchmark)
-            for path, record in found
-            for benchmark in record["scores"]
-        ]
-    )
+    scored = ((path, record, name) for path, record in found for name in record["scores"])
+    return pd.DataFrame([_compare(*one) for one in scored])
 
 
 def _compare(path: Path, record: dict[str, Any], benchmark: str) -> dict[str, Any]:

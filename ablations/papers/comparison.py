@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ablations.reference import published
+from ablations.render.wording import sampled
 from ablations.results.arms import NAMES
 
 COMPARISON = (
@@ -65,10 +66,8 @@ def compared(
     theirs = published(table)
     theirs = theirs.assign(row=[row(number) for _, number in theirs.iterrows()])
     arms = arms.assign(row=[row(arm) for _, arm in arms.iterrows()])
-    ordered = pd.concat([theirs, arms]).drop_duplicates("row")
-    rows = [one["row"] for _, one in ordered.iterrows()]
-    if order:
-        rows = [one["row"] for one in sorted((one for _, one in ordered.iterrows()), key=order)]
+    firsts = [one for _, one in pd.concat([theirs, arms]).drop_duplicates("row").iterrows()]
+    rows = [one["row"] for one in (sorted(firsts, key=order) if order else firsts)]
     if "change" in metrics:
         theirs = pd.concat([theirs, _changes(theirs)], ignore_index=True)
     parts = []
@@ -123,9 +122,8 @@ def _number(arm: pd.Series, metric: str) -> dict[str, Any]:
     made = {"row": arm["row"], "benchmark": arm["benchmark"], "metric": metric}
     if arm["state"] != "done":
         return made | {"state": arm["state"]}
-    n = f"{arm['problems']:.0f}×{arm['samples']:.0f}×{arm['runs']:.0f}"
     value = arm.get("difference" if metric == "change" else metric)
-    made |= {"state": "done", "ours": value, "n": n}
+    made |= {"state": "done", "ours": value, "n": sampled(arm)}
     if metric == "change":
         return made | {"low": arm["difference_low"], "high": arm["difference_high"]}
     return made | ({"low": arm["low"], "high": arm["high"]} if metric == "accuracy" else {})

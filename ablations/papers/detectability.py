@@ -50,11 +50,10 @@ def frame(assumed: Assumptions | None = None) -> pd.DataFrame:
     for name, arm in sorted(groups, key=lambda group: place(group[1].iloc[0])):
         shared = {"row": name, "kind": KINDS[arm["corruption"].iloc[0]]}
         scores = arm.set_index("benchmark")["value"]
-        single = [
-            shared | {"benchmark": name} | _change(scores[name], reference[name], name)
-            for name in AVERAGED
-        ]
-        single = [one | _shown(one, assumed) for one in single]
+        single = []
+        for benchmark in AVERAGED:
+            change = _change(scores[benchmark], reference[benchmark], benchmark)
+            single.append(shared | change | _shown(change, assumed))
         rows += [*single, shared | {"benchmark": AVERAGE} | _average(single)]
     columns = [
         *("row", "kind", "benchmark", "problems", "change"),
@@ -79,14 +78,10 @@ def grid(changes: pd.DataFrame, name: str) -> Grid:
 
 
 def figure(changes: pd.DataFrame) -> "Figure":
-    """Published changes on one benchmark against what could be detected.
+    """Published changes against what could be detected, from the rows of one benchmark of `frame`.
 
-    Args:
-        changes: rows of one benchmark of `frame`.
-
-    Returns:
-        One axis with one row per arm; inside the dark band no difference between these runs could
-        be shown, inside the light one none between the recipes.
+    One axis with one row per arm; inside the dark band no difference between these runs could be
+    shown, inside the light one none between the recipes.
     """
     shown = changes.iloc[::-1].reset_index(drop=True)
     drawn, axis = canvas(7, 1.9 + 0.32 * len(shown))
@@ -124,12 +119,8 @@ def _change(score: float, reference: float, benchmark: str) -> dict[str, Any]:
     problems = problem_counts()[benchmark]
     right = [round(share * problems) for share in (score, reference)]
     nested = [pd.Series([float(i < count) for i in range(problems)]) for count in right]
-    return {
-        "problems": problems,
-        "change": score - reference,
-        "accuracy": (score + reference) / 2,
-        "least_p": mcnemar(*nested),
-    }
+    made = {"benchmark": benchmark, "problems": problems, "change": score - reference}
+    return made | {"accuracy": (score + reference) / 2, "least_p": mcnemar(*nested)}
 
 
 def _shown(one: dict[str, Any], assumed: Assumptions) -> dict[str, Any]:
@@ -163,7 +154,7 @@ def _average(single: list[dict[str, Any]]) -> dict[str, Any]:
 def _beyond(changes: pd.DataFrame) -> str:
     size = changes["change"].abs()
     these, recipes = (
-        int((size >= changes[name]).sum()) for name in ("detectable", "detectable_recipes")
+        (size >= changes[name]).sum() for name in ("detectable", "detectable_recipes")
     )
     return (
         f"{these} are as large as what these runs could show, and {recipes} as large as what "

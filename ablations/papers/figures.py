@@ -64,16 +64,10 @@ def data_size(arms: pd.DataFrame) -> "Figure":
 def students(arms: pd.DataFrame) -> "Figure":
     """Accuracy before and after training on uncorrupted traces (Figure 4), one row per student.
 
-    Args:
-        arms: as for `data_size`.
-
-    Returns:
-        One axis: open before, filled after, with 95 % intervals; crosses are published averages of
-        four benchmarks, thin before and bold after, and a dagger marks bars whose student was
-        inferred. A student without our numbers, or without published ones, lacks those marks.
-
-    Raises:
-        ValueError: no uncorrupted arm was run.
+    One axis: open before, filled after, with 95 % intervals; crosses are published averages of four
+    benchmarks, thin before and bold after, and a dagger marks bars whose student was inferred. A
+    student without our numbers, or without published ones, lacks those marks. Arms and errors are
+    those of `data_size`.
     """
     trained, bases = _undamaged(arms)
     theirs = published("figure4")
@@ -130,16 +124,12 @@ def best_of_n(samples: pd.DataFrame) -> "Figure":
     right = base["correct"].eq(True).groupby(base["problem_id"]).agg(["sum", "size"])
     drawn = int(right["size"].min())
     budgets = [2**power for power in range(drawn.bit_length())]
-    estimates = []
+    points = []
     for budget in budgets:
         chances = [pass_at(budget, int(n), int(count)) for count, n in right.to_numpy()]
-        estimates.append(intervals.accuracy(pd.Series(chances, index=right.index)))
-    curve = pd.DataFrame(
-        [
-            {"hundredth": n / 100, "value": e.value, "low": e.low, "high": e.high}
-            for n, e in zip(budgets, estimates, strict=True)
-        ]
-    )
+        estimate = intervals.accuracy(pd.Series(chances, index=right.index))
+        points.append({"hundredth": budget / 100} | estimate.columns("value", ""))
+    curve = pd.DataFrame(points)
     figure, axis = canvas(7, 4.4)
     crossings = published("figure5")
     label = f"published crossings ({title(crossings['benchmark'].iloc[0])})"

@@ -44,9 +44,8 @@ def paper_grids(comparison: pd.DataFrame, name: str) -> tuple[list[Grid], str]:
         The note of a published number is printed where it begins with `misprint`, marked `*`.
     """
     made = []
-    for section, part in comparison.groupby(
-        ["student", "training", "size"], sort=False, dropna=False
-    ):
+    like = ["student", "training", "size"]
+    for section, part in comparison.groupby(like, sort=False, dropna=False):
         known = [str(value) for value in section if value == value and value is not None]
         ours = f"; ours: {', '.join(known)}" if known else ""
         for metric in [metric for metric in METRICS if part["metric"].eq(metric).any()]:

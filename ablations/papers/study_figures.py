@@ -7,18 +7,7 @@ import pandas as pd
 from ablations.papers.comparison import AVERAGE
 from ablations.papers.tables import table2
 from ablations.reference import published
-from ablations.render.drawing import (
-    LINES,
-    OPERATORS,
-    canvas,
-    errors,
-    name_rows,
-    one_section,
-    points_by_kind,
-    references,
-    scored_on,
-    section_title,
-)
+from ablations.render import drawing
 from ablations.results.arms import KINDS, NAMES
 
 if TYPE_CHECKING:
@@ -42,14 +31,14 @@ def forest(arms: pd.DataFrame) -> "Figure":
     Raises:
         ValueError: the rows are of several sections, or none of them was run.
     """
-    done = one_section(arms)
+    done = drawing.one_section(arms)
     shown = arms[arms["arm"] != NAMES["none"]].iloc[::-1].reset_index(drop=True)
-    figure, axis = canvas(7, 1.9 + 0.32 * len(shown))
+    figure, axis = drawing.canvas(7, 1.9 + 0.32 * len(shown))
     axis.axvline(0, color="0.2", linewidth=1, label="uncorrupted")
-    points_by_kind(axis, shown, CHANGE)
+    drawing.points_by_kind(axis, shown, CHANGE)
     base = shown[shown["kind"] == "base"]
     look: dict[str, Any] = {"color": "0.3", "marker": "D", "markersize": 5, "ls": "none"}
-    errors(axis, base, (None, *CHANGE), LINES["base"][1], look)
+    drawing.errors(axis, base, (None, *CHANGE), drawing.LINES["base"][1], look)
     theirs = table2(arms)
     theirs = theirs[theirs["metric"] == "change"]
     theirs = theirs[theirs["benchmark"] == done["benchmark"].iloc[0]]
@@ -58,9 +47,11 @@ def forest(arms: pd.DataFrame) -> "Figure":
     for place in shown.index[shown["state"] != "done"]:
         at: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "ha": "right"}
         axis.text(0.99, place, "not run", va="center", fontsize="small", **at)
-    name_rows(axis, shown)
-    axis.set_xlabel(f"difference of accuracy, points, and 95 % intervals\n{scored_on(done)}")
-    axis.set_title(section_title(done), loc="left")
+    drawing.name_rows(axis, shown)
+    axis.set_xlabel(
+        f"difference of accuracy, points, and 95 % intervals\n{drawing.scored_on(done)}"
+    )
+    axis.set_title(drawing.section_title(done), loc="left")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 
@@ -68,28 +59,21 @@ def forest(arms: pd.DataFrame) -> "Figure":
 def dose_response(arms: pd.DataFrame) -> "Figure":
     """Accuracy against corruption rate, one curve per operator; ours left, published right.
 
-    Args:
-        arms: rows of one section of `ablations.findings.arms.frame`; variants of an operator are
-            ignored, so that ours and the published mean the same.
-
-    Returns:
-        Two axes on one scale. Curves begin at uncorrupted traces; published: average of the four
-        benchmarks, without intervals.
-
-    Raises:
-        ValueError: the rows are of several sections, or none of them was run.
+    Two axes on one scale. Curves begin at uncorrupted traces; published: average of the four
+    benchmarks, without intervals. Arms and errors are those of `forest`; variants of an operator
+    are ignored, so that ours and the published mean the same.
     """
-    done = one_section(arms)
+    done = drawing.one_section(arms)
     theirs = published("table2")
     theirs = theirs[theirs["benchmark"] == AVERAGE]
     uncorrupted = theirs[(theirs["method"] != "none") & (theirs["corruption"] == "none")]
     base = theirs[theirs["method"] == "none"]
-    figure, left = canvas(9, 4.6, columns=2)
+    figure, left = drawing.canvas(9, 4.6, columns=2)
     right = figure.axes[1]
-    references(left, done)
+    drawing.references(left, done)
     for number, kind in ((uncorrupted, "uncorrupted"), (base, "base")):
-        right.axhline(100 * number["value"].item(), color="0.2", linestyle=LINES[kind][0])
-    for operator, (colour, marker) in OPERATORS.items():
+        right.axhline(100 * number["value"].item(), color="0.2", linestyle=drawing.LINES[kind][0])
+    for operator, (colour, marker) in drawing.OPERATORS.items():
         kind = KINDS[operator]
         dash, fill = ("-", "full") if kind == "content" else ("--", "none")
         look: dict[str, Any] = {"color": colour, "marker": marker, "ls": dash, "fillstyle": fill}
@@ -97,13 +81,13 @@ def dose_response(arms: pd.DataFrame) -> "Figure":
         mine = done[(done["kind"] == "uncorrupted") | (done["corruption"] == operator)]
         mine = mine[~mine["arm"].str.contains(",")].sort_values("fraction")
         if (mine["corruption"] == operator).any():
-            errors(left, mine, ("fraction", "accuracy", "low", "high"), None, look)
+            drawing.errors(left, mine, ("fraction", "accuracy", "low", "high"), None, look)
         points = pd.concat([uncorrupted, theirs[theirs["corruption"] == operator]])
         points = points.sort_values("fraction")
         right.plot(100 * points["fraction"], 100 * points["value"], label=name, **look)
-    left.set_title(f"ours: {section_title(done)}", loc="left")
+    left.set_title(f"ours: {drawing.section_title(done)}", loc="left")
     right.set_title("published: arXiv:2502.07374, Table 2", loc="left")
-    left.set_ylabel(f"accuracy, %\n{scored_on(done)}")
+    left.set_ylabel(f"accuracy, %\n{drawing.scored_on(done)}")
     right.set_ylabel("accuracy, %\naverage of four benchmarks")
     for axis in figure.axes:
         axis.set(xlim=(-4, 104), ylim=(-2, 102))

@@ -1,15 +1,16 @@
 """Picks corrupted traces to show in the report of a study, from its artifacts or regenerated."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ablations.report.blocks import Damage
 from ablations.results.arms import NAMES, arm, arm_name
 from ablations.results.records import launched_in
-from ablations.show.trace import Shown, iter_traces, until_corrupt
+from ablations.show.trace import iter_traces, until_corrupt
 from ablations.studies.cells import Cell
 from ablations.studies.plan import Planned, plan
 from distill.stages import Stage
@@ -23,26 +24,9 @@ LONGEST = 6000
 """Characters of a text that a report shows; `python -m ablations show` prints the rest."""
 
 
-@dataclass(frozen=True)
-class Example:
-    """One trace of one arm."""
-
-    arm: str
-    command: str
-    """The command that shows all of it."""
-
-    shown: Shown
-
-
-@dataclass(frozen=True)
-class Examples:
-    """The traces to show, and a sentence on where they come from."""
-
-    shown: list[Example] = field(default_factory=list)
-    note: str = ""
-
-
-def examples(cells: Sequence[Cell], found: Sequence[tuple[Path, dict[str, Any]]]) -> Examples:
+def examples(
+    cells: Sequence[Cell], found: Sequence[tuple[Path, dict[str, Any]]]
+) -> tuple[dict[str, Damage], str]:
     """Up to `MOST` corrupted traces, each of another operator and another problem.
 
     They are read from the artifacts of the runs if these are on this machine. Otherwise a scripted
@@ -52,24 +36,23 @@ def examples(cells: Sequence[Cell], found: Sequence[tuple[Path, dict[str, Any]]]
     Args:
         cells: the runs of the study.
         found: the records of its runs, see `ablations.results.records.records`.
+
+    Returns:
+        shown: a trace of each arm, by the arm's name.
+        note: a sentence on where they come from.
     """
     chosen = _choose(cells)
     if not chosen:
-        return Examples(note="No arm of this study corrupts traces.")
-    roots = [Path(chosen[0].config.artifacts)]
-    roots += [
-        launched_in(path, record) / record["config"]["artifacts"] for path, record in found[:1]
-    ]
-    for root in roots:
+        return {}, "No arm of this study corrupts traces."
+    roots = [launched_in(path, run) / run["config"]["artifacts"] for path, run in found[:1]]
+    for root in (Path(chosen[0].config.artifacts), *roots):
         placed = [_placed(cell, root) for cell in chosen]
         planned = plan(placed)
         if all(artifact.exists for one in planned for artifact in one.artifacts):
             return _examples(chosen, placed, planned, found, "Read from the runs' artifacts.")
     if chosen[0].config.teacher.kind != "scripted":
-        return Examples(
-            note="The traces are not on this machine, and only the teacher, a model, could "
-            "generate them again."
-        )
+        gone = "The traces are not on this machine, and only the teacher, a model, could"
+        return {}, f"{gone} generate them again."
     with TemporaryDirectory() as folder:
         placed = [_placed(cell, Path(folder)) for cell in chosen]
         note = "Generated again for this report by the scripted teacher."
@@ -82,7 +65,7 @@ def _examples(
     planned: Sequence[Planned],
     found: Sequence[tuple[Path, dict[str, Any]]],
     note: str,
-) -> Examples:
+) -> tuple[dict[str, Damage], str]:
     stage = Stage.corrupt.value
     trained = {record["stages"][stage]["key"] for _, record in found if stage in record["stages"]}
     keys = {
@@ -94,19 +77,15 @@ def _examples(
             if keys <= trained
             else " Their keys differ from those recorded: the code has changed since the runs."
         )
-    shown = []
+    shown = {}
     for place, (cell, own) in enumerate(zip(chosen, placed, strict=True)):
-        damaged = (
-            one
-            for one in iter_traces(own.config, Store(Path(own.config.artifacts)))
-            if one.after.damaged
-        )
-        one = next(islice(damaged, place, None), None)
+        traces = iter_traces(own.config, Store(Path(own.config.artifacts)))
+        one = next(islice((one for one in traces if one.after.damaged), place, None), None)
         if one is not None:
             show = " ".join(["python -m ablations show", *cell.overrides])
-            command = f"{show} --trace {one.before.id}"
-            shown.append(Example(arm_name(arm(asdict(cell.config))), command, one))
-    return Examples(shown, note)
+            name = arm_name(arm(asdict(cell.config)))
+            shown[name] = Damage(one, f"{show} --trace {one.before.id}")
+    return shown, note
 
 
 def _choose(cells: Sequence[Cell]) -> list[Cell]:

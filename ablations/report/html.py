@@ -12,12 +12,7 @@ from ablations.show.html import view
 
 
 def report(asked: Request) -> str:
-    """The page as HTML, byte-identical for the same runs.
-
-    Raises:
-        FileNotFoundError: the folder named in the request does not exist.
-        ValueError: no such study, or a broken record; names it.
-    """
+    """The page as HTML, byte-identical for the same runs; errors as of `read_study`."""
     study = read_study(asked)
     return render(
         "report.html.j2",

@@ -5,18 +5,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from ablations.render import grid
-from ablations.report.blocks import (
-    Block,
-    Box,
-    Bullets,
-    Commands,
-    Damage,
-    Folded,
-    Legend,
-    Picture,
-    Tables,
-    Text,
-)
+from ablations.report import blocks
 from ablations.report.examples import LONGEST
 from ablations.show.marks import cut
 from ablations.show.trace import facts, sides, text
@@ -27,36 +16,36 @@ LEGEND = (
 )
 
 
-def markdown(blocks: Sequence[Block]) -> str:
+def markdown(content: Sequence[blocks.Block]) -> str:
     """The blocks, separated by blank lines; links are left out."""
-    return "\n\n".join(map(_block, blocks))
+    return "\n\n".join(map(_block, content))
 
 
-def _block(block: Block) -> str:
+def _block(block: blocks.Block) -> str:
     match block:
-        case Text():
+        case blocks.Text():
             return f"**{block.text}**" if block.style == "said" else block.text
-        case Box():
+        case blocks.Box():
             return "\n>\n".join(f"> {_block(one)}" for one in block.texts)
-        case Bullets():
+        case blocks.Bullets():
             return "\n".join(f"* {line}" for line in block.lines)
-        case Commands():
+        case blocks.Commands():
             return _fenced("\n".join(block.lines))
-        case Tables():
+        case blocks.Tables():
             return grid.markdown(block.grids, block.note).rstrip("\n")
-        case Picture():
+        case blocks.Picture():
             return f"Figure, on the HTML page. {block.alternative}"
-        case Folded():
+        case blocks.Folded():
             return f"{block.summary}:\n\n{_block(block.block)}"
-        case Legend():
+        case blocks.Legend():
             return LEGEND
-        case Damage():
+        case blocks.Damage():
             return _damage(block)
         case _:
             assert_never(block)
 
 
-def _damage(block: Damage) -> str:
+def _damage(block: blocks.Damage) -> str:
     shown = block.shown
     parts = ["\n".join(f"* {fact}" for fact in facts(shown))]
     parts.append(f"**Question.** {shown.before.problem.question}")

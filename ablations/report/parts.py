@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from ablations.findings import arms, design, methods, sizes
+from ablations.findings import arms, design, methods, sizes, slopes
 from ablations.findings.sections import Finding
 from ablations.findings.study import Section, Study
 from ablations.papers.comparison import SeveralArmsError
@@ -17,7 +17,6 @@ from ablations.report.blocks import (
     Box,
     Bullets,
     Commands,
-    Damage,
     Folded,
     Legend,
     Panels,
@@ -33,6 +32,7 @@ from ablations.studies.plan import plan
 
 SAMPLES = "Best of several samples of the base"
 SIZES = "Accuracy by number of training traces, ours and published"
+SLOPES = "Slopes: accuracy by corruption rate, least squares through uncorrupted traces"
 STUDENTS = "Accuracy before and after training by student, ours and published"
 
 NOTHING = "No run of this study is recorded yet. Below are its plan and what it could detect."
@@ -87,8 +87,8 @@ def _section(section: Section, said: Sequence[str], name: str) -> Part:
         shows += f"{' '.join(said)} The numbers are in the tables of this section."
         drawn = Picture(partial(dose_response, section.arms), f"{name}-dose", shows)
         blocks: list[Block] = [drawn]
-        if slopes := sentences.slopes(section):
-            blocks.append(Tables([slopes]))
+        if not section.slopes.empty:
+            blocks.append(Tables([slopes.grid(section.slopes, SLOPES)]))
         passages.append(Passage("Dose-response", blocks, Panels.accuracy_by_rate))
     if {"base", "uncorrupted"} <= {*section.done.loc[section.done["samples"] > 1, "kind"]}:
         shows = f"{SAMPLES}, and one of the student trained on uncorrupted traces, {section.title}."
@@ -151,13 +151,10 @@ def _power(study: Study) -> Part:
 
 
 def _traces(study: Study) -> Part:
-    found = examples(study.cells, study.found)
-    blocks: list[Block] = [Text(found.note)]
-    if found.shown:
-        blocks.append(Legend())
-    passages = [Passage(one.arm, [Damage(one.shown, one.command)]) for one in found.shown]
-    title = "Traces before and after corruption"
-    return Part(title, "traces", [Passage("", blocks), *passages], "Traces")
+    shown, note = examples(study.cells, study.found)
+    passages = [Passage("", [Text(note), *([Legend()] if shown else [])])]
+    passages += [Passage(arm, [damage]) for arm, damage in shown.items()]
+    return Part("Traces before and after corruption", "traces", passages, "Traces")
 
 
 def _spent(study: Study) -> Part:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,8 @@ def commands(asked: Request) -> list[str]:
     folder = ["--runs", asked.folder.as_posix()] if asked.folder else []
     papers = [name for name, (_, study) in PAPERS.items() if study == asked.study]
     tables = dict.fromkeys([f"table {name}" for name in [asked.study, *papers]])
-    rest = [*asked.overrides, *folder]
-    return [
-        " ".join(["python -m ablations", what, *rest])
-        for what in (f"report {asked.study}", *tables)
-    ]
+    made = (f"report {asked.study}", *tables)
+    return [" ".join(["python -m ablations", what, *asked.overrides, *folder]) for what in made]
 
 
 def costs(records: Records) -> Grid:
@@ -73,17 +71,15 @@ def versions(records: Records) -> list[str]:
 
 
 def configs(records: Records) -> tuple[list[str], Grid]:
-    """The configs of all runs: the value of each field that most runs have, and the exceptions.
-
-    Args:
-        records: at least one.
+    """The configs of one run or more: the value of each field that most have, and the exceptions.
 
     Returns:
         usual: `field: value` lines, the most frequent value of each field.
         runs: one row per run, by student and in the order of the tables, with its scores, the
             command that makes it, and the fields in which it differs from `usual`.
     """
-    flat = [{name: _json(value) for name, value in _leaves(record["config"])} for record in records]
+    written = partial(json.dumps, ensure_ascii=False, sort_keys=True)
+    flat = [{name: written(leaf) for name, leaf in _leaves(one["config"])} for one in records]
     names = dict.fromkeys(name for one in flat for name in one if not name.startswith("study."))
     usual = {
         name: Counter(one.get(name, ABSENT) for one in flat).most_common(1)[0][0] for name in names
@@ -132,7 +128,3 @@ def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(inner, f"{name}.{key}" if name else str(key))
     else:
         yield name, value
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)

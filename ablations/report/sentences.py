@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from ablations.findings import equal_rates
-from ablations.findings import slopes as slopes_by_operator
+from ablations.findings import equal_rates, slopes
 from ablations.findings.study import Section
 from ablations.render.grid import Grid
 from ablations.render.wording import LEVEL, per_cent, sampled
@@ -26,14 +25,14 @@ def answers(section: Section) -> list[str]:
     kinds = (corrupted["kind"] == kind for kind in ("structure", "content"))
     rates = [set(corrupted.loc[kind, "fraction"]) for kind in kinds]
     sentences = []
-    if (section.slopes["operator"] == slopes_by_operator.CONTRAST).any():
-        sentences.append(slopes_by_operator.sentence(section.slopes))
+    if (section.slopes["operator"] == slopes.CONTRAST).any():
+        sentences.append(slopes.sentence(section.slopes))
     if rates[0] & rates[1]:
         sentences.append(equal_rates.sentence(equal_rates.frame(section.runs, section.samples)))
     return sentences or [
         "Structure and content cannot be compared: no corruption rate was run for both. "
-        f"Rates of structure: {slopes_by_operator.rates(rates[0]) or 'none'}; "
-        f"of content: {slopes_by_operator.rates(rates[1]) or 'none'}."
+        f"Rates of structure: {slopes.rates(rates[0]) or 'none'}; "
+        f"of content: {slopes.rates(rates[1]) or 'none'}."
     ]
 
 
@@ -50,12 +49,6 @@ def effects(section: Section) -> str:
         f"{len(better)} higher (Holm-adjusted p < {LEVEL}); "
         f"{len(tested) - len(worse) - len(better)} do not differ significantly."
     )
-
-
-def slopes(section: Section) -> Grid | None:
-    """Slope of each operator, and of structure minus content; None without a curve."""
-    title = "Slopes: accuracy by corruption rate, least squares through uncorrupted traces"
-    return None if section.slopes.empty else slopes_by_operator.grid(section.slopes, title)
 
 
 def responses(section: Section) -> Grid:

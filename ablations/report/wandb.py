@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,30 +20,20 @@ COMMAND = "set -f; exec python -m distill hydra.mode=RUN tracking.mode=online ${
 """The command line that `wandb agent` runs in a shell: a run's overrides are one parameter."""
 
 
-def report(
-    study: str,
-    overrides: Sequence[str] = (),
-    folder: Path | None = None,
-    entity: str | None = None,
-    project: str | None = None,
-) -> "Report":
+def report(asked: Request, entity: str | None = None, project: str | None = None) -> "Report":
     """A study as a W&B report: the parts of its page as text, with W&B's panels of the runs.
 
     Args:
-        study: a file in `conf/study/`.
-        overrides: as on the command line.
-        folder: recorded runs; None: the study's in `runs/`.
+        asked: the study, and the folder of its runs.
         entity: W&B user or team; None: as `tracking.entity`, else that of the login.
         project: None: as `tracking.project`.
 
-    Raises:
-        FileNotFoundError: the folder named does not exist.
-        ValueError: no such study, or a record is broken; see `ablations.results.runs`.
+    Errors are those of `read_study`.
     """
     from wandb_workspaces.reports import v2 as wr
 
-    found = read_study(Request(study, overrides, folder))
-    config = found.cells[0].config
+    found = read_study(asked)
+    study, config = asked.study, found.cells[0].config
     place: dict[str, Any] = {
         "entity": entity or config.tracking.entity or "",
         "project": project or config.tracking.project,
@@ -80,26 +69,30 @@ def _panels(panels: Panels, runs: pd.DataFrame) -> list[Any]:
     from wandb_workspaces.reports import v2 as wr
 
     names = sorted(runs["benchmark"].dropna().unique())
-    corruption = wr.Config("corruption.kind")
 
-    def scored(what: str = "accuracy") -> list[tuple[str, Any]]:
-        return [(f"{name}: {what}", wr.SummaryMetric(f"{name}/{what}")) for name in names]
+    def scored(*means: str) -> list[tuple[str, Any]]:
+        pairs = [(name, what) for what in means for name in names]
+        return [(f"{name}: {what}", wr.SummaryMetric(f"{name}/{what}")) for name, what in pairs]
+
+    def bars(field: str, *means: str) -> list[Any]:
+        by = wr.Config(field)
+        return [wr.BarPlot(title=t, metrics=[m], groupby=by) for t, m in scored(*means)]
+
+    def points(field: str) -> list[Any]:
+        x = wr.Config(field)
+        return [wr.ScatterPlot(title=t, x=x, y=m) for t, m in scored("accuracy")]
 
     match panels:
         case Panels.accuracy_by_corruption:
-            return [wr.BarPlot(title=t, metrics=[m], groupby=corruption) for t, m in scored()]
+            return bars("corruption.kind", "accuracy")
         case Panels.accuracy_by_rate:
-            fraction = wr.Config("corruption.fraction")
-            return [wr.ScatterPlot(title=t, x=fraction, y=m) for t, m in scored()]
+            return points("corruption.fraction")
         case Panels.responses_by_corruption:
-            means = [one for what in ("truncated", "tokens", "keywords") for one in scored(what)]
-            return [wr.BarPlot(title=t, metrics=[m], groupby=corruption) for t, m in means]
+            return bars("corruption.kind", "truncated", "tokens", "keywords")
         case Panels.accuracy_by_size:
-            size = wr.Config("size.traces")
-            return [wr.ScatterPlot(title=t, x=size, y=m) for t, m in scored()]
+            return points("size.traces")
         case Panels.accuracy_by_student:
-            student = wr.Config("student.name")
-            return [wr.BarPlot(title=t, metrics=[m], groupby=student) for t, m in scored()]
+            return bars("student.name", "accuracy")
         case Panels.training_loss:
             return [wr.LinePlot(title="training", x="train/step", y=["train/loss"])]
         case Panels.configs:

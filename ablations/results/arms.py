@@ -23,14 +23,9 @@ NAMES = {
 """Operator -> its name in a table, in the order of Table 2 of arXiv:2502.07374. Other operators
 follow, under their own names."""
 
-
 KINDS = {
-    "wrong_answers": "content",
-    "random_digits": "content",
-    "remove_keywords": "content",
-    "shuffle_steps": "structure",
-    "delete_steps": "structure",
-    "insert_steps": "structure",
+    **dict.fromkeys(("wrong_answers", "random_digits", "remove_keywords"), "content"),
+    **dict.fromkeys(("shuffle_steps", "delete_steps", "insert_steps"), "structure"),
 }
 """Operator -> what of a trace it damages. An arm without corruption is of the kind `base` (not
 trained) or `uncorrupted`."""

@@ -51,10 +51,7 @@ def records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 def launched_in(path: Path, record: dict[str, Any]) -> Path:
     """The folder from which a run was launched, to which the paths in its record are relative.
 
-    Args:
-        path: of its `run.json`.
-        record: what it holds. If its `runs` is an absolute path, the folder is unknown, and this is
-            the current one.
+    If `runs` in the record, which is read from `path`, is absolute: the current folder.
     """
     runs = Path(record["config"]["runs"])
     return Path.cwd() if runs.is_absolute() else path.absolute().parents[2 + len(runs.parts)]

@@ -19,13 +19,9 @@ GRADED = (*KEPT, "tokens", "truncated", "keywords")
 def responses(
     path: Path, record: dict[str, Any], benchmark: str, columns: Sequence[str] | None
 ) -> "pyarrow.Table":
-    """One row per (problem, sample) of a run on a benchmark.
+    """One row per (problem, sample) of a run on one of its benchmarks, from the record at `path`.
 
-    Args:
-        path: of the run's `run.json`.
-        record: what it holds.
-        benchmark: one of its scores.
-        columns: see `ablations.results.runs.samples`.
+    `columns` are as in `ablations.results.runs.samples`.
 
     Raises:
         ValueError: the rows are missing, cannot be read, or are not those that the record's score

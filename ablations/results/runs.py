@@ -1,7 +1,6 @@
 """Reads `run.json` files into frames: one row per (run, benchmark), or per evaluated sample."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -32,11 +31,7 @@ IDENTITY = {
     "training": "config.training.name",
     "method": "config.training.method",
     "corruption": "config.corruption.kind",
-    "fraction": "config.corruption.fraction",
-    "mode": "config.corruption.mode",
-    "unit": "config.corruption.unit",
-    "scope": "config.corruption.scope",
-    "steps": "config.corruption.steps",
+    **{n: f"config.corruption.{n}" for n in ("fraction", "mode", "unit", "scope", "steps")},
     "training_seed": "config.training.seed",
     "corruption_seed": "config.corruption.seed",
 }
@@ -79,24 +74,18 @@ def runs(folder: Path) -> pd.DataFrame:
 def frame(found: Iterable[tuple[Path, Mapping[str, Any]]]) -> pd.DataFrame:
     """Records in the columns of `runs`; each comes with the path that errors name."""
     rows = [row for path, record in found for row in _rows(record, path)]
-    return pd.DataFrame(rows, columns=None if rows else _columns())
+    names = [*IDENTITY, "asked", *SETTINGS, *COUNTS, "benchmark", *SCORES, "seconds_evaluate"]
+    return pd.DataFrame(rows, columns=None if rows else names)
 
 
 def planned_runs(planned: "Iterable[Planned]") -> pd.DataFrame:
     """Planned runs in the columns of `runs`, without counts and scores."""
-    rows = [row for one in planned for row in _rows(one.record(), one.folder)]
-    return pd.DataFrame(rows, columns=None if rows else _columns())
+    return frame((one.folder, one.cell.record(one.key)) for one in planned)
 
 
 def asked_runs(cells: "Iterable[Cell]") -> pd.DataFrame:
     """Runs that a study asks for in the same columns; `cell` is empty, since no key is computed."""
-    rows: list[dict[str, Any]] = []
-    for cell in cells:
-        config = asdict(cell.config)
-        record = {"cell": None, "label": cell.label, "study": config["study"], "config": config}
-        scores = dict.fromkeys(cell.config.evaluation.benchmarks)
-        rows += _rows(record | {"stages": {}, "scores": scores, "commit": None}, Path(cell.label))
-    return pd.DataFrame(rows, columns=None if rows else _columns())
+    return frame((Path(cell.label), cell.record(None)) for cell in cells)
 
 
 def samples(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -112,8 +101,7 @@ def samples(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
         that a benchmark does not have is empty in its rows.
 
     Raises:
-        ValueError: the rows are missing, cannot be read, or are not those that the record's score
-            was computed from; names the file.
+        ValueError: see `ablations.results.responses.responses`.
     """
     import pyarrow
 
@@ -144,9 +132,8 @@ def _rows(record: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
         if stage is not None:
             missing = [name for name in SCORES if name not in stage["summary"]]
             if missing:
-                raise ValueError(
-                    f"{path} has no {', '.join(missing)} in scores.{benchmark}.summary"
-                )
+                names = ", ".join(missing)
+                raise ValueError(f"{path} has no {names} in scores.{benchmark}.summary")
             scores |= stage["summary"]
         known = settings(record["config"], benchmark)
         seconds = {"seconds_evaluate": stage["seconds"] if stage else None}
@@ -166,7 +153,3 @@ def _at(record: Mapping[str, Any], field: str, path: Path) -> Any:
         return reduce(getitem, field.split("."), record)
     except (KeyError, TypeError):
         raise ValueError(f"{path} has no {field}; it is no record of this version") from None
-
-
-def _columns() -> list[str]:
-    return [*IDENTITY, "asked", *SETTINGS, *COUNTS, "benchmark", *SCORES, "seconds_evaluate"]

@@ -1,7 +1,7 @@
 """Renders a trace before and after its corruption as HTML."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -13,25 +13,14 @@ TAGS = {"removed": "del", "inserted": "ins", "moved": "mark"}
 """Kind of a piece -> its element; the kinds are distinct without colour, too."""
 
 
-@dataclass(frozen=True)
-class TraceView:
-    """The texts of one trace on a page."""
+def view(shown: Shown, longest: int | None = None) -> dict[str, Any]:
+    """What `templates/sides.html.j2` shows of a trace: facts, question, and both texts, marked.
 
-    facts: list[str]
-    question: str
-    before: Markup
-    after: Markup
-
-
-def view(shown: Shown, longest: int | None = None) -> TraceView:
-    """Both texts with their changes marked.
-
-    Args:
-        shown: the trace.
-        longest: characters of each text to show; the number of the rest is stated. None: all.
+    `longest` characters of each text are shown, None: all; the number of the rest is stated.
     """
     before, after = (marked(pieces, longest) for pieces in sides(shown))
-    return TraceView(facts(shown), shown.before.problem.question, before, after)
+    texts = {"question": shown.before.problem.question, "before": before, "after": after}
+    return texts | {"facts": facts(shown)}
 
 
 def trace_page(shown: Shown) -> str:

@@ -31,12 +31,8 @@ def mark(before: str, after: str, rule: str) -> tuple[list[Piece], list[Piece]]:
     """The pieces of both texts; joined, they are the texts.
 
     If both have the same steps in another order, every step is a piece with its number. Otherwise
-    the texts are compared step by step, and an edited step word by word.
-
-    Args:
-        before: a thought.
-        after: the same, corrupted.
-        rule: how they are split into steps, see `distill.trace.steps`.
+    the texts are compared step by step, and an edited step word by word. `rule` splits both
+    thoughts into steps, see `distill.trace.steps`.
     """
     old, new = split(before, rule), split(after, rule)
     if old.steps != new.steps and sorted(old.steps) == sorted(new.steps):
@@ -69,14 +65,12 @@ def words(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
 
 
 def _moved(before: Steps, after: Steps) -> tuple[list[Piece], list[Piece]]:
-    places: dict[str, list[int]] = {}
-    for number, step in enumerate(before.steps, 1):
-        places.setdefault(step, []).append(number)
     # A step that kept its position did not move, even if another step has the same text.
     stays = [b == a for b, a in zip(before.steps, after.steps, strict=True)]
-    for number, (step, stay) in enumerate(zip(after.steps, stays, strict=True), 1):
-        if stay:
-            places[step].remove(number)
+    places: dict[str, list[int]] = {}
+    for number, (step, stay) in enumerate(zip(before.steps, stays, strict=True), 1):
+        if not stay:
+            places.setdefault(step, []).append(number)
     origins = [
         number if stay else places[step].pop(0)
         for number, (step, stay) in enumerate(zip(after.steps, stays, strict=True), 1)

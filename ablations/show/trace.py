@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console, Group
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ablations.show.marks import Piece, mark, words
@@ -54,8 +54,8 @@ def show(config: Config, which: str | None, store: Store) -> Shown:
     """
     place = -1
     for place, one in enumerate(iter_traces(config, store)):
-        anything = bool(one.corpus["damaged"])
-        if _is_wanted(which, place, one.before, bool(one.after.damaged) or not anything):
+        damaged = one.after.damaged or not one.corpus["damaged"]
+        if damaged if which is None else which in (one.before.id, str(place)):
             return one
     raise ValueError(f"no trace {which!r}; give an id, or a position from 0 to {place}")
 
@@ -94,9 +94,7 @@ def render(shown: Shown, console: Console) -> Group:
     ]
     if console.width < SIDE_BY_SIDE:
         return Group(header, *panels)
-    grid = Table.grid(expand=True)
-    for _ in panels:
-        grid.add_column(ratio=1)
+    grid = Table.grid(Column(ratio=1), Column(ratio=1), expand=True)
     grid.add_row(*panels)
     return Group(header, grid)
 
@@ -132,20 +130,13 @@ def text(pieces: Sequence[Piece], colour: bool) -> Text:
 def facts(shown: Shown) -> list[str]:
     """One line each on the corruption, on this trace and on the corpus."""
     corruption, corpus, after = shown.corruption, shown.corpus, shown.after
-    fields = [
-        (name, getattr(value, "name", value))
-        for name, value in vars(corruption).items()
-        if value is not None
-    ]
+    fields = {name: value for name, value in vars(corruption).items() if value is not None}
+    named = (f"{name}={getattr(value, 'name', value)}" for name, value in fields.items())
     share = "" if corpus["share"] is None else f" ({100 * corpus['share']:.1f} %)"
     other = "" if after.trace.id == shown.before.id else f", replaced by trace {after.trace.id}"
     return [
-        "corruption: " + " ".join(f"{name}={value}" for name, value in fields),
+        "corruption: " + " ".join(named),
         f"trace {shown.before.id}{other}: {after.damaged} of {after.units} units corrupted",
         f"corpus of {corpus['traces']} traces: {corpus['damaged']} of {corpus['units']} units "
         f"corrupted{share}, {corpus['untouched_traces']} traces unchanged",
     ]
-
-
-def _is_wanted(which: str | None, place: int, trace: Trace, damaged: bool) -> bool:
-    return damaged if which is None else which in (trace.id, str(place))

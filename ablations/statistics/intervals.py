@@ -36,15 +36,18 @@ class Estimate:
     p: float | None = None
     """Two-sided, of the hypothesis that the value is 0; None where nothing is compared."""
 
+    def columns(self, name: str, prefix: str) -> dict[str, float]:
+        """Value and interval as `name`, `<prefix>low` and `<prefix>high` of a frame."""
+        return {name: self.value, f"{prefix}low": self.low, f"{prefix}high": self.high}
 
-def by_seed(rows: pd.DataFrame, seed: str = "cell") -> pd.DataFrame:
+
+def by_seed(rows: pd.DataFrame) -> pd.DataFrame:
     """Share of right samples of each problem (rows) in each training run (columns).
 
     Args:
-        rows: one row per (run, problem, sample) of one arm, with `problem_id`, `correct` and the
-            column `seed`; an undecided sample is not right. Problems may have different
+        rows: one row per (run, problem, sample) of one arm, with `problem_id`, `correct` and
+            `cell`, the run's key; an undecided sample is not right. Problems may have different
             numbers of samples.
-        seed: column that identifies the run.
 
     Returns:
         N problems by S seeds in [0, 1], sorted; index `problem_id`.
@@ -53,11 +56,11 @@ def by_seed(rows: pd.DataFrame, seed: str = "cell") -> pd.DataFrame:
         ValueError: a run was not scored on all the problems of the others.
     """
     right = rows["correct"].eq(True).fillna(False).astype(float)
-    shares = right.groupby([rows["problem_id"], rows[seed]]).mean().unstack()
+    shares = right.groupby([rows["problem_id"], rows["cell"]]).mean().unstack()
     if shares.isna().any(axis=None):
         problems = shares.notna().sum()
         raise ValueError(
-            f"{seed} {problems.idxmin()} has {problems.min()} of {len(shares)} problems: "
+            f"cell {problems.idxmin()} has {problems.min()} of {len(shares)} problems: "
             "runs of one arm must be scored on the same problems"
         )
     return shares
@@ -66,10 +69,7 @@ def by_seed(rows: pd.DataFrame, seed: str = "cell") -> pd.DataFrame:
 def accuracy(shares: Shares) -> Estimate:
     """Mean over problems and seeds with its interval, see `distill.evaluation.intervals.wilson`.
 
-    With one seed it is the interval that the run itself reports.
-
-    Args:
-        shares: n >= 1 problems.
+    With one seed it is the interval that the run itself reports; takes n >= 1 problems.
     """
     table, variance, freedom = _table(shares), 0.0, math.inf
     n, mean = len(table), float(table.mean())

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ablations.statistics.intervals import Shares
-from ablations.statistics.variance import seed_variance
+from ablations.statistics.variance import error_variance, seed_sd
 from distill.evaluation.intervals import t_quantile
 
 POWER = 0.8
@@ -107,13 +107,12 @@ def measured(arm: Shares, reference: Shares, samples: int) -> Assumptions:
         interaction = min(usual.interaction_sd**2, between)
         answer = (between - interaction) / (1 / runs).sum() * np.ones(2)
     several = [table for table in tables if table.shape[1] > 1]
-    seed = [seed_variance(table)[0] * table.shape[1] for table in several]
     most = accuracy * (1 - accuracy)
     return Assumptions(
         accuracy,
         correlation=max(0.0, 1 - float(answer.mean()) / most) if most else usual.correlation,
         interaction_sd=math.sqrt(max(0.0, interaction)),
-        seed_sd=math.sqrt(max(0.0, float(np.mean(seed)))) if seed else usual.seed_sd,
+        seed_sd=seed_sd(several) if several else usual.seed_sd,
     )
 
 
@@ -138,10 +137,6 @@ def _answer_variance(table: np.ndarray, samples: int) -> float:
 
     From seeds it includes the interaction of seeds and problems, which costs the same power.
     """
-    n, seeds = table.shape
     if samples > 1:
         return float((table * (1 - table)).mean() * samples / (samples - 1))
-    if seeds == 1:
-        return math.nan
-    error = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
-    return float((error**2).sum() / ((n - 1) * (seeds - 1)))
+    return math.nan if table.shape[1] == 1 else error_variance(table)

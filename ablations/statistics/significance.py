@@ -31,7 +31,8 @@ def mcnemar(arm: pd.Series, reference: pd.Series) -> float:
     Raises:
         ValueError: the problems differ, or a share is neither 0 nor 1.
     """
-    delta = paired(arm, reference)
+    same_problems(arm, reference)
+    delta = arm - reference.reindex(arm.index)
     if not (arm.isin([0, 1]).all() and reference.isin([0, 1]).all()):
         raise ValueError(
             "McNemar's test takes one sample of each problem; average several with `difference`"
@@ -41,10 +42,7 @@ def mcnemar(arm: pd.Series, reference: pd.Series) -> float:
 
 
 def sign_flip(differences: np.ndarray) -> float:
-    """Two-sided p that differences by problem are as likely of either sign, from random flips.
-
-    Args:
-        differences: of two arms, one value per problem.
+    """Two-sided p that differences, one per problem, are of either sign alike, by random flips.
 
     Returns:
         Mid-p: flips that give the same sum count half, otherwise few answers make it too cautious.
@@ -84,16 +82,6 @@ def holm(p: Sequence[float]) -> np.ndarray:
     steps = values[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
     return adjusted
-
-
-def paired(arm: pd.Series, reference: pd.Series) -> np.ndarray:
-    """Arm minus reference by problem, in the arm's order.
-
-    Raises:
-        ValueError: the problems are not the same.
-    """
-    same_problems(arm, reference)
-    return (arm - reference.reindex(arm.index)).to_numpy()
 
 
 def same_problems(arm: pd.Series | pd.DataFrame, reference: pd.Series | pd.DataFrame) -> None:

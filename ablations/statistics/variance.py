@@ -36,12 +36,23 @@ def seed_variance(table: np.ndarray) -> tuple[float, float]:
         variance: of the component, halved, as Satterthwaite (Biometrics Bull. 2, 1946) needs it.
     """
     n, seeds = table.shape
-    by_seed_means, by_problem_means = table.mean(axis=0), table.mean(axis=1)
-    error = table - by_problem_means[:, None] - by_seed_means + table.mean()
-    between = by_seed_means.var(ddof=1) / seeds
-    within = float((error**2).sum()) / ((seeds - 1) * (n - 1)) / (n * seeds)
+    between = table.mean(axis=0).var(ddof=1) / seeds
+    within = error_variance(table) / (n * seeds)
     spread = between**2 / (seeds - 1) + within**2 / ((seeds - 1) * (n - 1))
     return float(between - within), float(spread)
+
+
+def error_variance(table: np.ndarray) -> float:
+    """MS_error of N >= 2 problems by S >= 2 seeds: what neither problem nor seed explains."""
+    n, seeds = table.shape
+    error = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0) + table.mean()
+    return float((error**2).sum()) / ((seeds - 1) * (n - 1))
+
+
+def seed_sd(tables: Sequence[np.ndarray]) -> float:
+    """Standard deviation of an arm's true accuracy over training seeds, from arms of several."""
+    components = [seed_variance(table)[0] * table.shape[1] for table in tables]
+    return math.sqrt(max(0.0, float(np.mean(components))))
 
 
 def mean_variance(

@@ -1,7 +1,8 @@
 """Studies list their runs as checked configs, from `conf/study/*.yaml`; nothing is run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
@@ -11,6 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from distill.config import Config, StudyConfig
 from distill.run.compose import CONF, Composer
 from distill.run.fields import refuse_unknown
+from distill.run.formats import FORMAT
 from distill.run.sweep import distinct, expand, register
 
 SINGLE = StudyConfig().name
@@ -32,6 +34,20 @@ class Cell:
 
     config: Config
     """Checked, with every default."""
+
+    def record(self, key: str | None) -> dict[str, Any]:
+        """Its `run.json` as far as it is known before anything runs; None: so is its key."""
+        config = asdict(self.config)
+        return {
+            "format": FORMAT,
+            "cell": key,
+            "label": self.label,
+            "study": config["study"],
+            "config": config,
+            "stages": {},
+            "scores": dict.fromkeys(config["evaluation"]["benchmarks"]),
+            "commit": None,
+        }
 
 
 class Studies:
@@ -62,8 +78,10 @@ class Studies:
             raise ValueError(f"unknown study {study!r}; known: {', '.join(self.names())}")
         refuse_unknown(overrides)
         named = [] if study == SINGLE else [f"study={study}"]
-        grids, axes = self._sweep([*named, *_fixed(overrides)])
-        kept, errors = distinct(expand(grids, [*axes, *named, *overrides]), self._composer)
+        sweeper = self._composer.composed((*named, *_fixed(overrides))).hydra.sweeper
+        axes = [f"{name}={value}" for name, value in (sweeper.params or {}).items()]
+        runs = expand(list(sweeper.grids), [*axes, *named, *overrides])
+        kept, errors = distinct(runs, self._composer)
         if errors:
             more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
             title = f"{len(errors)} bad run(s) in {study}:"
@@ -78,17 +96,9 @@ class Studies:
         """
         runs = expand([], list(overrides))
         if len(runs) > 1:
-            raise ValueError(
-                f"{' '.join(overrides)} is {len(runs)} runs; give each field one value"
-            )
+            text = " ".join(overrides)
+            raise ValueError(f"{text} is {len(runs)} runs; give each field one value")
         return Cell(_label(overrides), tuple(overrides), self._composer.config(runs[0]))
-
-    def _sweep(self, overrides: list[str]) -> tuple[list[str], list[str]]:
-        """The grids and axes of the study as Hydra's sweeper is given them."""
-        sweeper = self._composer.composed(tuple(overrides)).hydra.sweeper
-        return list(sweeper.grids), [
-            f"{name}={value}" for name, value in (sweeper.params or {}).items()
-        ]
 
 
 def _fixed(overrides: Sequence[str]) -> list[str]:

@@ -1,14 +1,13 @@
 """A plan names every run and every artifact of a study; nothing is made."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ablations.studies.cells import Cell
 from distill import pipeline
 from distill.pipeline import Made
-from distill.run.formats import FORMAT
 from distill.run.record import FAILED, RUN, reason, run_folder, short_labels
 from distill.store.artifacts import Store
 from distill.store.identity import Artifact, Names, arguments, run_key
@@ -52,20 +51,6 @@ class Planned:
         if (self.folder / FAILED).is_file():
             return "failed"
         return "partial" if any(a.partial.is_dir() for a in self.artifacts) else "missing"
-
-    def record(self) -> dict[str, Any]:
-        """Its `run.json` as far as it is known before anything runs."""
-        config = asdict(self.cell.config)
-        return {
-            "format": FORMAT,
-            "cell": self.key,
-            "label": self.cell.label,
-            "study": config["study"],
-            "config": config,
-            "stages": {},
-            "scores": dict.fromkeys(config["evaluation"]["benchmarks"]),
-            "commit": None,
-        }
 
 
 def plan(cells: Sequence[Cell]) -> list[Planned]:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
+from ablations.commands.arguments import folded
 from ablations.render.wording import ABSENT
 from ablations.results.records import launched_in, records
 from ablations.studies.cells import Studies
@@ -35,12 +35,7 @@ class Identity:
 
 
 def identity(text: str, runs: Path) -> Identity:
-    """The identity of a run.
-
-    Args:
-        text: overrides as on a command line, or the first 4 or more digits of a recorded run's key.
-        runs: folder of all runs.
-    """
+    """The identity of the run with these overrides, or of one in `runs` by 4 digits of its key."""
     if re.fullmatch(r"[0-9a-f]{4,64}", text):
         return from_record(text, runs)
     return from_plan(plan([Studies().one(shlex.split(text))])[0])
@@ -56,23 +51,18 @@ def from_plan(planned: Planned) -> Identity:
 
 
 def from_record(prefix: str, folder: Path) -> Identity:
-    """The identity of a run as it was made.
-
-    Args:
-        prefix: the first digits of its key.
-        folder: where the runs are.
+    """The identity of a run as it was made, by the first digits of its key.
 
     Raises:
-        ValueError: no run's key begins with them, or several do.
+        ValueError: no run in the folder has a key that begins with them, or several do.
     """
     found = {r["cell"]: (path, r) for path, r in records(folder) if r["cell"].startswith(prefix)}
     if len(found) != 1:
         some = ", ".join(sorted(key[:16] for key in found)) or "none"
         raise ValueError(f"{prefix!r} must begin the key of one run in {folder}; it begins: {some}")
     ((path, record),) = found.values()
-    steps = {
-        stage: record["stages"][stage] for stage in map(str, Stage) if stage in record["stages"]
-    }
+    there = record["stages"]
+    steps = {stage: there[stage] for stage in map(str, Stage) if stage in there}
     steps |= {f"evaluate {name}": stage for name, stage in record["scores"].items()}
     recipes = {}
     for step, stage in steps.items():
@@ -84,9 +74,7 @@ def from_record(prefix: str, folder: Path) -> Identity:
 def explain(a: Identity, b: Identity) -> Group:
     """A table of shared and differing artifacts, then every config field that differs."""
     steps = list(dict.fromkeys([*a.recipes, *b.recipes]))
-    table = Table(header_style="bold")
-    for name in ("stage", "A", "B", "what differs"):
-        table.add_column(name, overflow="fold")
+    table = folded("stage", "A", "B", "what differs")
     first = None
     for step in steps:
         (key_a, recipe_a), (key_b, recipe_b) = (i.recipes.get(step, ("", {})) for i in (a, b))
@@ -128,10 +116,8 @@ def differences(a: Any, b: Any, name: str = "") -> Iterator[tuple[str, Any, Any]
 def _lines(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
     """Differences of two recipes; an input that differs is explained at the stage that makes it."""
     for name, left, right in differences(a, b):
-        is_input = any(
-            isinstance(value, Mapping) and "artifact" in value for value in (left, right)
-        )
-        if is_input or name.endswith(".artifact"):
+        inputs = (one for one in (left, right) if isinstance(one, Mapping) and "artifact" in one)
+        if any(inputs) or name.endswith(".artifact"):
             yield f"input {name.removeprefix('arguments.').removesuffix('.artifact')} differs"
         else:
             yield _line(name.removeprefix("arguments."), left, right)

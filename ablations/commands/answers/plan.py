@@ -7,6 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ablations.commands.arguments import folded
 from ablations.findings.design import power_table
 from ablations.studies.plan import UNRESOLVED, Planned, labels, short, unresolved
 from distill.stages import Stage
@@ -27,31 +28,28 @@ def plan_table(planned: Sequence[Planned]) -> Group:
     One row per run with a sign for each stage, one row per stage with counts of distinct artifacts,
     why keys are unresolved, and the smallest differences that the study could detect.
     """
-    stages = [
-        stage for stage in Stage if any(stage is s.stage for one in planned for s in one.made)
-    ]
+    used = {step.stage for one in planned for step in one.made}
+    stages = [stage for stage in Stage if stage in used]
     signs = "   ".join(f"{sign} {state}" for state, (sign, _) in MARKS.items())
     legend = Text(f"stages, in order: {', '.join(stages)}\n{signs}", style="dim")
-    states = Counter(one.state for one in planned)
-    counts = ", ".join(f"{count} {state}" for state, count in states.items())
-    total = Text(f"{len(planned)} runs: {counts}")
     scored = [one for one in planned if one.cell.config.until is Stage.evaluate]
     powers = [power_table(scored)] if scored else []
     tables = _runs_table(planned, stages), legend, _stages_table(planned)
-    return Group(*tables, total, *unresolved_reasons(planned), *powers)
+    return Group(*tables, *counted(planned), *powers)
 
 
-def unresolved_reasons(planned: Sequence[Planned]) -> list[Text]:
-    """Why keys are unresolved, each reason once."""
+def counted(planned: Sequence[Planned]) -> list[Text]:
+    """How many runs are in which state, and why keys are unresolved, each reason once."""
+    states = Counter(one.state for one in planned)
+    counts = ", ".join(f"{count} {state}" for state, count in states.items())
     reasons = dict.fromkeys(why for one in planned for why in one.reasons)
-    return [Text(f"{UNRESOLVED}: {why}", style="magenta") for why in reasons]
+    whys = [Text(f"{UNRESOLVED}: {why}", style="magenta") for why in reasons]
+    return [Text(f"{len(planned)} runs: {counts}"), *whys]
 
 
 def _runs_table(planned: Sequence[Planned], stages: Sequence[Stage]) -> Table:
     """One row per run, with a sign for each of the stages that any run has."""
-    table = Table(header_style="bold")
-    for name in ("run", "key", "stages"):
-        table.add_column(name, overflow="fold")
+    table = folded("run", "key", "stages")
     seen: set[str] = set()
     shared, names = labels(planned)
     table.title = Text(shared) if shared else None
@@ -70,9 +68,7 @@ def _stages_table(planned: Sequence[Planned]) -> Table:
     for name in ("stage", "distinct", "exist", "to make"):
         table.add_column(name, justify="left" if name == "stage" else "right")
     longest = max(planned, key=lambda one: len(one.artifacts))
-    by_stage: dict[str, dict[str, Artifact]] = {
-        artifact.stage: {} for artifact in longest.artifacts
-    }
+    by_stage: dict[str, dict[str, Artifact]] = {one.stage: {} for one in longest.artifacts}
     for one in planned:
         for artifact in one.artifacts:
             by_stage.setdefault(artifact.stage, {})[artifact.key] = artifact

@@ -1,6 +1,5 @@
 """The state of every run of a study for a terminal: done, failed and why, partial or missing."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ablations.commands.answers.plan import unresolved_reasons
+from ablations.commands.answers.plan import counted
+from ablations.commands.arguments import folded
 from ablations.studies.plan import UNRESOLVED, Planned, labels, short
 from distill.run.record import FAILED, RUN, percent, read, scores
 
@@ -32,31 +32,21 @@ def status(planned: Sequence[Planned]) -> tuple[Group, bool]:
     Raises:
         ValueError: a record is not JSON; names the file.
     """
-    table = Table(header_style="bold")
-    failing = any(one.state == "failed" for one in planned)
-    for name in ("run", "key", "state", "score, 95 % interval"):
-        table.add_column(name, overflow="fold")
-    if failing:
-        table.add_column("why it failed", overflow="fold")
+    states = [one.state for one in planned]
+    why_failed = ["why it failed"] if "failed" in states else []
+    table = folded("run", "key", "state", "score, 95 % interval", *why_failed)
     shared, names = labels(planned)
     table.title = Text(shared) if shared else None
-    for one, label in zip(planned, names, strict=True):
-        state = one.state
+    for one, label, state in zip(planned, names, states, strict=True):
         found = _scores(one.folder) if state == "done" else ""
         why = read(one.folder / FAILED)["why"] if state == "failed" else ""
         sign = Text(state, COLOURS.get(state, ""))
-        table.add_row(Text(label), short(one.key), sign, found, *[Text(why)] * failing)
-    states = Counter(one.state for one in planned)
-    counts = ", ".join(f"{count} {state}" for state, count in states.items())
-    parts: list[Any] = [table, Text(f"{len(planned)} runs: {counts}")]
-    parts += unresolved_reasons(planned)
-    others = orphans(planned)
-    if others:
-        parts += [
-            Text("\nRuns in the same folder that the study, as it is now, does not ask for:"),
-            _others(others),
-        ]
-    return Group(*parts), states["done"] == len(planned)
+        table.add_row(Text(label), short(one.key), sign, found, *[Text(why)] * len(why_failed))
+    parts: list[Any] = [table, *counted(planned)]
+    if others := orphans(planned):
+        title = "\nRuns in the same folder that the study, as it is now, does not ask for:"
+        parts += [Text(title), _others(others)]
+    return Group(*parts), set(states) <= {"done"}
 
 
 def orphans(planned: Sequence[Planned]) -> list[Path]:
@@ -72,9 +62,7 @@ def _scores(folder: Path) -> str:
 
 
 def _others(folders: Sequence[Path]) -> Table:
-    table = Table(header_style="bold")
-    for name in ("folder", "label", "score, 95 % interval"):
-        table.add_column(name, overflow="fold")
+    table = folded("folder", "label", "score, 95 % interval")
     for folder in folders:
         done = (folder / RUN).is_file()
         label = read(folder / (RUN if done else FAILED))["label"]

@@ -244,7 +244,7 @@ def test_the_report_has_the_titles_of_the_page_in_its_order(recorded, runs, tmp_
     page = html_report(Request("smoke", asked, folder))
     pattern = r'<section[^>]* aria-label="([^"]+)"|<h[23]>(.*?)</h[23]>'
     found = [unescape(one or other) for one, other in re.findall(pattern, page)]
-    assert titles(json.loads(spec(report("smoke", asked, folder)))) == found
+    assert titles(json.loads(spec(report(Request("smoke", asked, folder))))) == found
     assert len(found) == (15 if runs else 9)
 
 
@@ -269,7 +269,7 @@ def test_a_dry_run_prints_the_spec_with_what_the_page_says(recorded, capsys):
 
 
 def test_a_study_without_runs_has_a_report_of_what_is_missing(tmp_path):
-    found = texts(json.loads(spec(report("smoke", [f"runs={tmp_path}"]))))
+    found = texts(json.loads(spec(report(Request("smoke", [f"runs={tmp_path}"])))))
     assert "No run of this study is recorded yet" in found["The answer"]
     asked = found["Failed and missing"].partition("Arms of the study that were not run:")[2]
     assert asked.count("* ") == 1 and "steps shuffled" in asked
@@ -278,7 +278,7 @@ def test_a_study_without_runs_has_a_report_of_what_is_missing(tmp_path):
 
 def test_a_folder_that_was_named_must_be_there():
     with pytest.raises(FileNotFoundError, match="no folder no/such"):
-        report("smoke", (), Path("no/such"))
+        report(Request("smoke", (), Path("no/such")))
 
 
 def test_a_text_with_fences_of_its_own_stays_in_its_fence():
@@ -287,7 +287,7 @@ def test_a_text_with_fences_of_its_own_stays_in_its_fence():
 
 
 def test_panels_show_the_runs_of_the_study_and_the_benchmark(recorded):
-    told = json.loads(spec(report("smoke", (), recorded[0].parent.parent, "team", "lab")))
+    told = json.loads(spec(report(Request("smoke", (), recorded[0].parent.parent), "team", "lab")))
     grids = [b["metadata"] for b in told["spec"]["blocks"] if b["type"] == "panel-grid"]
     assert (told["entity"], told["project"], len(grids)) == ("team", "lab", 5)
     for grid in grids:
@@ -308,7 +308,7 @@ def test_every_kind_of_panels_is_drawn(panels, recorded):
 
 
 def test_a_report_is_sent_as_its_spec_says(recorded, server):
-    made = report("smoke", (), recorded[0].parent.parent, "team")
+    made = report(Request("smoke", (), recorded[0].parent.parent), "team")
     assert save(made).startswith("http")
     (sent,) = (a["variables"] for a in server.asked if "upsertView" in a["query"])
     assert (sent["entityName"], sent["projectName"]) == ("team", "distill")
