@@ -15,9 +15,7 @@ Run = Annotated[
 
 
 def command(
-    a: Run,
-    b: Run,
-    runs: Annotated[Path, Option(help="folder of all runs")] = Path("runs"),
+    a: Run, b: Run, runs: Annotated[Path, Option(help="folder of all runs")] = Path("runs")
 ) -> None:
     """List the fields in which two runs differ, and the artifacts that they share."""
     from ablations.commands.answers.explain import explain, identity

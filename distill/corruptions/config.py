@@ -18,10 +18,7 @@ CORRUPTION_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
         "scope": ("response", "thought"),
         "mode": ("independent", "consistent"),
     },
-    "remove_keywords": {
-        "unit": ("sentence", "keyword", "reflection"),
-        "mode": ("units", "traces"),
-    },
+    "remove_keywords": {"unit": ("sentence", "keyword", "reflection"), "mode": ("units", "traces")},
     "delete_steps": {"mode": ("random", "prefix"), "steps": (*STEP_RULES, "model")},
     "insert_steps": {"mode": ("replace", "add"), "steps": (*STEP_RULES, "model")},
     "shuffle_steps": {"steps": (*STEP_RULES, "model")},

@@ -48,8 +48,4 @@ class Recipe:
         return min(1.0, (step + 1) / self.warmup) * min(1.0, max(self.floor, left))
 
 
-RECIPES = {
-    "micro": Recipe(),
-    "micro_seed1": Recipe(seed=1),
-    "micro_clean": Recipe(noise=0.0),
-}
+RECIPES = {"micro": Recipe(), "micro_seed1": Recipe(seed=1), "micro_clean": Recipe(noise=0.0)}

@@ -93,10 +93,7 @@ def _batches(job: Job, order: TrainingOrder) -> dict[str, int]:
             + (f" in each of {processes} processes" if processes > 1 else "")
             + f", {share}"
         )
-    return {
-        "per_device_train_batch_size": at_once,
-        "gradient_accumulation_steps": share // at_once,
-    }
+    return {"per_device_train_batch_size": at_once, "gradient_accumulation_steps": share // at_once}
 
 
 def load_model(base: hub.Model, dtype: str) -> Any:
