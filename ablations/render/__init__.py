@@ -1,4 +1,1 @@
-"""Rendering of finished results: tables in four formats, wording, figures, HTML pages.
-
-Nothing here computes a result.
-"""
+"""Rendering of finished results: tables, wording, figures, pages. Computes no result."""

@@ -1,4 +1,1 @@
-"""Finished runs as data frames: records, sample rows, arms and settings.
-
-No statistics here.
-"""
+"""Finished runs as data frames: records, sample rows, arms, settings. No statistics here."""

@@ -1,4 +1,1 @@
-"""Intervals, tests, variance components, power and dose-response estimates, on plain frames.
-
-Nothing here knows a study.
-"""
+"""Intervals, tests, variance, power and dose-response on plain frames. Knows no study."""

@@ -1,4 +1,1 @@
-"""Controlled damage to selected traces: the stage, what it asks a model, edits of final answers.
-
-Each kind of damage is one file in `operators/`.
-"""
+"""Controlled damage to selected traces, and what it asks a model; `operators/`: a file a kind."""

@@ -1,4 +1,1 @@
-"""Scores: sample a student on a benchmark and summarize verdicts.
-
-What measures a trained student on problems belongs here.
-"""
+"""Scores: sample a student on a benchmark, summarize verdicts. Whatever measures a student."""

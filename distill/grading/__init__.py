@@ -1,4 +1,1 @@
-"""Grading: find the answer in a solution, compare it with the gold answer, or run its tests.
-
-Traces and students' responses are graded alike, so nothing here knows which of them it grades.
-"""
+"""Is an answer right? Found, compared or run the same way for traces and for responses."""

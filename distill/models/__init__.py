@@ -1,4 +1,1 @@
-"""Running language models: model names resolved to weights, prompts, chat completion, engines.
-
-Code that needs to know about benchmarks or stages does not belong here.
-"""
+"""Running language models: weights, prompts, chat, engines. No benchmarks and no stages here."""

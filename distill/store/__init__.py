@@ -1,4 +1,1 @@
-"""Artifacts made once: identity, atomic completion, resumable rows.
-
-Nothing here knows what a stage does.
-"""
+"""Artifacts made once: identity, atomic completion, resumable rows. Knows no stage."""

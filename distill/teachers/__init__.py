@@ -1,4 +1,1 @@
-"""Traces: sampled, read, converted, verified and selected.
-
-A module here produces traces or decides which of them a student is trained on.
-"""
+"""Traces: sampled, read, converted, verified, selected. Whatever makes or picks traces."""

@@ -1,4 +1,1 @@
-"""Traces as records, their steps and their reflection keywords.
-
-Only plain functions of text enter this room: no configs, no models.
-"""
+"""Traces as records, their steps and keywords. Plain functions of text: no configs or models."""
