@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from ablations.__main__ import main as ablations
+from ablations.studies import cells
 from ablations.studies.cells import Studies
 from distill import __main__ as distill
 from distill.config import Config
 from distill.run.fields import describe, refuse_unknown
+from distill.run.sweep import expand
 
 FIELDS = {field.name: field for field in describe(Config)}
 STRANGE = [
@@ -97,11 +99,10 @@ def test_every_question_stops_at_a_name_that_no_config_has(command, capsys, tmp_
 
 
 def test_a_study_whose_grid_has_a_name_that_no_config_has_is_refused(monkeypatch):
-    studies = Studies()
-    grids = (["corruption=none", "+seed=0,1"], [])
-    monkeypatch.setattr(studies, "_sweep", lambda overrides: grids)
+    grids = ["corruption=none", "+seed=0,1"]
+    monkeypatch.setattr(cells, "expand", lambda of_the_study, axes: expand(grids, axes))
     with pytest.raises(ValueError, match=r"(?s)2 bad run.*\+seed=0: no config has seed.*\+seed=1"):
-        studies.cells("smoke")
+        Studies().cells("smoke")
 
 
 @pytest.mark.parametrize("override", KNOWN)

@@ -297,7 +297,7 @@ def test_a_study_with_an_axis_that_its_paper_has_not_says_so_in_place_of_the_tab
 
 def test_a_study_of_damage_answers_along_the_lines_and_at_equal_doses(page):
     told = answer(page)
-    assert "Along the lines fitted from no damage to full" in told
+    assert "Along the lines from no damage to full" in told
     assert told.index("Along the lines") < told.index("At 67")
 
 
