@@ -164,9 +164,12 @@ def content_hash(path: Path) -> str:
 
 
 def files(folder: Path) -> list[str]:
-    """Every file below a folder, relative to it, by name."""
+    """Every file below a folder, relative to it, by name; also in folders that are links."""
     root, found = os.fspath(folder), []
-    for place, _, names in os.walk(root):
+    for place, folders, names in os.walk(root, followlinks=True):
+        here = os.path.join(os.path.realpath(place), "")
+        targets = [os.path.join(os.path.realpath(os.path.join(place, f)), "") for f in folders]
+        folders[:] = [f for f, to in zip(folders, targets, strict=True) if not here.startswith(to)]
         paths = (os.path.join(place, name) for name in names)
         found += [os.path.relpath(path, root) for path in paths if os.path.isfile(path)]
     return sorted(found)

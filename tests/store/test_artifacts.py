@@ -268,3 +268,14 @@ def test_a_recipe_that_a_killed_attempt_half_wrote_is_no_file_of_the_artifact(tm
 def test_an_artifact_knows_its_partial_folder(tmp_path):
     artifact = Artifact("s", "ab", tmp_path / "s" / "ab", {})
     assert artifact.partial == tmp_path / "s" / "ab.partial"
+
+
+def test_a_folder_counts_by_what_its_linked_folders_hold_and_a_loop_of_links_ends(tmp_path):
+    for name in ("model", "elsewhere"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "weights").write_text(name)
+    (tmp_path / "model" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "model" / "loop").symlink_to(tmp_path / "model")
+    before = content_hash(tmp_path / "model")
+    (tmp_path / "elsewhere" / "weights").write_text("other")
+    assert content_hash(tmp_path / "model") != before
