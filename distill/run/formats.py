@@ -8,7 +8,7 @@ is what versions without it did. A record therefore never takes a default that c
 from collections.abc import Callable, Mapping
 from typing import Any
 
-FORMAT = 2
+FORMAT = 3
 """Format in which this version records a config."""
 
 Json = dict[str, Any]
@@ -85,5 +85,11 @@ ADDED_TO_1: dict[str, Json] = {
 """Field that holds a part of a config -> fields that came while records had no number, with what
 versions without them did."""
 
-MIGRATIONS: dict[int, Callable[[Json], Json]] = {1: _kinds_beside_names}
+ADDED_TO_2: dict[str, Json] = {}
+"""The same for the fields that came with format 3."""
+
+MIGRATIONS: dict[int, Callable[[Json], Json]] = {
+    1: _kinds_beside_names,
+    2: lambda config: _each(config, "", lambda part, place: ADDED_TO_2.get(place, {}) | part),
+}
 """Format -> its configs in the next format."""
