@@ -6,6 +6,7 @@ math-verify compares to fifteen and takes 2^-98 for 2^-99. Formulas, and the dif
 sides of equations, are compared at fixed points. What is too large to compute is undecided at once.
 """
 
+import logging
 import re
 from fractions import Fraction
 from functools import lru_cache
@@ -27,13 +28,15 @@ Outcome = tuple[bool | None, str]
 
 _DECIMAL = re.compile(r"(?P<raised>\^\s*)?(?<![\w.])(?P<whole>\d*)\.(?P<part>\d+)")
 _REWRITES = (
+    (re.compile(r"([A-Za-z])('+)"), lambda m: rf"{m[1]}_{{{'prime' * len(m[2])}}}"),
     (re.compile(r"(\d+)\s*\^\s*\\circ"), r"\\frac{\1\\pi}{180}"),
     (re.compile(r"\\text\s*\{(\w)\}"), r"\1"),
     (re.compile(r"_\s*\{\s*\\([a-z]+)\s*\}"), r"_{\1}"),
     (re.compile(r"(?<![\\A-Za-z])\*(?![A-Za-z]*\})"), r"\\cdot "),
 )
 _MIXED = re.compile(r"(?<![\d.^_{])(\d+)\s*\\frac\{(\d+)\}\{(\d+)\}")
-_APART = re.compile(r"(?<!_)[\d.]\s+[\d.]")
+_UNREAD = re.compile(r"(?<!_)[\d.]\s+[\d.]|!\s*!|\d\s*'")
+"""What the parser would read as something else: digits apart, double factorials, minutes of arc."""
 _TOWER = re.compile(r"(\w+)\^(\w+)\^(\w+|\{[^{}]*\})")
 _INDEXED = re.compile(r"(?<![\\A-Za-z])([EeIi])_(?:\{(\w+)\}|(\w))")
 
@@ -43,6 +46,8 @@ def compare(gold: str, answer: str, tolerance: float = 0.0) -> Outcome:
 
     Numbers that differ by no more than `tolerance` are equal.
     """
+    import sympy
+
     left, right = parsed(gold), parsed(answer)
     if left is None:
         return None, "the gold answer does not parse"
@@ -50,7 +55,14 @@ def compare(gold: str, answer: str, tolerance: float = 0.0) -> Outcome:
         return False, "the answer is no expression"
     if _bits(left) > LARGEST_BITS or _bits(right) > LARGEST_BITS:
         return None, "too large to compute"
-    return _compare(left, right, tolerance, gold, answer)
+    if _is_number(left) and _is_number(right):
+        left, right = sympy.real_root(left), sympy.real_root(right)
+    try:
+        return _compare(left, right, tolerance, gold, answer)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception as error:
+        return None, f"not compared: {type(error).__name__}"
 
 
 def _compare(left: Any, right: Any, tolerance: float, *texts: str) -> Outcome:
@@ -66,10 +78,12 @@ def _compare(left: Any, right: Any, tolerance: float, *texts: str) -> Outcome:
             return False, "no matrix of the same shape"
         entries = [_compare(a, b, tolerance, "", "") for a, b in zip(left, right, strict=True)]
         return min(entries, key=lambda outcome: (outcome[0] is not False, outcome[0] is True))
-    kinds = sympy.core.relational.Relational
-    if isinstance(left, kinds) and isinstance(right, kinds):
-        same = _same_relation(left, right)
-        return same, "the same relation" if same else "another relation"
+    if left.is_Relational and right.is_Relational and _same_relation(left, right):
+        return True, "the same relation"
+    if not left.free_symbols ^ right.free_symbols or not (left.free_symbols and right.free_symbols):
+        left, right = _solved(left), _solved(right)
+    if left.is_Relational and right.is_Relational:
+        return False, "another relation"
     if isinstance(left, sympy.Expr) and isinstance(right, sympy.Expr):
         same = _ratio_at_points(left, right, whole=True)
         if same is not None:
@@ -77,9 +91,19 @@ def _compare(left: Any, right: Any, tolerance: float, *texts: str) -> Outcome:
     return _verified(left, right)
 
 
+def _solved(side: Any) -> Any:
+    """The set of the solutions of a relation in one variable that has any, else what is given."""
+    if not (side.is_Boolean or side.is_Relational) or len(side.free_symbols) != 1:
+        return side
+    return side.as_set() or side
+
+
 def _verified(left: Any, right: Any) -> Outcome:
+    import sympy
     from math_verify import verify
 
+    if sympy.S.EmptySet in (left, right):
+        return left == right, "the empty set and another"
     same = verify(left, right, timeout_seconds=None)
     return same, "equal by math-verify" if same else "not equal by math-verify"
 
@@ -92,8 +116,9 @@ def parsed(text: str) -> Any:
     from math_verify.grader import should_treat_as_complex
     from sympy import I
 
-    if _APART.search(text):
-        return None  # the parser would multiply or add them
+    if _UNREAD.search(text):
+        return None
+    logging.disable(logging.WARNING)  # math-verify warns that its own alarm, SIGALRM, is off
     text = _INDEXED.sub(lambda m: rf"x_{{{m[1]}{m[2] or m[3]}}}", _MIXED.sub(_mixed, text))
     text = _DECIMAL.sub(_as_fraction, text)
     for pattern, by in _REWRITES:
@@ -226,15 +251,25 @@ def _ratio_at_points(left: Any, right: Any, whole: bool, positive: bool = False)
             side.subs({s: point[s.name] for s in side.free_symbols}).doit().evalf(50)
             for side in (left, right)
         ]
-        if all(v.is_Number and v.is_finite for v in values):
+        if all(v.is_Number and v.is_finite for v in values) and all(_real(s, point) for s in (left, right)):
             tiny = [abs(value) < sympy.Float(10) ** -40 for value in values]
             ratios.append(None if all(tiny) else sympy.oo if tiny[1] else values[0] / values[1])
-    ratios = [r for r in ratios if r is not None] or ratios
-    if not ratios:
+    if len(ratios) < min(3, POINTS if names else 1):
         return None
+    ratios = [r for r in ratios if r is not None] or ratios
     if ratios[0] is None:
         return True
     first = sympy.Integer(1) if whole else ratios[0]
     if first in (0, sympy.oo) or (positive and not first > 0):
         return False
     return all(abs(r - first) < abs(first) * sympy.Float(10) ** -30 for r in ratios)
+
+
+def _real(formula: Any, point: dict[str, Any]) -> bool:
+    """Whether no root or logarithm in a formula leaves the real numbers at a point."""
+    import sympy
+
+    at = {symbol: point[symbol.name] for symbol in formula.free_symbols}
+    roots = [p.base for p in formula.atoms(sympy.Pow) if not p.exp.is_integer]
+    inner = [*roots, *(log.args[0] for log in formula.atoms(sympy.log))]
+    return all(bool(part.subs(at).evalf(15) >= 0) for part in inner)

@@ -47,7 +47,7 @@ _SPELT = {
 _BOUND = r"\s*(<|>|\\le(?![a-zA-Z])|\\ge(?![a-zA-Z]))\s*"
 _PROSE = re.compile(r"[^\W\d_]+(?:[ '’,.-]+[^\W_]+)*\.?")
 _WORD = re.compile(r"(?<![\\A-Za-z])(?=[a-z]*[aeiouy])[A-Za-z][a-z]{4,}")
-_COLUMN = re.compile(r"\\begin\{[pb]?matrix\}(?P<rows>[^&]*)\\end\{[pb]?matrix\}", re.DOTALL)
+_MATRIX = re.compile(r"\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Parts:
     """An answer of several parts."""
 
     brackets: str
-    """`()`, `[)`, `{}` and so on; empty for a bare list, `cup` for a union, `col` for a column."""
+    """`()`, `[)`, `{}` and so on; empty for a bare list, `cup` for a union, `row` and `col` for a vector."""
 
     items: list[str]
     names: list[str] = field(default_factory=list)
@@ -69,13 +69,18 @@ def parts(text: str) -> Parts | None:
     """
     if number(without_unit(text)[0]) is not None:
         return None
-    if column := _COLUMN.fullmatch(text):
-        items = [row.strip() for row in column["rows"].split("\\\\") if row.strip()]
-        return Parts("col", items) if len(items) > 1 else None
+    if matrix := _MATRIX.fullmatch(text):
+        rows = [row.split("&") for row in matrix[1].split("\\\\") if row.strip()]
+        flat, single = [item.strip() for row in rows for item in row], len(rows) == 1
+        return Parts("row" if single else "col", flat) if len(flat) in map(len, (rows, rows[0])) else None
     for separator in (_CUP, ";", _COMMA):
         items = split(text, separator)
         if len(items) > 1:
             return _named("cup" if separator == _CUP else "", [s for i in items for s in _signs(i)])
+    if len(terms := split(text, ":")) > 2:
+        first, values = number(terms[0]), [number(term) for term in terms]
+        ratios = [str(value / first) if value is not None and first else "" for value in values]
+        return Parts("()", ratios if all(ratios) else terms)
     name, value = assigned(text)
     if "," in name or ";" in name:
         several, names = parts(value), re.split("[,;]", name.strip("()"))
@@ -130,7 +135,8 @@ def assigned(text: str, stated: bool = False) -> tuple[str, str]:
             for side, value in ((sides[0], sides[-1]), (sides[-1], sides[0])):
                 if name := _name(side, stated):
                     return name, value
-            return ("", sides[-1]) if len(sides) > 2 else ("=", text)
+            numbers = not re.search(r"(?<![\\a-zA-Z])[a-zA-Z]", text)
+            return ("", sides[-1]) if len(sides) > 2 or numbers else ("=", text)
     return "", text.lstrip("= ")
 
 
@@ -143,7 +149,7 @@ def _name(text: str, stated: bool = False) -> str:
 def without_unit(text: str) -> tuple[str, str]:
     r"""Value and unit: (`28`, `%`), (`15`, `square centimeter`), (`3`, empty).
 
-    A degree sign is dropped; `3 million` is 3 times a power of ten.
+    `3 million` is 3 times a power of ten.
     """
     words = _TEXT.sub(lambda m: m[1] if "perc" in m[1] or "pct" in m[1] else m[0], text)
     if match := _PERCENT.fullmatch(words):
@@ -157,8 +163,9 @@ def without_unit(text: str) -> tuple[str, str]:
         elif not _NO_UNIT.search(said):
             value = match["value"]
         unit = _spelt(said) if value != text else ""
-    if re.fullmatch(r"[-+]?[\d.,\\/a-z{} ]*\s*\^\s*\\circ", value) and r"\s" not in value:
-        value = re.sub(r"\s*\^\s*\\circ$", "", value)
+    bare = re.sub(r"\s*\^\s*\\circ$", "", value.strip())
+    if bare != value.strip() and number(bare) is not None:
+        return bare, unit or "degree"
     return value.strip(), unit
 
 
@@ -182,7 +189,8 @@ def words(*texts: str) -> list[str] | None:
         return None
     if not any(_TEXT.search(text) or _WORD.search(text) for text in texts):
         return None
-    return [re.sub(r"^(?:an?|the) (?=\w)|[.,]", "", text.casefold()) for text in plain]
+    plain = [re.sub(r"^(?:an?|the) (?=\w{3})(?!and\b)|\.", "", text.casefold()) for text in plain]
+    return [",".join(sorted(re.split(r"(?:,| and| or)+ ", text))) for text in plain]
 
 
 def squeezed(text: str) -> str:
@@ -252,7 +260,7 @@ def _interval(text: str) -> Parts | None:
     sides = split(text, r"\\ne(?![a-zA-Z])")
     if len(sides) == 2 and _name(sides[0]):
         return Parts("cup", [rf"(-\infty, {sides[1]})", rf"({sides[1]}, \infty)"])
-    if len(pieces) != 5 or not _name(pieces[2]):
+    if len(pieces) != 5 or not _name(pieces[2]) or "|" in pieces[2]:
         return None
     if {pieces[1], pieces[3]} <= {">", r"\ge"}:
         pieces = [_FLIPPED.get(piece, piece) for piece in reversed(pieces)]

@@ -33,7 +33,7 @@ Oracle = Callable[[str, str], Outcome]
 _DECIMAL_COMMA = (r"(\d+),(\d+)", r"(0),(\d{2,})")
 """Patterns of a decimal comma in an answer, and in a gold answer, where a comma more often
 separates the items of a list."""
-_TIME = re.compile(r"(\d\d?):([0-5]\d)\s*(?:\\text\{)?\s*([ap]?)\.?\s*(?:m\.?)?\s*\}?", re.IGNORECASE)
+_TIME = re.compile(r"(\d\d?):([0-5]\d)([ap]?)m?", re.IGNORECASE)
 
 MAX_CHARACTERS = 2000
 MAX_DEPTH = 40
@@ -68,7 +68,7 @@ class Comparison:
         if said := words(gold, answer):
             same = said[0] == said[1]
             return same, "the same words" if same else "other words"
-        times = _TIME.fullmatch(gold), _TIME.fullmatch(answer)
+        times = [_TIME.fullmatch(re.sub(r"\\text|[{} .]", "", text)) for text in (gold, answer)]
         if times[0] and times[1]:
             return self._times(*(time.groups() for time in times if time))
         left, right = parts(gold), parts(answer)
@@ -97,7 +97,7 @@ class Comparison:
         (left, value), (right, other) = gold, answer
         if left == right != "=":
             return self._same(value, other)
-        arguments = [re.fullmatch(r"(.*\()(\w)\)", name) for name in (left, right)]
+        arguments = [re.fullmatch(r"(.*\()([a-zA-Z])\)", name) for name in (left, right)]
         if all(arguments) and arguments[0][1] == arguments[1][1]:
             renamed = re.sub(rf"(?<![\\a-zA-Z]){arguments[1][2]}(?![a-zA-Z])", arguments[0][2], other)
             return self._same(value, renamed)
@@ -131,8 +131,9 @@ class Comparison:
         if unordered:
             return self._unordered(gold.items, answer.items, repeat=is_set)
         half_open = kinds & {"[)", "(]"} or ("{}" in kinds and len(kinds) > 1)
-        pair = len(kinds) == 2 and "" not in kinds and "col" not in kinds and len(gold.items) == 2
-        if len(kinds) > 1 and (half_open or pair):
+        turned = kinds == {"row", "col"}
+        pair = len(kinds) == 2 and "" not in kinds and not kinds & {"row", "col"} and len(gold.items) == 2
+        if len(kinds) > 1 and (half_open or turned or pair):
             return False, f"brackets {answer.brackets} against {gold.brackets}"
         return self._ordered(gold.items, answer.items)
 
@@ -165,7 +166,13 @@ class Comparison:
 
     def _atoms(self, gold: str, answer: str) -> Outcome:
         (left, unit), (right, other) = without_unit(gold), without_unit(answer)
-        if "%" in (unit, other) and unit != other:
+        if {unit, other} == {"degree", ""}:
+            outcome = self._values(left, right)
+            radians = [
+                rf"\frac{{{t}\pi}}{{180}}" if u == "degree" else t for t, u in ((left, unit), (right, other))
+            ]
+            return outcome if outcome[0] else self._values(*radians)
+        if {unit, other} == {"%", ""}:
             hundredths = [
                 rf"\frac{{{t}}}{{100}}" if u == "%" else t for t, u in ((left, unit), (right, other))
             ]

@@ -26,8 +26,6 @@ _FONTS = r"\\(?:text\w*|mbox|hbox|mathrm|mathsf|rm)"
 _REWRITES = tuple(
     (re.compile(pattern), by)
     for pattern, by in (
-        (r",\s*\\!\s*|\{,\}", ","),
-        (r"\\!|(?<!\\)\{\}", ""),
         (r"\$|\\displaystyle(?![a-zA-Z])|(?<!\\)\\[()\[\]]", " "),
         (r"(?<!\\)\\(?:[,;: ]|qquad|quad|hspace\{[^{}]*\})", " "),
         (r"\\(?:left|right|[bB]igg?[lrm]?)(?![a-zA-Z])\s*\.?", ""),
@@ -43,6 +41,12 @@ _REWRITES = tuple(
             "",
         ),
         (r"\.\.\.|\\[cd]?dots(?![a-zA-Z])", r"\\ldots "),
+        (r"^\\\{\s*\w(?:\s*\\in\s*\\mathbb\s*\{?\w\}?)?\s*(?:\\mid(?![a-z])|\||:)(.*)\\\}$", r"\1"),
+        (r"[(\[]\s*\\begin\{array\}\s*\{[^{}]*\}", r"\\begin{pmatrix}"),
+        (r"\\end\{array\}\s*[)\]]", r"\\end{pmatrix}"),
+        (r"\\(begin|end)\{(?:[bB]|small)?matrix\}", r"\\\1{pmatrix}"),
+        (r"(?<=\d)\s*\\Omega$", r"\\text{ ohm}"),
+        (r"\\mu\s*\\text\{\s*", r"\\text{micro"),
         (r"\\\{\s*\\\}|\\varnothing(?![a-zA-Z])", r"\\emptyset "),
         (r"\\mathbb\s*\{?\s*R\s*\}?|\\R(?![a-zA-Z])", r"\\mathbb{R}"),
         (r"\\text\{\s*all real(?: number)?s?\s*\}|^all real(?: number)?s?$", r"\\mathbb{R}"),
@@ -78,6 +82,7 @@ def tidy(answer: str) -> str:
     text = answer.strip().strip("*").translate(_TABLE)
     if r"\begin" not in text or r"\\begin" in text:  # elsewhere two end a row
         text = text.replace("\\\\", "\\")
+    text = re.sub(r"\\!|(?<!\\)\{\}", "", re.sub(r"\{,\}|(?:\\!)?,\s*\\!\s*", ",", text))
     if len(re.findall(r"(?<!\\)\$", text)) % 2:
         text = re.sub(r"^(-?)\s*\$|(?<!\\)\$$", r"\1\\$", text)
     text = re.sub(rf"({_SIGN})\s*({_AMOUNT})", lambda m: _amount(m[2], m[1]), text)
