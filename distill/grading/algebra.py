@@ -21,8 +21,8 @@ LARGEST_SUM = 100_000
 """Terms of the longest sum or product that is computed."""
 DIGITS = 1_000
 """Digits to which two numbers must agree."""
-POINTS = 8
-"""Choices of the variables at which two formulas are compared, half of them below zero."""
+POINTS = 10
+"""Choices of the variables at which two formulas are compared, some of them below zero."""
 
 Outcome = tuple[bool | None, str]
 
@@ -114,7 +114,7 @@ def parsed(text: str) -> Any:
     from latex2sympy2_extended import NormalizationConfig, latex2sympy
     from latex2sympy2_extended.latex2sympy2 import ConversionConfig
     from math_verify.grader import should_treat_as_complex
-    from sympy import I
+    from sympy import Derivative, I, Symbol
 
     if _UNREAD.search(text):
         return None
@@ -135,6 +135,8 @@ def parsed(text: str) -> Any:
         )
     except Exception:
         return None
+    rates = {d: Symbol(str(d)) for d in found.atoms(Derivative) if not d.expr.has(*d.variables)}
+    found = found.xreplace(rates)  # dy/dx of a plain y is no zero
     free: set[Any] = getattr(found, "free_symbols", set())
     lone = len(free) == 1 and next(iter(free)).name == "i"
     return found.xreplace(dict.fromkeys(free, I)) if lone else found
@@ -244,7 +246,7 @@ def _ratio_at_points(left: Any, right: Any, whole: bool, positive: bool = False)
     ratios = []
     for k in range(POINTS if names else 1):
         point = {
-            name: sympy.Rational((-1) ** (k // 2) * (3 * i + 5 * k + 4), 2 * i + k % 3 + 5)
+            name: sympy.Rational((-1) ** (k // 2) * ((i + 1) * (17 * k + 4) + 13 * i), i + k % 3 + 5)
             for i, name in enumerate(names)
         }
         values = [

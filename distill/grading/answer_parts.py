@@ -61,6 +61,9 @@ class Parts:
     names: list[str] = field(default_factory=list)
     """What each part is assigned to, if each is assigned to something else."""
 
+    bounded: str = ""
+    """The variable of an inequality whose solutions these are."""
+
 
 def parts(text: str) -> Parts | None:
     r"""The parts of a tidy answer; None if it is a single expression.
@@ -259,15 +262,16 @@ def _interval(text: str) -> Parts | None:
             pieces = [r"-\infty", "<", name, sign, bound]
     sides = split(text, r"\\ne(?![a-zA-Z])")
     if len(sides) == 2 and _name(sides[0]):
-        return Parts("cup", [rf"(-\infty, {sides[1]})", rf"({sides[1]}, \infty)"])
+        return Parts("cup", [rf"(-\infty, {sides[1]})", rf"({sides[1]}, \infty)"], [], sides[0])
     if len(pieces) != 5 or not _name(pieces[2]) or "|" in pieces[2]:
         return None
     if {pieces[1], pieces[3]} <= {">", r"\ge"}:
         pieces = [_FLIPPED.get(piece, piece) for piece in reversed(pieces)]
-    low, left, _, right, high = pieces
+    low, left, name, right, high = pieces
     if not {left, right} <= {"<", r"\le"}:
         return None
-    return Parts(("[" if left == r"\le" else "(") + ("]" if right == r"\le" else ")"), [low, high])
+    brackets = ("[" if left == r"\le" else "(") + ("]" if right == r"\le" else ")")
+    return Parts(brackets, [low, high], [], name)
 
 
 _FLIPPED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}

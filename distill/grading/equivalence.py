@@ -79,6 +79,8 @@ class Comparison:
             return self._equations((gold_name, value), (name, other), gold, answer)
         if "=" in (gold_name, name):
             return False, "an equation against a value"
+        if left and right and left.bounded and right.bounded and left.bounded != right.bounded:
+            return self.oracle(gold, answer)
         if left and right:
             return self._parts(left, right)
         if left or right:
@@ -98,7 +100,7 @@ class Comparison:
         if left == right != "=":
             return self._same(value, other)
         arguments = [re.fullmatch(r"(.*\()([a-zA-Z])\)", name) for name in (left, right)]
-        if all(arguments) and arguments[0][1] == arguments[1][1]:
+        if all(arguments) and arguments[0][1] == arguments[1][1] and arguments[0][2] not in other:
             renamed = re.sub(rf"(?<![\\a-zA-Z]){arguments[1][2]}(?![a-zA-Z])", arguments[0][2], other)
             return self._same(value, renamed)
         if "=" not in (left, right) and (len(left) > 3) != (len(right) > 3):
