@@ -188,9 +188,7 @@ def _is_number(expression: Any) -> bool:
     return is_number and not expression.has(sympy.oo, sympy.zoo, sympy.nan)
 
 
-def _same_number(
-    left: Any, right: Any, tolerance: float, gold: str, answer: str
-) -> bool | None:
+def _same_number(left: Any, right: Any, tolerance: float, gold: str, answer: str) -> bool | None:
     """Whether two numbers agree to `DIGITS` or the tolerance; None if that cannot be computed."""
     import sympy
 
@@ -246,14 +244,18 @@ def _ratio_at_points(left: Any, right: Any, whole: bool, positive: bool = False)
     ratios = []
     for k in range(POINTS if names else 1):
         point = {
-            name: sympy.Rational((-1) ** (k // 2) * ((i + 1) * (17 * k + 4) + 13 * i), i + k % 3 + 5)
+            name: sympy.Rational(
+                (-1) ** (k // 2) * ((i + 1) * (17 * k + 4) + 13 * i), i + k % 3 + 5
+            )
             for i, name in enumerate(names)
         }
         values = [
             side.subs({s: point[s.name] for s in side.free_symbols}).doit().evalf(50)
             for side in (left, right)
         ]
-        if all(v.is_Number and v.is_finite for v in values) and all(_real(s, point) for s in (left, right)):
+        if all(v.is_Number and v.is_finite for v in values) and all(
+            _real(s, point) for s in (left, right)
+        ):
             tiny = [abs(value) < sympy.Float(10) ** -40 for value in values]
             ratios.append(None if all(tiny) else sympy.oo if tiny[1] else values[0] / values[1])
     if len(ratios) < min(3, POINTS if names else 1):

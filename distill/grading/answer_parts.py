@@ -1,9 +1,10 @@
-r"""An answer is taken apart, as text, into what it is assigned to, its parts, and its unit."""
+r"""An answer is taken apart, as text, into what it is assigned to and its parts."""
 
 import re
 from dataclasses import dataclass, field
 
 from distill.grading.numbers import number
+from distill.grading.units import TEXT, without_unit
 
 _NESTING = r"(?P<open>\\\{|\\begin(?=\{)|[(\[{])|(?P<close>\\\}|\\end(?=\{)|[)\]}])"
 _COMMA = r",|(?<!\\)\b(?:and|or)\b"
@@ -15,37 +16,14 @@ _NAME = (
     r"(?:m?\\(?:angle|triangle|overline|overrightarrow|widehat))?"
     rf"(?:{_LETTERS}(?:\([^()]*\))?|\{{{_LETTERS}\}}|\|{_LETTERS}\||\[{_LETTERS}\])"
 )
-_STATED = rf"[A-Za-z](?:\+[A-Za-z])+|\\(?:sin|cos|tan)(?:\\angle)?\(?{_LETTERS}\)?|\\frac\{{{_NAME}\}}\{{{_NAME}\}}"
+_STATED = (
+    rf"[A-Za-z](?:\+[A-Za-z])+|\\(?:sin|cos|tan)(?:\\angle)?\(?{_LETTERS}\)?"
+    rf"|\\frac\{{{_NAME}\}}\{{{_NAME}\}}"
+)
 """Left sides by which an answer says what was asked: `m + n = 17`, `\\cos A = 3/5`."""
 _NAMES = re.compile(rf"\(?{_NAME}(?:[,;]{_NAME})*\)?|{_NAME}:{_NAME}")
-_TEXT = re.compile(r"\\text\{([^{}]*)\}")
-_TEXTS = r"(?:\\text\{(?:[^{}]|\{[^{}]*\})*\}\s*(?:\^\s*(?:\{-?\d\}|-?\d))?[\s/]*)+"
-_VALUE = r"(?P<value>.*?(?:[\d)}!]|\\circ|\\pi|\\infty))\s*"
-_UNIT_TEXT = re.compile(rf"{_VALUE}(?P<unit>{_TEXTS})", re.DOTALL)
-_PERCENT = re.compile(r"(?P<value>.*\S)\s*(?:%|\bpct|\bpercent(?:age points?)?)", re.DOTALL)
-_KNOWN = (
-    r"(?:[mck]m|ft|mi|yd|[mk]g|lb|oz|m[lL]|hrs?|mins?|secs?|mph|km/h|sq|cu|square|cubic|units?|inch(?:es)?|feet|foot"
-    r"|(?:kilo|centi|milli)?(?:met(?:er|re)|gram|lit(?:er|re))s?|(?:yard|mile|pound|ounce|gallon|second"
-    r"|minute|hour|day|week|month|year|degree|radian|dollar|cent|euro|point)s?)"
-)
-_UNIT_BARE = re.compile(
-    rf"{_VALUE}(?P<unit>(?<![A-Za-z]){_KNOWN}(?![A-Za-z])(?:\^\s*\d)?(?:[\s/]+(?:per\s)?{_KNOWN}(?:\^\d)?)*"
-    r"|(?<=\s)[a-z]*[aeiou][a-z]*(?<=[a-z]{5})(?: (?:of )?[a-z]{3,})*)"
-)
-_NO_UNIT = re.compile(
-    r"\b(?:hundred|thousand|\w*illion|dozen|hal(?:f|ves)|third|quarter|\w+ths?|score|squared|cubed|"
-    r"factorial|times|plus|minus|over|root|mod\w*|more|less|most|least|above|below|or|and|not|no|if|"
-    r"base|for|when|where|even|odd|power)s?\b"
-)
-_SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_SPELT = {
-    **{"cm": "centimeter", "mm": "millimeter", "km": "kilometer", "m": "meter", "ft": "feet"},
-    **{"kg": "kilogram", "g": "gram", "s": "second", "sec": "second", "hr": "hour", "h": "hour"},
-    **{"min": "minute", "mph": "mile hour", "sq": "square", "cu": "cubic", "inche": "inch"},
-    **{"foot": "feet", "in": "inch", "mi": "mile", "yd": "yard", "lb": "pound", "l": "liter"},
-}
 _BOUND = r"\s*(<|>|\\le(?![a-zA-Z])|\\ge(?![a-zA-Z]))\s*"
-_PROSE = re.compile(r"[^\W\d_]+(?:[ '’,.-]+[^\W_]+)*\.?")
+_PROSE = re.compile(r"[^\W\d_]+(?:[ ',.-]+[^\W_]+)*\.?")
 _WORD = re.compile(r"(?<![\\A-Za-z])(?=[a-z]*[aeiouy])[A-Za-z][a-z]{4,}")
 _MATRIX = re.compile(r"\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
 
@@ -55,7 +33,8 @@ class Parts:
     """An answer of several parts."""
 
     brackets: str
-    """`()`, `[)`, `{}` and so on; empty for a bare list, `cup` for a union, `row` and `col` for a vector."""
+    """`()`, `[)`, `{}` and so on; empty for a bare list, `cup` for a union, `row` and `col` for
+    a vector."""
 
     items: list[str]
     names: list[str] = field(default_factory=list)
@@ -75,7 +54,11 @@ def parts(text: str) -> Parts | None:
     if matrix := _MATRIX.fullmatch(text):
         rows = [row.split("&") for row in matrix[1].split("\\\\") if row.strip()]
         flat, single = [item.strip() for row in rows for item in row], len(rows) == 1
-        return Parts("row" if single else "col", flat) if len(flat) in map(len, (rows, rows[0])) else None
+        return (
+            Parts("row" if single else "col", flat)
+            if len(flat) in map(len, (rows, rows[0]))
+            else None
+        )
     for separator in (_CUP, ";", _COMMA):
         items = split(text, separator)
         if len(items) > 1:
@@ -106,7 +89,7 @@ def parts(text: str) -> Parts | None:
 
 
 def _named(brackets: str, items: list[str]) -> Parts:
-    """The parts with their names apart; a name of all of them, or of the first alone, is dropped."""
+    """The parts with their names apart; a name of all, or of the first alone, is dropped."""
     names, values = zip(*map(assigned, items), strict=True)
     if "" not in names and "=" not in names and len(set(names)) == len(names):
         return Parts(brackets, list(values), list(names))
@@ -144,41 +127,9 @@ def assigned(text: str, stated: bool = False) -> tuple[str, str]:
 
 
 def _name(text: str, stated: bool = False) -> str:
-    text = re.sub(r"\s", "", _TEXT.sub(r"\1", text))
+    text = re.sub(r"\s", "", TEXT.sub(r"\1", text))
     is_name = _NAMES.fullmatch(text) or (stated and re.fullmatch(_STATED, text))
     return text if is_name and text not in ("e", "i", r"\pi", r"\infty", r"\emptyset") else ""
-
-
-def without_unit(text: str) -> tuple[str, str]:
-    r"""Value and unit: (`28`, `%`), (`15`, `square centimeter`), (`3`, empty).
-
-    `3 million` is 3 times a power of ten.
-    """
-    words = _TEXT.sub(lambda m: m[1] if "perc" in m[1] or "pct" in m[1] else m[0], text)
-    if match := _PERCENT.fullmatch(words):
-        return match["value"], "%"
-    value, unit = text, ""
-    if match := _UNIT_TEXT.fullmatch(text) or _UNIT_BARE.fullmatch(text):
-        said = re.sub(r"\\text|[{}\\]", " ", match["unit"]).strip()
-        scale, _, rest = said.partition(" ")
-        if scale in _SCALES and not _NO_UNIT.search(rest):
-            value, said = rf"{match['value']} \cdot 10^{_SCALES[scale]}", rest
-        elif not _NO_UNIT.search(said):
-            value = match["value"]
-        unit = _spelt(said) if value != text else ""
-    bare = re.sub(r"\s*\^\s*\\circ$", "", value.strip())
-    if bare != value.strip() and number(bare) is not None:
-        return bare, unit or "degree"
-    return value.strip(), unit
-
-
-def _spelt(unit: str) -> str:
-    """The words of a unit in order of the alphabet, abbreviations spelt out: `cubic meter`."""
-    unit = re.sub(r"(\S+?)\s*\^\s*(\d)", r"\1 \2", unit).replace("2", "square").replace("3", "cubic")
-    words = (re.sub(r"\W", "", word).lower() for word in re.split(r"[\s/]+", unit))
-    single = (_SPELT.get(word, word) for word in words)
-    spelt = [_SPELT.get(word.removesuffix("s"), word.removesuffix("s")) for word in single]
-    return " ".join(sorted({word for word in spelt if word not in ("", "per")}))
 
 
 def words(*texts: str) -> list[str] | None:
@@ -187,18 +138,18 @@ def words(*texts: str) -> list[str] | None:
     Of prose all are letters, and one answer is in `\text{}` or has a word of five letters with a
     vowel; else they are products of variables.
     """
-    plain = [" ".join(_TEXT.sub(r" \1 ", text).split()) for text in texts]
+    plain = [" ".join(TEXT.sub(r" \1 ", text).split()) for text in texts]
     if not all(_PROSE.fullmatch(text) and len(text) > 1 for text in plain):
         return None
-    if not any(_TEXT.search(text) or _WORD.search(text) for text in texts):
+    if not any(TEXT.search(text) or _WORD.search(text) for text in texts):
         return None
     plain = [re.sub(r"^(?:an?|the) (?=\w{3})(?!and\b)|\.", "", text.casefold()) for text in plain]
     return [",".join(sorted(re.split(r"(?:,| and| or)+ ", text))) for text in plain]
 
 
 def squeezed(text: str) -> str:
-    """The text for literal comparison: without blanks but those between digits, and without fonts."""
-    text = re.sub(r"(?<=[\d.]) (?=[\d.])", "_ ", _TEXT.sub(r"\1", text))
+    """The text for literal comparison: without fonts, and blanks only between digits."""
+    text = re.sub(r"(?<=[\d.]) (?=[\d.])", "_ ", TEXT.sub(r"\1", text))
     text = re.sub(r"\s", "", text)
     while text[:1] + text[-1:] in ("()", "{}") and _encloses(text) and not re.search(r"[,;]", text):
         text = text[1:-1]
@@ -251,7 +202,7 @@ def _signs(text: str) -> list[str]:
 
 
 def _interval(text: str) -> Parts | None:
-    r"""The solutions of `x < 3`, `1 \le x < 3` or `x \ne 3`; None if the text says none of these."""
+    r"""The solutions of `x < 3`, `1 \le x < 3` or `x \ne 3`; None if the text says none."""
     pieces = [piece.strip() for piece in re.split(_BOUND, text)]
     if len(pieces) == 3 and _name(pieces[2]) and not _name(pieces[0]):
         pieces = [pieces[2], _FLIPPED[pieces[1]], pieces[0]]

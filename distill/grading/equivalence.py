@@ -18,11 +18,11 @@ from distill.grading.answer_parts import (
     depth,
     parts,
     squeezed,
-    without_unit,
     words,
 )
 from distill.grading.notation import tidy
 from distill.grading.numbers import is_finite, number, rounds_to
+from distill.grading.units import without_unit
 
 Outcome = tuple[bool | None, str]
 """Verdict (None: undecided) and its reason."""
@@ -89,23 +89,24 @@ class Comparison:
 
     def _times(self, gold: tuple[str, ...], answer: tuple[str, ...]) -> Outcome:
         """Two times of day, of which one may leave out its half of the day."""
-        same = all(a.lower() == b.lower() or "" in (a, b) for a, b in zip(gold, answer, strict=True))
+        same = all(
+            a.lower() == b.lower() or "" in (a, b) for a, b in zip(gold, answer, strict=True)
+        )
         return same, "the same time" if same else "another time"
 
-    def _equations(
-        self, gold: tuple[str, str], answer: tuple[str, str], *whole: str
-    ) -> Outcome:
+    def _equations(self, gold: tuple[str, str], answer: tuple[str, str], *whole: str) -> Outcome:
         """Two equations: values of the same name, else relations between their variables."""
         (left, value), (right, other) = gold, answer
         if left == right != "=":
             return self._same(value, other)
         arguments = [re.fullmatch(r"(.*\()([a-zA-Z])\)", name) for name in (left, right)]
         if all(arguments) and arguments[0][1] == arguments[1][1] and arguments[0][2] not in other:
-            renamed = re.sub(rf"(?<![\\a-zA-Z]){arguments[1][2]}(?![a-zA-Z])", arguments[0][2], other)
+            renamed = re.sub(
+                rf"(?<![\\a-zA-Z]){arguments[1][2]}(?![a-zA-Z])", arguments[0][2], other
+            )
             return self._same(value, renamed)
-        if "=" not in (left, right) and (len(left) > 3) != (len(right) > 3):
-            if left.isalpha() and right.isalpha():  # a word and a symbol for the same thing
-                return self._same(value, other)
+        if left.isalpha() and right.isalpha() and (len(left) > 3) != (len(right) > 3):
+            return self._same(value, other)  # a word and a symbol for the same thing
         return self.oracle(*whole)
 
     def _mixed(self, gold: str, answer: str) -> Outcome:
@@ -134,7 +135,12 @@ class Comparison:
             return self._unordered(gold.items, answer.items, repeat=is_set)
         half_open = kinds & {"[)", "(]"} or ("{}" in kinds and len(kinds) > 1)
         turned = kinds == {"row", "col"}
-        pair = len(kinds) == 2 and "" not in kinds and not kinds & {"row", "col"} and len(gold.items) == 2
+        pair = (
+            len(kinds) == 2
+            and "" not in kinds
+            and not kinds & {"row", "col"}
+            and len(gold.items) == 2
+        )
         if len(kinds) > 1 and (half_open or turned or pair):
             return False, f"brackets {answer.brackets} against {gold.brackets}"
         return self._ordered(gold.items, answer.items)
@@ -171,17 +177,24 @@ class Comparison:
         if {unit, other} == {"degree", ""}:
             outcome = self._values(left, right)
             radians = [
-                rf"\frac{{{t}\pi}}{{180}}" if u == "degree" else t for t, u in ((left, unit), (right, other))
+                rf"\frac{{{t}\pi}}{{180}}" if u == "degree" else t
+                for t, u in ((left, unit), (right, other))
             ]
             return outcome if outcome[0] else self._values(*radians)
         if {unit, other} == {"%", ""}:
             hundredths = [
-                rf"\frac{{{t}}}{{100}}" if u == "%" else t for t, u in ((left, unit), (right, other))
+                rf"\frac{{{t}}}{{100}}" if u == "%" else t
+                for t, u in ((left, unit), (right, other))
             ]
             outcome = self._values(*hundredths)
             bare = self.percent if unit else (number(left) or 2) > 1
             return outcome if outcome[0] or not bare else self._values(left, right)
-        if not unit or not other or set(unit.split()) >= set(other.split()) or set(unit.split()) <= set(other.split()):
+        if (
+            not unit
+            or not other
+            or set(unit.split()) >= set(other.split())
+            or set(unit.split()) <= set(other.split())
+        ):
             return self._values(left, right)
         return None, f"the units differ: {other} against {unit}"
 

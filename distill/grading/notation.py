@@ -11,9 +11,15 @@ _SYMBOLS = {
     **dict.fromkeys("\u00a0\u202f\u2009\u2007~", " "),
     **{"×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"/", "π": r"\pi ", "∞": r"\infty "},
     **{"≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "…": r"\ldots "},
-    **{"\u222a": r"\cup ", "∈": r"\in ", "∅": r"\emptyset ", "ℝ": r"\mathbb{R}"},
+    **{"\u222a": r"\cup ", "∈": r"\in ", "∅": r"\emptyset ", "\u211d": r"\mathbb{R}"},
     **{"°": r"^\circ ", "±": r"\pm ", "½": r"\frac{1}{2}", "¼": r"\frac{1}{4}"},
-    **{"¾": r"\frac{3}{4}", "θ": r"\theta ", "α": r"\alpha ", "β": r"\beta ", "λ": r"\lambda "},
+    **{
+        "¾": r"\frac{3}{4}",
+        "θ": r"\theta ",
+        "\u03b1": r"\alpha ",
+        "β": r"\beta ",
+        "λ": r"\lambda ",
+    },
     **{"²": "^2", "³": "^3", "⁴": "^4", "√": r"\sqrt "},
 }
 _TABLE = str.maketrans(_SYMBOLS)
@@ -21,9 +27,12 @@ _CURRENCIES = {r"\$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "₹"
 _SIGN = "|".join(map(re.escape, _CURRENCIES))
 _AMOUNT = r"(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 _ROUND = r"\(((?:[^()]|\([^()]*\))*)\)"
-_COUNTS = "zero one two three four five six seven eight nine ten eleven twelve".split()
+_COUNTS = {
+    word: str(count)
+    for count, word in enumerate("zero|one|two|three|four|five|six|seven|eight|nine|ten".split("|"))
+}
 _FONTS = r"\\(?:text\w*|mbox|hbox|mathrm|mathsf|rm)"
-_REWRITES = tuple(
+REWRITES = tuple(
     (re.compile(pattern), by)
     for pattern, by in (
         (r"\$|\\displaystyle(?![a-zA-Z])|(?<!\\)\\[()\[\]]", " "),
@@ -55,7 +64,10 @@ _REWRITES = tuple(
         (r"\\lbrace(?![a-zA-Z])", r"\\{"),
         (r"\\rbrace(?![a-zA-Z])", r"\\}"),
         (r"\\[lr]?vert(?![a-zA-Z])", "|"),
-        (r"(?<![\\A-Za-z])(pi|sqrt|sin|cos|tan|log|ln|infinity|theta|alpha|beta)(?![A-Za-z])", r"\\\1"),
+        (
+            r"(?<![\\A-Za-z])(pi|sqrt|sin|cos|tan|log|ln|infinity|theta|alpha|beta)(?![A-Za-z])",
+            r"\\\1",
+        ),
         (r"\\infinity", r"\\infty"),
         (r"(\\sqrt(?:\[[^\[\]]*\])?)\s*" + _ROUND, r"\1{\2}"),
         (r"\\sqrt\s*([0-9a-zA-Z])", r"\\sqrt{\1}"),
@@ -88,11 +100,11 @@ def tidy(answer: str) -> str:
     text = re.sub(rf"({_SIGN})\s*({_AMOUNT})", lambda m: _amount(m[2], m[1]), text)
     text = re.sub(rf"({_AMOUNT})\s*({_SIGN})", lambda m: _amount(m[1], m[2]), text)
     text = re.sub(_SIGN, "", text)
-    for pattern, by in _REWRITES:
+    for pattern, by in REWRITES:
         text = pattern.sub(by, text)
     text = re.sub(r"\s+", " ", text).strip().strip("*").rstrip(".,;: ").lstrip(",;: ").strip()
     word = re.sub(r"\\text\{\s*(\w+)\s*\}", r"\1", text).lower()
-    return str(_COUNTS.index(word)) if word in _COUNTS else text
+    return _COUNTS.get(word, text)
 
 
 def _amount(number: str, sign: str) -> str:

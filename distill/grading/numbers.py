@@ -24,7 +24,8 @@ def number(text: str) -> Fraction | None:
 
     It reads integers and decimals, with or without thousands separators (`10,080`, `10 080`),
     repeating ones (`0.\overline{3}`, `0.(3)`, `0.333\ldots`), fractions and mixed numbers (`a/b`,
-    `\frac{a}{b}`, `2\frac{5}{8}`), powers, scientific notation and digits with a base (`2516_8`). A comma that is not before three digits separates a list.
+    `\frac{a}{b}`, `2\frac{5}{8}`), powers, scientific notation and digits with a base (`2516_8`).
+    A comma that is not before three digits separates a list.
     """
     text = text.strip()
     if len(text) > 1000:  # longer than any real answer
