@@ -230,7 +230,8 @@ def _same_relation(left: Any, right: Any) -> bool | None:
         return False
     if kinds[0] in (sympy.Eq, sympy.Ne):
         sides = [sympy.together(side.doit()).as_numer_denom()[0] for side in sides]
-    return _ratio_at_points(*sides, whole=False, positive=kinds[0] in (sympy.Lt, sympy.Le))
+    positive = kinds[0] in (sympy.Lt, sympy.Le)
+    return _ratio_at_points(sides[0], sides[1], whole=False, positive=positive)
 
 
 def _ratio_at_points(left: Any, right: Any, whole: bool, positive: bool = False) -> bool | None:

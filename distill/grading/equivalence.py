@@ -72,6 +72,8 @@ class Comparison:
         if times[0] and times[1]:
             return self._times(*(time.groups() for time in times if time))
         left, right = parts(gold), parts(answer)
+        if left and right and left.names and right.names and {*left.names} != {*right.names}:
+            return self.oracle(gold, answer)
         if (left and left.names) or (right and right.names):
             return self._parts(left, right) if left and right else self._mixed(gold, answer)
         (gold_name, value), (name, other) = assigned(gold), assigned(answer, stated=True)
@@ -99,11 +101,9 @@ class Comparison:
         (left, value), (right, other) = gold, answer
         if left == right != "=":
             return self._same(value, other)
-        arguments = [re.fullmatch(r"(.*\()([a-zA-Z])\)", name) for name in (left, right)]
-        if all(arguments) and arguments[0][1] == arguments[1][1] and arguments[0][2] not in other:
-            renamed = re.sub(
-                rf"(?<![\\a-zA-Z]){arguments[1][2]}(?![a-zA-Z])", arguments[0][2], other
-            )
+        asked, of = (re.fullmatch(r"(.*\()([a-zA-Z])\)", name) for name in (left, right))
+        if asked and of and asked[1] == of[1] and asked[2] not in other:
+            renamed = re.sub(rf"(?<![\\a-zA-Z]){of[2]}(?![a-zA-Z])", asked[2], other)
             return self._same(value, renamed)
         if left.isalpha() and right.isalpha() and (len(left) > 3) != (len(right) > 3):
             return self._same(value, other)  # a word and a symbol for the same thing
@@ -122,11 +122,9 @@ class Comparison:
 
     def _parts(self, gold: Parts, answer: Parts) -> Outcome:
         kinds = {gold.brackets, answer.brackets}
-        if gold.names and sorted(gold.names) == sorted(answer.names):
+        if gold.names and answer.names:
             items = dict(zip(answer.names, answer.items, strict=True))
             return self._ordered(gold.items, [items[name] for name in gold.names])
-        if gold.names and answer.names:
-            return False, f"{', '.join(answer.names)} are answered, not {', '.join(gold.names)}"
         unordered = kinds <= {"", "{}", "cup"} and not (gold.names or answer.names)
         is_set = unordered and "{}" in kinds
         if len(gold.items) != len(answer.items) and not is_set:

@@ -18,7 +18,7 @@ from distill.store.identity import version
 from distill.trace.boxes import boxes
 from distill.trace.records import Problem
 
-VERSION = 3
+VERSION = 4
 """Part of the identity of everything graded; raise it when a verdict can change."""
 
 

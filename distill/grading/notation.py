@@ -27,10 +27,7 @@ _CURRENCIES = {r"\$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "₹"
 _SIGN = "|".join(map(re.escape, _CURRENCIES))
 _AMOUNT = r"(?:\d[\d,]*(?:\.\d+)?|\.\d+)"
 _ROUND = r"\(((?:[^()]|\([^()]*\))*)\)"
-_COUNTS = {
-    word: str(count)
-    for count, word in enumerate("zero|one|two|three|four|five|six|seven|eight|nine|ten".split("|"))
-}
+_COUNTS = dict(zip(["zero", "one", "two", "three", "four", "five", "six"], "0123456", strict=True))
 _FONTS = r"\\(?:text\w*|mbox|hbox|mathrm|mathsf|rm)"
 REWRITES = tuple(
     (re.compile(pattern), by)
@@ -41,9 +38,12 @@ REWRITES = tuple(
         (r"\{\s*\\rm(?![a-zA-Z])([^{}]*)\}", r"\\text{\1}"),
         (_FONTS + r"\s*\{\s*(and|or|,)\s*\}", r" \1 "),
         (_FONTS + r"\s*\{\s*([-+]?[\d.,]*\d)\s*\}", r"\1"),
+        (_FONTS + r"\s*\{\s*(\d[\d.,]*)(\s[^{}]*)\}$", r"\1\\text{\2}"),
+        ("^" + _FONTS + r"\s*\{[^{}]*\b(?:is|are)[: ]*\}", ""),
+        (r"\\log_\{?e\}?(?![a-zA-Z])", r"\\ln "),
         (r"_\s*\{\s*" + _FONTS + r"\s*\{(\w+)\}\s*\}", r"_{\1}"),
         (_FONTS + r"\s*\{", r"\\text{"),
-        (r"\\(?:math(?:bf|it)|boldsymbol|bm|operatorname|vec|f?box(?:ed)?)(?![a-zA-Z])\s*", ""),
+        (r"\\(?:math(?:bf|it)|boldsymbol|bm|operatorname|vec|hat|f?box(?:ed)?)(?![a-zA-Z])\s*", ""),
         (
             r"(?<=\d)\s*\^?\s*(?:\{\s*\\text\{\s*(?:st|nd|rd|th)\s*\}\s*\}|\\text\{\s*(?:st|nd|rd|th)"
             r"\s*\}|\{\s*(?:st|nd|rd|th)\s*\}|(?:st|nd|rd|th)(?![a-zA-Z]))",

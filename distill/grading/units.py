@@ -1,8 +1,8 @@
 r"""The unit behind a value is read, and told from variables, scales and conditions.
 
 In `\text{}` any words may be a unit or what is counted (`3\text{ red apples}`); bare ones only if
-they are known or have five letters; no words are that change the value (`3\text{ million}`, `3\text{
-or more}`), and bare letters are variables (`2xy`).
+they are known or have five letters. Words that change the value are none (`3\text{ million}`,
+`3\text{ or more}`), and bare letters are variables (`2xy`).
 """
 
 import re
@@ -51,7 +51,7 @@ def without_unit(text: str) -> tuple[str, str]:
         scale, _, rest = said.partition(" ")
         if scale in _SCALES and not _NO_UNIT.search(rest):
             value, said = rf"{match['value']} \cdot 10^{_SCALES[scale]}", rest
-        elif not _NO_UNIT.search(said):
+        elif not _NO_UNIT.search(said) and not re.search(r"(?<!\^)(?<!\^ )(?<!-)\d", said):
             value = match["value"]
         unit = _spelt(said) if value != text else ""
     bare = re.sub(r"\s*\^\s*\\circ$", "", value.strip())
