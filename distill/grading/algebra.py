@@ -95,7 +95,10 @@ def _solved(side: Any) -> Any:
     """The set of the solutions of a relation in one variable that has any, else what is given."""
     if not (side.is_Boolean or side.is_Relational) or len(side.free_symbols) != 1:
         return side
-    return side.as_set() or side
+    try:
+        return side.as_set() or side
+    except (NotImplementedError, TypeError):
+        return side
 
 
 def _verified(left: Any, right: Any) -> Outcome:

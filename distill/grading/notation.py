@@ -5,6 +5,7 @@ Delimiters, sizes, fonts and doubled backslashes go; symbols of Unicode and plai
 """
 
 import re
+from functools import lru_cache
 
 _SYMBOLS = {
     **dict.fromkeys("\u2212\u2013\u2014\u2010\u2011", "-"),
@@ -89,9 +90,12 @@ REWRITES = tuple(
 )
 
 
+@lru_cache(maxsize=4096)
 def tidy(answer: str) -> str:
     """The answer in one notation: without delimiters, spacing and sizes, symbols spelt one way."""
     text = answer.strip().strip("*").translate(_TABLE)
+    if text.isdecimal():
+        return text
     if r"\begin" not in text or r"\\begin" in text:  # elsewhere two end a row
         text = text.replace("\\\\", "\\")
     text = re.sub(r"\\!|(?<!\\)\{\}", "", re.sub(r"\{,\}|(?:\\!)?,\s*\\!\s*", ",", text))

@@ -161,8 +161,10 @@ def main() -> None:
         if alone:
             notation.REWRITES = tuple(r for r in rewrites if r[0].pattern not in alone)
             _judged.cache_clear()
+            notation.tidy.cache_clear()
             left_out, rule = pair.judged()
             notation.REWRITES = rewrites
+            notation.tidy.cache_clear()
         if serves[_rule(rule)] <= {pair.source}:
             left_out = library
         table[pair.source].append((pair, ours[pair][0], left_out, library))
