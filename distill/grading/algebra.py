@@ -35,7 +35,7 @@ _REWRITES = (
     (re.compile(r"(?<![\\A-Za-z])\*(?![A-Za-z]*\})"), r"\\cdot "),
 )
 _MIXED = re.compile(r"(?<![\d.^_{])(\d+)\s*\\frac\{(\d+)\}\{(\d+)\}")
-_UNREAD = re.compile(r"(?<!_)[\d.]\s+[\d.]|!\s*!|\d\s*'")
+_UNREAD = re.compile(r"(?<!_)[\d.]\s+[\d.]|!\s*!|\d\s*'|\\ldots")
 """What the parser would read as something else: digits apart, double factorials, minutes of arc."""
 _TOWER = re.compile(r"(\w+)\^(\w+)\^(\w+|\{[^{}]*\})")
 _INDEXED = re.compile(r"(?<![\\A-Za-z])([EeIi])_(?:\{(\w+)\}|(\w))")

@@ -61,6 +61,8 @@ def parts(text: str) -> Parts | None:
         )
     for separator in (_CUP, ";", _COMMA):
         items = split(text, separator)
+        if len(items) == 2 and re.search(r"\band\b", text) and all(map(_interval, items)):
+            return _both(*map(_interval, items))
         if len(items) > 1:
             return _named("cup" if separator == _CUP else "", [s for i in items for s in _signs(i)])
     if len(terms := split(text, ":")) > 2:
@@ -121,7 +123,8 @@ def assigned(text: str, stated: bool = False) -> tuple[str, str]:
             for side, value in ((sides[0], sides[-1]), (sides[-1], sides[0])):
                 if name := _name(side, stated):
                     return name, value
-            numbers = not re.search(r"(?<![\\a-zA-Z])[a-zA-Z]", text)
+            values = {number(side) for side in sides} - {None}
+            numbers = not re.search(r"(?<![\\a-zA-Z])[a-zA-Z]", text) and len(values) < 2
             return ("", sides[-1]) if len(sides) > 2 or numbers else ("=", text)
     return "", text.lstrip("= ")
 
@@ -225,4 +228,13 @@ def _interval(text: str) -> Parts | None:
     return Parts(brackets, [low, high], [], name)
 
 
+def _both(*sides: Parts | None) -> Parts:
+    """What solves two bounds of one variable, one from below and one from above."""
+    low, high = sorted((side for side in sides if side), key=lambda side: side.items[0] == _LOWEST)
+    if low.items[1] != r"\infty" or high.items[0] != _LOWEST or low.bounded != high.bounded:
+        return Parts("cap", [*low.items, *high.items])
+    return Parts(low.brackets[0] + high.brackets[1], [low.items[0], high.items[1]], [], low.bounded)
+
+
+_LOWEST = r"-\infty"
 _FLIPPED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}

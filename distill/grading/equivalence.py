@@ -131,7 +131,7 @@ class Comparison:
             return False, f"{len(answer.items)} parts against {len(gold.items)}"
         if unordered:
             return self._unordered(gold.items, answer.items, repeat=is_set)
-        half_open = kinds & {"[)", "(]"} or ("{}" in kinds and len(kinds) > 1)
+        half_open = kinds & {"[)", "(]", "cap"} or ("{}" in kinds and len(kinds) > 1)
         turned = kinds == {"row", "col"}
         pair = (
             len(kinds) == 2

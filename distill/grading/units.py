@@ -24,7 +24,7 @@ _UNIT_BARE = re.compile(
     r"|(?<=\s)[a-z]*[aeiou][a-z]*(?<=[a-z]{5})(?: (?:of )?[a-z]{3,})*)"
 )
 _NO_UNIT = re.compile(
-    r"\b(?:hundred|thousand|\w*illion|dozen|hal(?:f|ves)|third|quarter|\w+ths?|score|squared|cubed|"
+    r"\b(?:k|M|B|tens|lakh|crore|grand|gross|negative|hundred|thousand|\w*illion|dozen|hal(?:f|ves)|third|quarter|(?:four|fif|six|seven|eigh|nin|ten|twelf|hundred)th|squared|cubed|"
     r"factorial|times|plus|minus|over|root|mod\w*|more|less|most|least|above|below|or|and|not|no|if|"
     r"base|for|when|where|even|odd|power)s?\b"
 )
