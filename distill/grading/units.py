@@ -15,18 +15,20 @@ _VALUE = r"(?P<value>.*?(?:[\d)}!]|\\circ|\\pi|\\infty))\s*"
 _UNIT_TEXT = re.compile(rf"{_VALUE}(?P<unit>{_TEXTS})", re.DOTALL)
 _PERCENT = re.compile(r"(?P<value>.*\S)\s*(?:%|\bpct|\bpercent(?:age points?)?)", re.DOTALL)
 _KNOWN = (
-    r"(?:[mck]m|ft|mi|yd|[mk]g|lb|oz|m[lL]|hrs?|mins?|secs?|mph|km/h|sq|cu|square|cubic|units?|inch(?:es)?|feet|foot"
-    r"|(?:kilo|centi|milli)?(?:met(?:er|re)|gram|lit(?:er|re))s?|(?:yard|mile|pound|ounce|gallon|second"
+    r"(?:[mck]m|ft|mi|yd|[mk]g|lb|oz|m[lL]|hrs?|mins?|secs?|mph|km/h|sq|cu|square|cubic|units?"
+    r"|inch(?:es)?|feet|foot|(?:kilo|centi|milli)?(?:met(?:er|re)|gram|lit(?:er|re))s?|(?:yard|mile|pound|ounce|gallon|second"
     r"|minute|hour|day|week|month|year|degree|radian|dollar|cent|euro|point)s?)"
 )
 _UNIT_BARE = re.compile(
-    rf"{_VALUE}(?P<unit>(?<![A-Za-z]){_KNOWN}(?![A-Za-z])(?:\^\s*\d)?(?:[\s/]+(?:per\s)?{_KNOWN}(?:\^\d)?)*"
+    rf"{_VALUE}(?P<unit>(?<![A-Za-z]){_KNOWN}(?![A-Za-z])(?:\^\s*\d)?"
+    rf"(?:[\s/]+(?:per\s)?{_KNOWN}(?:\^\d)?)*"
     r"|(?<=\s)[a-z]*[aeiou][a-z]*(?<=[a-z]{5})(?: (?:of )?[a-z]{3,})*)"
 )
 _NO_UNIT = re.compile(
-    r"\b(?:k|M|B|tens|lakh|crore|grand|gross|negative|hundred|thousand|\w*illion|dozen|hal(?:f|ves)|third|quarter|(?:four|fif|six|seven|eigh|nin|ten|twelf|hundred)th|squared|cubed|"
-    r"factorial|times|plus|minus|over|root|mod\w*|more|less|most|least|above|below|or|and|not|no|if|"
-    r"base|for|when|where|even|odd|power)s?\b"
+    r"\b(?:k|M|B|tens|hundred|thousand|\w*illion|lakh|crore|grand|gross|dozen|hal(?:f|ves)|third"
+    r"|quarter|(?:four|fif|six|seven|eigh|nin|ten|twelf|hundred)th|negative|squared|cubed"
+    r"|factorial|times|plus|minus|over|root|mod\w*|more|less|most|least|above|below|or|and|not|no|if"
+    r"|base|for|when|where|even|odd|power)s?\b"
 )
 _SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _SPELT = {
