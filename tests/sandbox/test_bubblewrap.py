@@ -366,7 +366,7 @@ def leetcode(row: dict) -> tuple[dict, str]:
     return {"type": "program", "code": code, "imports": True}, row["answer"]
 
 
-REFERENCES = [(humaneval, 164, 164), (mbpp, 974, 970), (leetcode, 200, 200)]
+REFERENCES = [(humaneval, 164, 164), (mbpp, 974, 974), (leetcode, 200, 200)]
 
 
 def passed(convert, every: int) -> list[bool | None]:
