@@ -14,9 +14,9 @@ Each of `Problem.tests` is a JSON object of one of these types:
         program, which is in another, through a socket that carries plain data. So the program sees
         the arguments and nothing else: no test, no expected value, no frame of the harness. `entry`
         are the names that the program supplies; if left out, all that `code` uses and does not
-        define. A name of Python's own, such as `sum`, is the program's only where nothing else of
-        the program's is tested (`distill.sandbox.roles`). `setup` runs before `code`, in the same sandbox: HumanEval's prompt, so that its
-        helper functions are the benchmark's own.
+        define. A name of Python's own, such as `sum`, is then the program's only where nothing else
+        of the program's is tested. `setup` runs before `code`, in the same sandbox: HumanEval's
+        prompt, so that its helper functions are the benchmark's own.
 
 The expected value of a `stdin` or `call` test does not enter the sandbox either. Optional in each:
     "tolerance": numbers may differ by that much, absolute or relative, if the source says so.
