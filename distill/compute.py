@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from distill.checks import POSITIVE_SHARE, SHARE, Checked, at_least, one_of, ruled
+from distill.checks import POSITIVE, POSITIVE_SHARE, SHARE, Checked, at_least, one_of, ruled
 
 
 @dataclass
@@ -38,6 +38,15 @@ class ComputeConfig(Checked):
 
     concurrency: int = ruled(64, at_least(1))
     """`openai` only: concurrent requests."""
+
+    reply_seconds: float = ruled(3600.0, POSITIVE)
+    """`openai` only: seconds that a server may take for one response, from sending the request to
+    the last byte; then the request is sent again."""
+
+    retry_seconds: float = ruled(600.0, at_least(0))
+    """`openai` only: seconds after its first failure during which a request is sent again, as a
+    server may restart; then it stays pending. Also the longest that a server can ask to wait. A
+    server that hangs ends the run after twice `reply_seconds` and this, at most."""
 
     api_key: str = "OPENAI_API_KEY"
     """`openai` only: environment variable that holds the key; the key itself is written nowhere."""

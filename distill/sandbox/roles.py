@@ -315,8 +315,9 @@ def encode(value: Any, kept: list[Any] | None) -> Any:
         return {"complex": [value.real, value.imag]}
     if isinstance(value, range):
         return {"range": [value.start, value.stop, value.step]}
-    if isinstance(value, type) and _TYPES.get(value.__name__) is value:
-        return {"type": value.__name__}
+    for name, kind in _TYPES.items():
+        if value is kind:
+            return {"type": name}
     if type(value) is _Remote:
         return {"kept": value._index}
     if kept is None:
@@ -383,7 +384,7 @@ def _send(file: int, text: str) -> None:
 
 
 _SEQUENCES: Json = {"tuple": tuple, "set": set, "frozenset": frozenset}
-_TYPES = {
+_TYPES: Json = {
     kind.__name__: kind
     for kind in (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
 }
