@@ -311,7 +311,7 @@ SEEDS_OF_ONE_ARM = (
     *("compute", "tracking", "study", "until", "artifacts", "runs"),
     *("training.seed", "corruption.seed"),
 )
-"""Fields in which runs of one arm may differ, besides labels: `name`, `base_url` and `served_as` anywhere."""
+"""Fields in which runs of one arm may differ, besides labels: `name`, `base_url`, `served_as`."""
 
 
 @pytest.fixture

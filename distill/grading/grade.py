@@ -108,13 +108,15 @@ class _Program:
 
     problem: Problem
     code: str
-    unsandboxed: bool
+    compute: ComputeConfig
 
     def __call__(self) -> Verdict:
         from distill.grading import code_tests
+        from distill.sandbox.start import Choice
 
-        unsafe = self.unsandboxed
-        graded = code_tests.grade_code(self.problem, self.code, unsafe_without_sandbox=unsafe)
+        how = self.compute
+        choice = Choice(how.sandbox, how.sandbox_image, how.unsandboxed_code)
+        graded = code_tests.grade_code(self.problem, self.code, choice=choice)
         return Verdict(graded[0], self.code, graded[1])
 
 
@@ -172,7 +174,7 @@ def _code(
     code = answers.code(solution)
     if code is None:
         return Verdict(False, None, "no fenced block of Python")
-    return _Program(problem, code, compute.unsandboxed_code)
+    return _Program(problem, code, compute)
 
 
 def _sign_puzzle(problem: Problem, solution: str, *rest: Any) -> Verdict:
