@@ -88,13 +88,15 @@ class Box:
         limits: Limits,
         engine: str,
         end: Callable[[int], None],
+        grace: float = 0.0,
     ) -> None:
         """Take over a process that was just started.
 
-        `engine` is what it runs in, and `end` ends it from outside, by its process id, where it
-        does not end by itself.
+        `engine` is what it runs in; `end` ends it from outside, by its process id, where it does
+        not end by itself in `grace` seconds.
         """
-        self._process, self._cases, self._engine, self._end = process, cases, engine, end
+        self._process, self._cases, self._engine = process, cases, engine
+        self._end, self._grace = end, grace
         self._deadline = time.monotonic() + OVERHEAD_SECONDS + cases * (limits.wall_seconds + 1)
         self._output_bytes = limits.output_bytes
         self._buffer = bytearray()
@@ -129,7 +131,7 @@ class Box:
             with suppress(BrokenPipeError):
                 if stream is not None and not stream.closed:
                     stream.close()  # this ends it, within `inside.TICK` seconds
-        if self._process.poll() is None:
+        if not _waited(self._process, self._grace):
             self._end(self._process.pid)
             if not _waited(self._process, 2.0):
                 self._process.kill()

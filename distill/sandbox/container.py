@@ -26,9 +26,6 @@ OVERHEAD_BYTES = 64 << 20
 OVERHEAD_PROCESSES = 4
 """Processes and threads of a container besides those of its programs."""
 
-FILES = 1 << 14
-"""Files in each temporary folder."""
-
 _NOBODY = "65534:65534"
 _PEER = "/peer"
 
@@ -57,14 +54,15 @@ class Container:
             peer: folder with a socket that it sees too; None: nothing to connect to.
         """
         memory = str(limits.memory_bytes + limits.disk_bytes + limits.output_bytes + OVERHEAD_BYTES)
-        temporary = f"rw,nosuid,nodev,mode=1777,nr_inodes={FILES},size={limits.disk_bytes}"
+        temporary = f"rw,nosuid,nodev,mode=1777,size={limits.disk_bytes}"
         command = [
             *(self.engine, "run", "--rm", "--interactive", "--pull=never", f"--name={self.name}"),
             *("--log-driver=none", "--network=none", "--hostname=sandbox", "--ipc=private"),
             *("--read-only", f"--tmpfs=/tmp:{temporary}", f"--shm-size={limits.output_bytes}"),
             *(f"--user={_NOBODY}", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
             "--security-opt=label=disable",  # SELinux would hide the mounts below
-            *(f"--memory={memory}", f"--memory-swap={memory}", "--cpus=1", "--ulimit=core=0"),
+            *(f"--memory={memory}", f"--memory-swap={memory}", "--cpus=1"),
+            *("--ulimit=core=0", "--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096"),
             f"--pids-limit={limits.processes + OVERHEAD_PROCESSES}",
             *(f"--env={name}={value}" for name, value in environment.items()),
             *(f"--volume={packages}:{packages}:ro", "--workdir=/tmp", "--entrypoint=python3"),

@@ -86,7 +86,7 @@ def started(
     engine = sandbox(choice)
     job = job | {"limits": vars(limits), "sandboxed": bool(engine), "packages": [PACKAGES]}
     with ExitStack() as stack:
-        folder, end = "/", bubblewrap.end
+        folder, end, grace = "/", bubblewrap.end, 0.0
         command = [bubblewrap.PYTHON, *_OPTIONS, _LOAD]
         environment: dict[str, str] | None = ENVIRONMENT
         if engine == "bubblewrap":
@@ -96,7 +96,7 @@ def started(
             peer = stack.enter_context(relay.relayed(files.pop())) if files else None
             box = container.Container(engine, choice.image or image())
             command = [*box.command(limits, PACKAGES, ENVIRONMENT, peer), *_OPTIONS, _CHECKED]
-            environment, end = None, box.end  # the engine's client needs its own
+            environment, end, grace = None, box.end, 3.0  # the engine's client needs its own
             job |= container.additions(peer)
         else:
             folder, end = stack.enter_context(tempfile.TemporaryDirectory()), lambda pid: None
@@ -112,7 +112,7 @@ def started(
         )
         assert process.stderr is not None
         stack.enter_context(process.stderr)
-        running = Box(process, len(job["cases"]), limits, engine or "this system", end)
+        running = Box(process, len(job["cases"]), limits, engine or "this system", end, grace)
         stack.callback(running.kill)
         running.send(_startup(job))
         yield running

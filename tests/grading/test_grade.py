@@ -326,8 +326,8 @@ def test_the_last_block_of_python_is_the_program():
 def test_a_program_goes_to_the_sandbox_unless_it_is_said_plainly_that_there_is_none(monkeypatch):
     asked = []
 
-    def record(problem, code, *, unsafe_without_sandbox):
-        asked.append((code, unsafe_without_sandbox))
+    def record(problem, code, *, choice):
+        asked.append((code, choice.unsandboxed))
         return None, "recorded"
 
     monkeypatch.setattr("distill.grading.code_tests.grade_code", record)
