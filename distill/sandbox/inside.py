@@ -40,6 +40,8 @@ TICK = 0.02
 """Seconds between two checks of the memory that is used."""
 SOCKET_BYTES, FILE_BYTES = 256 << 10, 2 << 10
 """What a socket can hold, and what the kernel needs for a file besides its content."""
+SIGNALS = 1024
+"""Signals that wait and timers, of all processes."""
 _HIGH_USERS, _LOW_USERS, _USERS = 1 << 30, 40_000, 20_000
 
 
@@ -247,6 +249,8 @@ def _become_child(job: Json, case: Json, files: list[int]) -> None:
         resource.RLIMIT_NOFILE: limits["open_files"],
         resource.RLIMIT_CORE: 0,
     }
+    if job["sandboxed"]:
+        bounds[resource.RLIMIT_SIGPENDING] = SIGNALS
     if job["sandboxed"] and not job.get("filter"):  # elsewhere others of this user would count
         bounds[resource.RLIMIT_NPROC] = limits["processes"] + 1  # and process 1
     for kind, bound in bounds.items():

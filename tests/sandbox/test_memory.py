@@ -123,6 +123,8 @@ except OSError:
     "in empty files": "n = 0\nwhile True:\n    open(f'/tmp/{n}', 'x').close()\n    n += 1",
     "in folders": "import os\nn = 0\nwhile True:\n    os.mkdir(f'/dev/shm/{n}')\n    n += 1",
     "in links": "import os\nn = 0\nwhile True:\n    os.symlink('x' * 99, f'/tmp/{n}')\n    n += 1",
+    "in attributes": "import os\nopen('/tmp/x', 'x')\nn = 0\n"
+    "while True:\n    os.setxattr('/tmp/x', f'user.{n}', b'x' * 60000)\n    n += 1",
     "in names": "import os\nopen('/tmp/x', 'x')\nn = 0\n"
     "while True:\n    os.link('/tmp/x', f'/tmp/{n:0200}')\n    n += 1",
 }
@@ -174,6 +176,12 @@ for folder in ('/tmp', '/dev/shm'):
     assert 0 < piped <= SMALL.open_files // 2 * 65536
     assert 0 < written[0] <= SMALL.disk_bytes and 0 < written[1] <= SMALL.output_bytes
     assert alive(marker) == []
+
+
+def test_waiting_signals_and_timers_are_few():
+    program = f"{CALL}\nn, timer = 0, ctypes.c_long()\n"
+    program += "while libc.timer_create(0, None, ctypes.byref(timer)) == 0: n += 1\nprint(n)"
+    assert int(run(program).stdout) <= 1024
 
 
 @pytest.mark.parametrize(
