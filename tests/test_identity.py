@@ -311,7 +311,7 @@ SEEDS_OF_ONE_ARM = (
     *("compute", "tracking", "study", "until", "artifacts", "runs"),
     *("training.seed", "corruption.seed"),
 )
-"""Fields in which runs of one arm may differ, besides labels: `name` and `base_url` anywhere."""
+"""Fields in which runs of one arm may differ, besides labels: `name`, `base_url`, `served_as`."""
 
 
 @pytest.fixture
@@ -363,7 +363,7 @@ def test_runs_that_differ_in_any_field_but_a_seed_are_never_seeds_of_one_arm(rec
     before, seen = arm_of(recorded), set()
     for path in json_leaves(recorded):
         name = ".".join(map(str, path))
-        neutral = name.startswith(SEEDS_OF_ONE_ARM) or path[-1] in ("name", "base_url")
+        neutral = name.startswith(SEEDS_OF_ONE_ARM) or path[-1] in ("name", "base_url", "served_as")
         assert (arm_of(with_another(recorded, path)) == before) == neutral, name
         seen.add(name)
     assert {"training.union.0.ask.model", "evaluation.benchmarks.a.sampling.seed"} <= seen
@@ -384,7 +384,7 @@ def test_the_base_stands_in_every_section_that_is_scored_like_it(recorded):
     assert settings(base, "a") == trained | {"training_setting": None}
     scoring = ("student", "prompt", "engine", "grading", "evaluation")
     for path in json_leaves(base):
-        counts = path[0] in scoring and path[-1] not in ("name", "base_url")
+        counts = path[0] in scoring and path[-1] not in ("name", "base_url", "served_as")
         same = settings(with_another(base, path), "a") == settings(base, "a")
         assert same != counts or path == ("training", "method"), path
 

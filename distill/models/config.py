@@ -88,6 +88,10 @@ class EngineConfig(Checked):
     api: Api = Api.completions
     """`openai` only: `completions` sends token ids (vLLM), `chat` sends messages (vendors)."""
 
+    served_as: str = field(default="", metadata=LABEL)
+    """`openai` only: the model's name in the server's replies, where it is not the asked one, as
+    with a deployment or a router. Replies of any other model are refused."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.name = label("engine", self.name, self.kind, ENGINES, "transformers")
@@ -100,7 +104,7 @@ class EngineConfig(Checked):
                 "engine.base_url must contain no user, key or query: it is written to every record"
             )
         if self.kind != "openai":
-            self.base_url, self.api = "", Api.completions
+            self.base_url, self.api, self.served_as = "", Api.completions, ""
 
     @property
     def wants_messages(self) -> bool:

@@ -1,5 +1,6 @@
 """Batched chat completion with an on-disk cache that survives interruption."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -10,11 +11,15 @@ from distill.models import engines, hub
 from distill.models.config import EngineConfig, SamplingConfig
 from distill.models.engines import Completion, Refusal
 from distill.models.prompt import Chat, chat_ids, opening
+from distill.store.artifacts import write_json
 from distill.store.resume import append, kept_rows
 from distill.trace.records import digest
 
 REPLIES = "rows.jsonl"
 """File of the replies so far; the stage deletes it once its own files are written."""
+
+SERVED = "served.json"
+"""File that names the models which answered, as a server's replies name them: name -> replies."""
 
 _FLUSH = 64
 """Every how many replies the cache is forced to disk, so that they survive a power cut too."""
@@ -33,7 +38,8 @@ def converse(
 ) -> list[Completion | Refusal]:
     """A reply to every conversation, or why the server refused it.
 
-    Refusals are not cached: a call that continues asks again, in case the server was fixed.
+    Refusals are not cached: a call that continues asks again, in case the server was fixed. Where
+    replies name the model, `served.json` beside `keep` counts them by that name.
 
     Args:
         model: weights and tokenizer, or a server's name for them.
@@ -70,6 +76,9 @@ def converse(
                 elif keys[i] not in rows:
                     rows[keys[i]] = _row(made, opened[i])
                     append(file, {"key": keys[i]} | rows[keys[i]], flush=len(rows) % _FLUSH == 0)
+    named = Counter(rows[key]["model"] for key in keys if rows.get(key, {}).get("model"))
+    if named:
+        write_json(keep.with_name(SERVED), dict(sorted(named.items())))
     if len(refused) > compute.max_unusable * len(keys):
         reasons = "; ".join(f"{name}: {refusal}" for name, refusal in islice(refused.items(), 5))
         raise ValueError(
@@ -86,7 +95,7 @@ def _row(completion: Completion, opened: str) -> dict[str, Any]:
         "finish_reason": completion.finish_reason,
         "tokens": completion.tokens,
         "reasoning": completion.reasoning,
-    }
+    } | ({"model": completion.model} if completion.model else {})
 
 
 def _prompts(

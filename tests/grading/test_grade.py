@@ -25,7 +25,7 @@ from distill.grading.equivalence import MAX_DEPTH
 from distill.grading.grade import Verdict, grade, grade_all
 from distill.grading.numbers import number
 from distill.grading.units import without_unit
-from distill.sandbox import bubblewrap
+from distill.sandbox import start
 from distill.store.identity import CHECKOUT
 from distill.trace.records import Problem
 
@@ -316,8 +316,8 @@ def test_the_last_block_of_python_is_the_program():
 def test_a_program_goes_to_the_sandbox_unless_it_is_said_plainly_that_there_is_none(monkeypatch):
     asked = []
 
-    def record(problem, code, *, unsafe_without_sandbox):
-        asked.append((code, unsafe_without_sandbox))
+    def record(problem, code, *, choice):
+        asked.append((code, choice.unsandboxed))
         return None, "recorded"
 
     monkeypatch.setattr("distill.grading.code_tests.grade_code", record)
@@ -339,7 +339,7 @@ def test_what_decides_verdicts_from_outside_is_pinned():
 
 
 def test_the_python_that_runs_programs_is_pinned():
-    said = bubblewrap.run("import sys; print(sys.version)", unsafe_without_sandbox=True).stdout
+    said = start.run("import sys; print(sys.version)", choice=start.Choice("none")).stdout
     assert grading.pins()["python"] == said.split()[0]
 
 

@@ -37,6 +37,9 @@ class Completion:
     reasoning: str | None = None
     """The thought, if a chat server returns it separately; `text` is then what follows it."""
 
+    model: str | None = None
+    """The model's name as a server's reply gives it."""
+
 
 @dataclass(frozen=True)
 class Refusal:
