@@ -7,7 +7,7 @@ import pandas as pd
 from ablations.findings.sections import SECTION, arm_shares, section_runs, sections
 from ablations.render.grid import Grid
 from ablations.render.wording import interval, p_value, per_cent, sampled
-from ablations.results.arms import ARM, KINDS, NAMES, arm_name, place
+from ablations.results.arms import ARM, SHOWN, UNCORRUPTED, arm_name, kind, place, shown
 from ablations.results.settings import SETTINGS
 from ablations.statistics import intervals
 from ablations.statistics.significance import holm
@@ -49,9 +49,10 @@ def frame(
             are rows with `state` "not run".
 
     Returns:
-        `SECTION`, `method`, `ARM`, and:
+        `SECTION`, `method`, `ARM`, `SHOWN`, and:
 
-        arm, kind, state: its name; base, uncorrupted, content or structure; "done" or "not run".
+        arm, kind, state: its name; base, uncorrupted, content, structure or other; "done" or "not
+            run".
         problems, samples, runs: n, samples per problem and run, and runs averaged (their seeds).
         accuracy, low, high: `intervals.accuracy`; covers seeds where there are several.
         difference, difference_low, difference_high, p: `intervals.difference` to the uncorrupted
@@ -71,7 +72,7 @@ def frame(
     found = sections(asked)
     rows = [row for _, section in found.iterrows() for row in _section(section, asked, samples)]
     columns = [
-        *(*SECTION, "method", *ARM),
+        *(*SECTION, "method", *ARM, *SHOWN),
         *("arm", "kind", "state", "problems", "samples", "runs", "accuracy", "low", "high"),
         *("difference", "difference_low", "difference_high", "p", "p_holm", *MEANS),
     ]
@@ -107,15 +108,15 @@ def _section(
 
 def _arm(part: pd.DataFrame, shares: dict[str, pd.DataFrame | None]) -> dict[str, Any]:
     first, done = part.iloc[0], part[part["accuracy"].notna()]
-    undamaged = "base" if first["method"] == "none" else NAMES["none"]
     row = {name: first[name] for name in ("method", *ARM, "arm")}
-    row |= {"kind": KINDS.get(first["corruption"], undamaged), "state": "not run"}
-    mine, reference = shares[first["arm"]], shares.get(NAMES["none"])
+    row |= {name: getattr(shown(first), name) for name in SHOWN}
+    row |= {"kind": kind(first), "state": "not run"}
+    mine, reference = shares[first["arm"]], shares.get(UNCORRUPTED)
     if mine is None:
         return row
     row |= {"samples": int(done["samples"].iloc[0]), "runs": mine.shape[1], "state": "done"}
     row |= intervals.accuracy(mine).columns("accuracy", "") | {"problems": len(mine)}
-    if reference is not None and first["arm"] != NAMES["none"]:
+    if reference is not None and first["arm"] != UNCORRUPTED:
         change = intervals.difference(mine, reference)
         row |= change.columns("difference", "difference_") | {"p": change.p}
     return row | {name: done[name].astype(float).mean() for name in MEANS}

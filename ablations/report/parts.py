@@ -29,6 +29,7 @@ from ablations.report.blocks import (
 from ablations.report.examples import examples
 from ablations.report.provenance import command, commands, configs, costs, failures, versions
 from ablations.studies.plan import plan
+from distill.corruptions.declare import TARGETS
 
 SAMPLES = "Best of several samples of the base"
 SIZES = "Accuracy by number of training traces, ours and published"
@@ -82,7 +83,7 @@ def _section(section: Section, said: Sequence[str], name: str) -> Part:
         shows += "The numbers are in the table of this section."
         picture = Picture(partial(forest, section.arms), f"{name}-forest", shows)
         passages.append(Passage("Effects by arm", [picture], Panels.accuracy_by_corruption))
-    if section.done["kind"].isin(("content", "structure")).any():
+    if section.done["kind"].isin(TARGETS).any():
         shows = f"Accuracy by corruption rate, {section.title}; ours left, published right. "
         shows += f"{' '.join(said)} The numbers are in the tables of this section."
         drawn = Picture(partial(dose_response, section.arms), f"{name}-dose", shows)

@@ -8,7 +8,7 @@ from ablations.findings import equal_rates, slopes
 from ablations.findings.study import Section
 from ablations.render.grid import Grid
 from ablations.render.wording import LEVEL, per_cent, sampled
-from ablations.results.arms import KINDS
+from distill.corruptions.declare import TARGETS
 
 
 def answers(section: Section) -> list[str]:
@@ -17,9 +17,7 @@ def answers(section: Section) -> list[str]:
     First by slopes over all corruption rates, then at the rates that both kinds have; no sentence
     if no arm is corrupted.
     """
-    corrupted = section.done[
-        section.done["fraction"].gt(0) & section.done["kind"].isin(KINDS.values())
-    ]
+    corrupted = section.done[section.done["fraction"].gt(0) & section.done["kind"].isin(TARGETS)]
     if corrupted.empty:
         return []
     kinds = (corrupted["kind"] == kind for kind in ("structure", "content"))

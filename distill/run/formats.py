@@ -85,7 +85,10 @@ ADDED_TO_1: dict[str, Json] = {
 """Field that holds a part of a config -> fields that came while records had no number, with what
 versions without them did."""
 
-ADDED_TO_2: dict[str, Json] = {}
+_OPERATOR: Json = {"_target_": None, "source": None} | dict.fromkeys(
+    ("title", "target", "colour"), ""
+)
+ADDED_TO_2: dict[str, Json] = {"corruption": _OPERATOR, "union": _OPERATOR}
 """The same for the fields that came with format 3."""
 
 MIGRATIONS: dict[int, Callable[[Json], Json]] = {

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,7 @@ class Store:
 
         Raises:
             RuntimeError: a file of a complete artifact is missing or was changed after it was made.
+            ValueError: today's limits do not allow it, see `serve`.
             Exception: whatever the stage raises; its note names the artifact.
         """
         artifact = self.artifact(stage, *identity)
@@ -64,7 +66,21 @@ class Store:
                 if not artifact.exists:
                     self._make(artifact, stage, identity, how)
         verify(artifact.path)
+        self.serve(artifact, stage, *identity, **how)
         return artifact
+
+    def serve(
+        self, artifact: Artifact, stage: Callable[..., None], *identity: Any, **how: Any
+    ) -> None:
+        """Let a stage look at its artifact whenever it is used, not only when it is made.
+
+        The stage's module may have a function `served` that takes what the stage takes. It raises
+        ValueError where today's limits (`how`) do not allow the artifact, and returns warnings.
+        """
+        look = getattr(sys.modules[stage.__module__], "served", None)
+        if look:
+            for warning in look(*map(_as_paths, identity), **how, out=artifact.path):
+                self.say(f"  warning: {warning}")
 
     def _lock(self, artifact: Artifact) -> AcquireReturnProxy:
         lock = FileLock(artifact.path.with_name(artifact.key + ".lock"))
