@@ -31,7 +31,15 @@ where both arms are one run with one sample per problem; Holm: adjusted for all 
 section. Intervals and p cover training seeds only where every trained side has several runs, never
 another teacher corpus or base student. Damaged: fraction of the digits, keywords or steps of the
 selected traces that was corrupted. Traces: training-set size. Tokens: mean response length."""
-"""Below the grids."""
+"""Below the grids; see `note`."""
+
+MARK = "†"
+"""Behind the damaged share of an arm that is hardly damaged."""
+
+MARKED = (
+    f" {MARK}: less than half of the corruption rate, or nothing, was corrupted; such an arm says "
+    "little about its operator."
+)
 
 
 def frame(
@@ -80,12 +88,29 @@ def frame(
 
 
 def grids(arms: pd.DataFrame) -> list[Grid]:
-    """The rows of `frame` as texts, one grid per section; `NOTE` belongs below."""
+    """The rows of `frame` as texts, one grid per section; `note` belongs below."""
     made = []
     for _, part in arms.groupby(list(SECTION), sort=False, dropna=False):
         title = ", ".join(f"{name} {part[name].iloc[0]}" for name in _varying(arms))
         made.append(Grid(title, HEADER, [_line(arm) for _, arm in part.iterrows()]))
     return made
+
+
+def note(arms: pd.DataFrame) -> str:
+    """What stands below the grids of `frame`: `NOTE`, and `MARKED` where an arm is marked."""
+    return NOTE + (MARKED if any(hardly_damaged(arm) for _, arm in arms.iterrows()) else "")
+
+
+def hardly_damaged(arm: Any) -> bool:
+    """Whether less than half of the corruption rate of a finished arm was corrupted, or nothing."""
+    if arm["state"] != "done" or arm["kind"] in ("base", UNCORRUPTED):
+        return False
+    return not arm["damaged_share"] >= arm["fraction"] / 2
+
+
+def damaged_share(arm: Any) -> str:
+    """The share of an arm's units that was corrupted as text, marked where it is hardly any."""
+    return per_cent(arm["damaged_share"]) + f" {MARK}" * hardly_damaged(arm)
 
 
 def _section(
@@ -135,7 +160,7 @@ def _varying(arms: pd.DataFrame) -> list[str]:
 def _line(arm: pd.Series) -> list[str]:
     if arm["state"] != "done":
         return [arm["arm"], arm["state"], *[""] * (len(HEADER) - 2)]
-    shares = [per_cent(arm["truncated"]), per_cent(arm["damaged_share"])]
+    shares = [per_cent(arm["truncated"]), damaged_share(arm)]
     means = ["" if pd.isna(arm[name]) else f"{arm[name]:.0f}" for name in ("rows", "tokens")]
     change = (arm["difference"], arm["difference_low"], arm["difference_high"])
     scores = [interval(arm["accuracy"], arm["low"], arm["high"]), interval(*change, "+")]

@@ -97,7 +97,7 @@ def _section(section: Section, said: Sequence[str], name: str) -> Part:
         passages.append(Passage(SAMPLES, [drawn]))
     responses = Tables([sentences.responses(section)])
     title = "Truncation, tokens and keywords"
-    passages.append(Passage("Scores", [Tables(arms.grids(section.arms), arms.NOTE)]))
+    passages.append(Passage("Scores", [Tables(arms.grids(section.arms), arms.note(section.arms))]))
     passages.append(Passage(title, [responses], Panels.responses_by_corruption))
     return Part(section.title, name, passages, section.title, section.runs)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 
 from ablations.findings import equal_rates, slopes
+from ablations.findings.arms import damaged_share
 from ablations.findings.study import Section
 from ablations.render.grid import Grid
 from ablations.render.wording import LEVEL, per_cent, sampled
@@ -56,14 +57,13 @@ def responses(section: Section) -> Grid:
         "truncated": per_cent,
         "tokens": "{:,.0f}".format,
         "keywords": "{:.2f}".format,
-        "damaged_share": per_cent,
         "rows": "{:,.0f}".format,
     }
     rows = []
     for _, arm in section.arms.iterrows():
-        values = [arm["state"], *[""] * len(forms)]
+        values = [arm["state"], *[""] * (len(header) - 2)]
         if arm["state"] == "done":
-            means = ("" if pd.isna(arm[name]) else form(arm[name]) for name, form in forms.items())
-            values = [sampled(arm), *means]
+            means = ["" if pd.isna(arm[name]) else form(arm[name]) for name, form in forms.items()]
+            values = [sampled(arm), *means[:-1], damaged_share(arm), means[-1]]
         rows.append([arm["arm"], *values])
     return Grid("Responses: mean by arm; keywords of reflection", header, rows)

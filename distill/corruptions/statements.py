@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from distill.trace.boxes import boxes
 
 _ANNOUNCES = re.compile(r"answer|答案", re.IGNORECASE)
-_BLANKS = re.compile(r"\s+")
+_BLANKS = re.compile("\\s+|(?<=[。\uff01\uff1f])")
 _FULL_STOP = re.compile("[.!?…。\uff01\uff1f][\"')\\]*_$]{0,4}$")
 _GOES_ON = re.compile(r"(?:[:,={(+\-*/]|\\\[|\$\$|\b(?:is|are|be|equals?|of|to|and|or))$")
 _CONTINUES = re.compile(r"[a-z]|\\\[|\\\]|\$\$|\\end|\\boxed|[=+,;.)}&]")
