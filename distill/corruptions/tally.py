@@ -119,7 +119,10 @@ def warnings(corruption: CorruptionConfig, summary: Mapping[str, Any]) -> list[s
     asked = corruption.fraction * units
     if damaged < FAR * asked and asked >= NO_CHANCE:
         share = summary["share"]
-        made.append(f"{said}{damaged} of {units} units, a share of {share:.3g}: less than half")
+        made.append(
+            f"{said}{damaged} of {units} units, a share of {share:.3g}: "
+            "less than half of what was asked"
+        )
     nothing = summary.get("nothing_to_damage", 0)
     if nothing > FAR * summary["traces"]:
         found = f"{finder(corruption)} finds nothing to damage in {nothing} of"

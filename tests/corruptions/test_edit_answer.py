@@ -43,7 +43,7 @@ PLACES = {
     "a longer number": ("12", "Of 112, 12.5, 120 and 3,12, the answer is [12]."),
     "the last equation": ("7", "Well, x = 7.\n\nThen y = [7].\n\nI am sure.\n\nYes.\n\nReally."),
     "single line ends": ("3", "We have 3 + 1 = 4\nTry 3\nNo\nNo\nSo [3] of 4\nThe answer is [3]"),
-    "Chinese": ("7", "我们有7个数。再看7。没有。没有。没有。所以答案是[7]。"),  # noqa: RUF001
+    "Chinese": ("7", "我们有7个数。再看7。没有。没有。没有。所以答案是[7]。"),
     "signs": ("-7", "Either 7 or so.\n\nNo.\n\nNo. No. No. No.\n\nThe answer is -[7]."),
     "no conclusion": ("7", "Maybe 7.\n\nIt is [7]\n\nHm.\n\nHm.\n\nHm."),
 }
@@ -92,12 +92,12 @@ def test_a_long_thought_of_one_paragraph_is_not_changed_all_over():
 
 
 def test_sentences_cover_the_text_and_end_where_one_reads_an_end():
-    text = "A is 2.5. So\n\\[x = 1.\\]\nThen b. Is it?\n- One\n- Two\n\nThe end: it\nis so. e.g. this."
+    text = "A is 2.5. So\n\\[x = 1.\\]\nThen b. Is it?\n- One\n- Two\n\nThe end: it\nis so."
     parts = [text[a:b] for a, b in sentences(text)]
     assert "".join(parts) == text
     assert [part.strip() for part in parts] == [
         "A is 2.5.", "So\n\\[x = 1.\\]", "Then b.", "Is it?", "- One", "- Two",
-        "The end: it\nis so. e.g. this.",
+        "The end: it\nis so.",
     ]  # fmt: skip
 
 

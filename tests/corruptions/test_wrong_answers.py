@@ -124,7 +124,8 @@ def test_answers_of_real_traces_are_replaced_where_they_conclude_and_the_rest_st
         assert item.damaged == 1
         assert rf"\boxed{{{answer}}}" not in item.trace.thought + item.trace.solution
         old, new = (t.thought + t.solution for t in (before, item.trace))
-        changed = sum(a != b for a, b in zip(re.findall(r"\d+", old), re.findall(r"\d+", new)))
+        numbers = zip(re.findall(r"\d+", old), re.findall(r"\d+", new), strict=True)
+        changed = sum(a != b for a, b in numbers)
         assert 0 < changed <= item.places
         for old, new in (
             (before.thought, item.trace.thought),
