@@ -7,7 +7,7 @@ import pandas as pd
 from ablations.findings.sections import SECTION, arm_shares, section_runs, sections
 from ablations.render.grid import Grid
 from ablations.render.wording import interval, p_value, per_cent, sampled
-from ablations.results.arms import ARM, SHOWN, UNCORRUPTED, arm_name, kind, place, shown
+from ablations.results.arms import ARM, SHOWN, UNCORRUPTED, arm_name, kind, place, shown, variant
 from ablations.results.settings import SETTINGS
 from ablations.statistics import intervals
 from ablations.statistics.significance import holm
@@ -61,6 +61,7 @@ def frame(
 
         arm, kind, state: its name; base, uncorrupted, content, structure or other; "done" or "not
             run".
+        variant: what its name says besides operator and rate, see `ablations.results.arms.variant`.
         problems, samples, runs: n, samples per problem and run, and runs averaged (their seeds).
         accuracy, low, high: `intervals.accuracy`; covers seeds where there are several.
         difference, difference_low, difference_high, p: `intervals.difference` to the uncorrupted
@@ -80,7 +81,7 @@ def frame(
     found = sections(asked)
     rows = [row for _, section in found.iterrows() for row in _section(section, asked, samples)]
     columns = [
-        *(*SECTION, "method", *ARM, *SHOWN),
+        *(*SECTION, "method", *ARM, *SHOWN, "variant"),
         *("arm", "kind", "state", "problems", "samples", "runs", "accuracy", "low", "high"),
         *("difference", "difference_low", "difference_high", "p", "p_holm", *MEANS),
     ]
@@ -135,7 +136,7 @@ def _arm(part: pd.DataFrame, shares: dict[str, pd.DataFrame | None]) -> dict[str
     first, done = part.iloc[0], part[part["accuracy"].notna()]
     row = {name: first[name] for name in ("method", *ARM, "arm")}
     row |= {name: getattr(shown(first), name) for name in SHOWN}
-    row |= {"kind": kind(first), "state": "not run"}
+    row |= {"variant": ", ".join(variant(first)), "kind": kind(first), "state": "not run"}
     mine, reference = shares[first["arm"]], shares.get(UNCORRUPTED)
     if mine is None:
         return row

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.results.arms import ORDER, shown, variant
+from ablations.results.arms import ORDER, shown
 from distill.corruptions.locate import declarations
 
 MARKERS = dict(zip(ORDER[1:], "Do^svP", strict=True))
@@ -39,20 +39,19 @@ def operator_curves(arms: pd.DataFrame) -> list[OperatorCurve]:
     """A curve for each operator of Table 2, then for each other operator of `arms`.
 
     Args:
-        arms: with `ARM` and `SHOWN` of `ablations.results.arms`, and `kind`. Variants of an
-            operator of this project are ignored.
+        arms: with `corruption`, `SHOWN` of `ablations.results.arms`, `kind` and `variant`. Variants
+            of an operator of this project are ignored.
     """
     damaged = arms[~arms["kind"].isin(("base", "uncorrupted"))]
-    told = pd.Series([", ".join(variant(arm)) for _, arm in damaged.iterrows()], damaged.index)
     colours, markers = (cycle(spare) for spare in SPARE)
     made = []
     own = declarations()
     further = [name for name in sorted({*damaged["corruption"]}) if name not in ORDER]
     for operator in (*ORDER[1:], *further):
         mine = damaged["corruption"] == operator
-        variants = [""] if operator in own else sorted({*told[mine]})
+        variants = [""] if operator in own else sorted({*damaged.loc[mine, "variant"]})
         for text in variants:
-            rows = damaged[mine & (told == text)]
+            rows = damaged[mine & (damaged["variant"] == text)]
             first = rows.iloc[0] if len(rows) else {"corruption": operator}
             declared = shown(first)
             dash, fill = STROKES[declared.target]

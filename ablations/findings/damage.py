@@ -12,7 +12,7 @@ import pandas as pd
 from ablations.findings.curves import operator_curves
 from ablations.render.grid import Grid
 from ablations.render.wording import per_cent
-from ablations.results.arms import ARM, SHOWN, arm, arm_name, kind, place
+from ablations.results.arms import SHOWN, arm, arm_name, kind, place, variant
 from ablations.show.trace import until_corrupt
 from distill import pipeline
 from distill.config import Config
@@ -60,7 +60,7 @@ def frame(configs: Iterable[Config], store: Store) -> pd.DataFrame:
         store: where artifacts are read and written.
 
     Returns:
-        arm, kind, `ARM`, `SHOWN`, and:
+        arm, kind, variant, corruption, fraction, `SHOWN`, and:
 
         traces: of the arm.
         damaged_share: share of the operator's own units that was damaged, in all traces.
@@ -72,7 +72,8 @@ def frame(configs: Iterable[Config], store: Store) -> pd.DataFrame:
     """
     arms = [config for config in configs if config.training.method is not Method.none]
     rows = sorted((_arm(config, store) for config in arms), key=lambda row: place(row["run"]))
-    columns = ["arm", "kind", *ARM, *SHOWN, "traces", "damaged_share", *MEASURES]
+    told = ["arm", "kind", "variant", "corruption", "fraction", *SHOWN]
+    columns = [*told, "traces", "damaged_share", *MEASURES]
     return pd.DataFrame(rows, columns=columns).drop_duplicates("arm", ignore_index=True)
 
 
@@ -145,7 +146,8 @@ def _arm(config: Config, store: Store) -> dict[str, Any]:
         "run": run,
         "arm": arm_name(run),
         "kind": kind(run),
-        **{name: run[name] for name in (*ARM, *SHOWN)},
+        "variant": ", ".join(variant(run)),
+        **{name: run[name] for name in ("corruption", "fraction", *SHOWN)},
         "traces": len(counts),
         "damaged_share": made[Stage.corrupt].summary()["share"],
         **{name: counts[name].mean() for name in MEASURES},

@@ -28,8 +28,8 @@ from ablations.report.blocks import (
 )
 from ablations.report.examples import examples
 from ablations.report.provenance import command, commands, configs, costs, failures, versions
+from ablations.results.arms import TARGETS
 from ablations.studies.plan import plan
-from distill.corruptions.declare import TARGETS
 
 SAMPLES = "Best of several samples of the base"
 SIZES = "Accuracy by number of training traces, ours and published"

@@ -9,7 +9,7 @@ from ablations.findings.arms import damaged_share
 from ablations.findings.study import Section
 from ablations.render.grid import Grid
 from ablations.render.wording import LEVEL, per_cent, sampled
-from distill.corruptions.declare import TARGETS
+from ablations.results.arms import TARGETS
 
 
 def answers(section: Section) -> list[str]:

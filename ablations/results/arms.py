@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from distill.corruptions.declare import FIELDS, Declaration
+from distill.corruptions.declare import TARGETS as TARGETS
 from distill.corruptions.locate import declarations
 from distill.models.config import AskConfig
 from distill.store.identity import arm_group
