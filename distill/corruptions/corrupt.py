@@ -1,6 +1,5 @@
 """The stage `corrupt` damages selected traces by one operator and counts what it damaged."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from distill.corruptions.operators import Borrow, Damaged, operator
 from distill.corruptions.segment import read_starts
 from distill.corruptions.tally import Tally, warnings
 from distill.stages import Stage
-from distill.store.artifacts import write_json
+from distill.store.artifacts import read_json, write_json
 from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS
 from distill.trace.records import Trace, read_traces, write_records
@@ -60,7 +59,7 @@ def corrupt_traces(
 
 def served(corruption: CorruptionConfig, *artifacts: Path | None, out: Path) -> list[str]:
     """What is to be said of damage whenever it is used: warnings, see `tally.warnings`."""
-    return warnings(corruption, json.loads((out / "summary.json").read_text()))
+    return warnings(corruption, read_json(out / "summary.json"))
 
 
 def damage(
