@@ -70,12 +70,15 @@ class CorruptionConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self._target_:
+            self.name = label("corruption", self.name, self.kind, OPERATORS, "none")
         if self.fraction == 0 or (self.kind == "none" and not self._target_):
             self._undamaged()
             return
         found = locate(self.kind, self._target_)
         declared = found.declared
-        self.name = label("corruption", self.name, found.kind, OPERATORS, "none")
+        if self.name == "none":
+            self.name = found.kind
         self.kind, self.source = found.kind, found.source
         if self.source is None:
             self._target_ = None
