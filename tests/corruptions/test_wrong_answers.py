@@ -173,3 +173,29 @@ def test_what_cannot_be_edited_is_left_and_counted(micro):
     done = [replace(micro[0], correct=False)]
     for before, item in zip(odd + done, wrong(odd + done, (), mode="edited"), strict=True):
         assert (item.units, item.damaged, item.trace) == (0, 0, before)
+
+
+@pytest.mark.parametrize("mode", ["natural", "matched"])
+def test_no_trace_that_was_cut_off_or_has_no_verdict_or_is_of_the_corpus_is_taken(
+    mode, micro, micro_wrong
+):
+    cut = [replace(t, id=f"cut{i}", finish_reason="length") for i, t in enumerate(micro_wrong)]
+    open_ = [replace(t, id=f"open{i}", correct=None) for i, t in enumerate(micro_wrong)]
+    corpus = micro[:20] + micro_wrong[:20]  # with selection=all wrong traces are selected, too
+    donors = cut + micro + open_ + micro_wrong
+    items = wrong(corpus, donors, mode=mode)
+    assert {item.trace.id for item in items} == {trace.id for trace in micro_wrong[20:]}
+    assert len(items) == 40 and all(item.damaged for item in items)
+    with pytest.raises(ValueError, match="needs 41 verified traces graded wrong, but there are 40"):
+        wrong(micro[:41], cut + open_ + micro_wrong[:40], mode=mode)
+
+
+def test_natural_wrong_answers_follow_the_seed_at_every_rate(micro, micro_wrong):
+    for fraction in (0.5, 1.0):
+        chosen = [
+            {i.trace.id for i in wrong(micro[:20], micro_wrong, fraction, seed=seed) if i.damaged}
+            for seed in range(4)
+        ]
+        assert len(set(map(frozenset, chosen))) == 4
+    again = wrong(micro[:20], micro_wrong, 1.0, seed=3)
+    assert {item.trace.id for item in again} == chosen[3]
