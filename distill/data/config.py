@@ -155,8 +155,6 @@ class FilterConfig(Named):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.contamination:
-            reset(self, "overlap", "keep_contaminated", "benchmarks")
         for source, pair in self.bounds.items():
             if len(pair) != 2 or pair[0] > pair[1]:
                 raise ValueError(f"filter.bounds.{source} must be [least, greatest], got {pair}")
@@ -166,6 +164,8 @@ class FilterConfig(Named):
                     f"filter.benchmarks.{name} is a task of lm-evaluation-harness, which keeps its "
                     "questions to itself; name a dataset"
                 )
+        if not self.contamination:
+            reset(self, "overlap", "keep_contaminated", "benchmarks")
 
     @property
     def active(self) -> bool:
