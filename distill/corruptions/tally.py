@@ -101,6 +101,8 @@ def finder(corruption: CorruptionConfig) -> str:
     """The field or list that decides what an operator finds."""
     if corruption.steps:
         return f"corruption.steps={corruption.steps}"
+    if corruption.ask:
+        return f"corruption.ask ({corruption.ask.model}, corruption.unit={corruption.unit})"
     chosen = [f"corruption.{n}={value}" for n in FIELDS if (value := getattr(corruption, n))]
     if corruption.kind == "remove_keywords":
         return f"the list {KEYWORDS.parent.name}/{KEYWORDS.name} ({', '.join(chosen)})"

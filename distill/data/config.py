@@ -55,7 +55,7 @@ class SourceConfig(Checked):
 
     max_rejected: float = field(default=0.01, metadata=LIMIT | {RULE: SHARE})
     """Share of rows that may be rejected; they are named in `rejected.jsonl`, and above it the run
-    stops."""
+    stops, also where an earlier one that allowed more has read them. No part of an identity."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

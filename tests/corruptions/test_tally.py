@@ -7,7 +7,8 @@ import pytest
 
 from distill.corruptions import corrupt
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.tally import warnings
+from distill.corruptions.tally import Tally, warnings
+from distill.models.config import AskConfig
 from distill.store.artifacts import Store
 from distill.trace.records import Problem, Trace, write_records
 
@@ -127,6 +128,15 @@ def test_most_traces_without_anything_to_damage_warn(damaged):
     ]
     _, said, _ = damaged([LINES] * 5 + [STEPS] * 5, "delete_steps", 0.5)
     assert not said
+
+
+def test_a_model_that_changes_nothing_is_named():
+    ask = AskConfig(name="a", model="rewriter", user="{thought}")
+    config = CorruptionConfig("remove_keywords", 0.5, unit="reflection", mode="traces", ask=ask)
+    tally = Tally(config)
+    tally.traces = tally.nothing_to_damage = 3
+    with pytest.raises(ValueError, match=r"corruption.ask \(rewriter, .* damage in 3 of 3 traces"):
+        tally.refuse_nothing()
 
 
 def test_what_is_undamaged_by_choice_is_no_alarm(damaged):
