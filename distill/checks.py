@@ -65,7 +65,7 @@ class Checked:
     def __post_init__(self) -> None:
         group = type(self).__name__.removesuffix("Config").lower()
         for f in fields(self):
-            setattr(self, f.name, _without_negative_zero(getattr(self, f.name)))
+            setattr(self, f.name, _one_form(getattr(self, f.name), f.type in FLOATS))
             name, value = f"{group}.{f.name}", getattr(self, f.name)
             _refuse_infinite(name, value)
             if f.metadata.get(RULE) and value not in (None, MISSING):
@@ -104,14 +104,18 @@ def reset(config: Any, *names: str) -> None:
             setattr(config, f.name, made)
 
 
-def _without_negative_zero(value: Any) -> Any:
-    """-0.0 is 0.0, also in lists and dictionaries."""
-    if isinstance(value, float):
+FLOATS: tuple[Any, ...] = (float, float | None)
+"""Types of fields in which 1 is 1.0."""
+
+
+def _one_form(value: Any, is_float: bool = False) -> Any:
+    """-0.0 is 0.0, also in lists and dictionaries; in a field of floats 1 is 1.0."""
+    if isinstance(value, float) or (is_float and type(value) is int):
         return value + 0.0
     if isinstance(value, list):
-        return [_without_negative_zero(item) for item in value]
+        return [_one_form(item) for item in value]
     if isinstance(value, dict):
-        return {key: _without_negative_zero(item) for key, item in value.items()}
+        return {key: _one_form(item) for key, item in value.items()}
     return value
 
 

@@ -125,6 +125,9 @@ def test_the_union_is_a_set_of_damaged_arms():
 def test_negative_zero_is_zero_everywhere():
     assert str(canonical(-0.0)) == "0.0"
     assert str(SamplingConfig(temperature=-0.0).temperature) == "0.0"
+    whole = CorruptionConfig("shuffle_steps", 1)
+    assert canonical(whole) == canonical(CorruptionConfig("shuffle_steps", 1.0))
+    assert str(whole.fraction) == "1.0"
     bounds = FilterConfig(name="f", bounds={"a": [-0.0, 1.0]}).bounds
     assert str(bounds) == "{'a': [0.0, 1.0]}"
 
