@@ -85,7 +85,7 @@ def _target(target: str, here: str) -> Located:
     place, colon, name = target.partition(":")
     said = f"{TARGET}={target}"
     if place.endswith(".py"):
-        module = imported_file(Path(here, place).expanduser(), said)
+        module = imported_file(Path(here, Path(place).expanduser()), said)
         name = name or only_operator(module, said)
     else:
         if not colon:
