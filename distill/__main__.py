@@ -91,7 +91,9 @@ def run_cell(config: Config, label: str) -> Outcome:
     print(f"run {key[:16]}  {label or '(defaults)'}  -> {folder}", flush=True)
     record = read_finished(folder, planned)
     state = "done before" if record else "done"
-    if not record:
+    if record:
+        pipeline.run(config, store.used)
+    else:
         try:
             with track(config, key, label, folder) as tracker:
                 made = pipeline.run(config, store.produce, tracker.log)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import MISSING as NO_FACTORY
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -12,6 +13,10 @@ LABEL = {"label": True}
 
 APART = {"apart": True}
 """Marks a config whose own artifact is made first: it enters later keys through that artifact."""
+
+LIMIT = {"limit": True}
+"""Marks a limit: it says whether an artifact may be used, not what it holds, and so is part of no
+identity; a stage looks at it whenever its artifact is used."""
 
 RULE = "rule"
 """Key of a field's `Rule` in its metadata."""
@@ -60,6 +65,7 @@ class Checked:
     def __post_init__(self) -> None:
         group = type(self).__name__.removesuffix("Config").lower()
         for f in fields(self):
+            setattr(self, f.name, _one_form(getattr(self, f.name), f.type in FLOATS))
             name, value = f"{group}.{f.name}", getattr(self, f.name)
             _refuse_infinite(name, value)
             if f.metadata.get(RULE) and value not in (None, MISSING):
@@ -88,6 +94,29 @@ def label(group: str, name: str, kind: str, kinds: tuple[str, ...], default: str
         f"{group}.name is a label and got {name!r}, while {group}.kind is {kind!r}; "
         f"choose by {group}={name} or {group}.kind={name}"
     )
+
+
+def reset(config: Any, *names: str) -> None:
+    """Set fields that mean nothing here to their defaults, so that equal runs are equal."""
+    for f in fields(config):
+        if f.name in names:
+            made = f.default if f.default_factory is NO_FACTORY else f.default_factory()
+            setattr(config, f.name, made)
+
+
+FLOATS: tuple[Any, ...] = (float, float | None)
+"""Types of fields in which 1 is 1.0."""
+
+
+def _one_form(value: Any, is_float: bool = False) -> Any:
+    """-0.0 is 0.0, also in lists and dictionaries; in a field of floats 1 is 1.0."""
+    if isinstance(value, float) or (is_float and type(value) is int):
+        return value + 0.0
+    if isinstance(value, list):
+        return [_one_form(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _one_form(item) for key, item in value.items()}
+    return value
 
 
 def _refuse_infinite(name: str, value: Any) -> None:

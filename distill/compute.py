@@ -59,7 +59,8 @@ class ComputeConfig(Checked):
     max_unusable: float = ruled(0.01, SHARE)
     """Share of a stage's prompts that may give nothing usable: the server rejects them, a teacher
     replies without a thought, or a reply about a trace cannot be used. They are logged and skipped;
-    above this share the stage stops. Raise it to continue with the rest."""
+    above this share the stage stops, and so does a run that uses what an earlier one allowed. Raise
+    it to continue with the rest."""
 
     workers: int = ruled(0, at_least(0))
     """Processes that grade; 0: one per CPU core."""

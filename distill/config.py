@@ -89,6 +89,9 @@ class Config:
             self.teacher = replace(self.teacher, engine=replace(self.engine))
         if self.teacher.kind == "recorded":
             self.dataset = recorded_problems(self.teacher, self.dataset)
+        # No more traces of a problem are there to take.
+        taken = min(self.selection.per_problem, self.teacher.samples)
+        self.selection = replace(self.selection, per_problem=taken)
         if self.filter.contamination and not self.filter.benchmarks:
             raise ValueError(
                 f"filter.contamination={self.filter.contamination} has no benchmark to look in: "
@@ -107,11 +110,11 @@ class Config:
                 "filter.rating, an active filter, teacher.convert, or a corruption that asks a "
                 "model"
             )
-        available = self.dataset.problems * min(self.selection.per_problem, self.teacher.samples)
+        available = self.dataset.problems * taken
         if self.dataset.problems and self.size.traces > available:
             raise ValueError(
                 f"size.traces={self.size.traces} is more than the data can give: "
                 f"dataset.problems={self.dataset.problems} with "
-                f"{min(self.selection.per_problem, self.teacher.samples)} trace(s) of each "
+                f"{taken} trace(s) of each "
                 f"is {available}"
             )

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from distill import config
 from distill.config import Config
 from distill.corruptions import operators
-from distill.corruptions.config import CORRUPTION_CHOICES
+from distill.corruptions.locate import OPERATORS
 from distill.run.compose import build
 from distill.store.identity import CHECKOUT
 
@@ -70,7 +70,7 @@ def test_every_folder_of_conf_is_a_field_of_config_and_every_field_a_folder():
 def test_an_operator_has_one_name_in_config_conf_and_code():
     files = {path.stem for path in Path(operators.__path__[0]).glob("[!_]*.py")}
     own = {option for option in CORRUPTIONS if read("corruption", option)["kind"] == option}
-    assert set(CORRUPTION_CHOICES) == files == own
+    assert set(OPERATORS) == files == own
     for name in files:
         assert callable(getattr(importlib.import_module(f"{operators.__name__}.{name}"), name))
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ablations.results.arms import asked_model
+from ablations.results.arms import SHOWN, asked_model
 from ablations.results.records import records
 from ablations.results.responses import responses
 from ablations.results.settings import SETTINGS, settings
+from distill.corruptions.declare import FIELDS
 from distill.stages import Stage
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ IDENTITY = {
     "training": "config.training.name",
     "method": "config.training.method",
     "corruption": "config.corruption.kind",
-    **{n: f"config.corruption.{n}" for n in ("fraction", "mode", "unit", "scope", "steps")},
+    **{n: f"config.corruption.{n}" for n in ("fraction", *FIELDS, "source", *SHOWN)},
     "training_seed": "config.training.seed",
     "corruption_seed": "config.corruption.seed",
 }

@@ -1,8 +1,20 @@
 """Options of problem sources, benchmarks and filters."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
-from distill.checks import LABEL, SHARE, Checked, Named, at_least, label, one_of, ruled
+from distill.checks import (
+    LABEL,
+    LIMIT,
+    RULE,
+    SHARE,
+    Checked,
+    Named,
+    at_least,
+    label,
+    one_of,
+    reset,
+    ruled,
+)
 from distill.models.config import ASKS, AskConfig, SamplingConfig
 
 KINDS = ("sign_puzzle", "recorded", "rows")
@@ -41,14 +53,18 @@ class SourceConfig(Checked):
     where: dict[str, str] = field(default_factory=dict)
     """Column -> regular expression that must be found in its value; other rows are passed over."""
 
-    max_rejected: float = ruled(0.01, SHARE)
+    max_rejected: float = field(default=0.01, metadata=LIMIT | {RULE: SHARE})
     """Share of rows that may be rejected; they are named in `rejected.jsonl`, and above it the run
-    stops."""
+    stops, also where an earlier one that allowed more has read them. No part of an identity."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.path:
             self.hub = self.subset = None
+
+
+SOURCE = tuple(f.name for f in fields(SourceConfig))
+"""Fields of what is read from rows; they mean nothing for what is generated."""
 
 
 @dataclass
@@ -71,6 +87,12 @@ class DatasetConfig(SourceConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.name = label("dataset", self.name, self.kind, KINDS, "sign_puzzle")
+        if self.kind == "sign_puzzle":
+            reset(self, *(name for name in SOURCE if name != "split"))
+        elif not self.problems:
+            reset(self, "seed")
+        if self.path:
+            reset(self, "revision")
         if self.kind == "sign_puzzle":
             one_of("train", "validation", "test").check("dataset.split", self.split)
 
@@ -142,6 +164,8 @@ class FilterConfig(Named):
                     f"filter.benchmarks.{name} is a task of lm-evaluation-harness, which keeps its "
                     "questions to itself; name a dataset"
                 )
+        if not self.contamination:
+            reset(self, "overlap", "keep_contaminated", "benchmarks")
 
     @property
     def active(self) -> bool:

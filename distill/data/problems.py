@@ -8,7 +8,7 @@ from distill.data import problem_formats, source, trace_formats
 from distill.data.columns import Reader
 from distill.data.config import DatasetConfig
 from distill.micro import sign_puzzle
-from distill.store.artifacts import write_json
+from distill.store.artifacts import read_json, write_json
 from distill.trace.records import Problem, digest, write_records
 
 VERSION = 3
@@ -37,6 +37,12 @@ def load_problems(dataset: DatasetConfig, *, out: Path) -> None:
         problems, counts = _read(dataset, out)
     write_records(out / "problems.jsonl", problems)
     write_json(out / "summary.json", {"problems": len(problems)} | counts)
+
+
+def served(dataset: DatasetConfig, *, out: Path) -> None:
+    """Check `dataset.max_rejected` whenever the problems are used."""
+    if dataset.kind not in MADE:
+        source.limit_rejected(read_json(out / "summary.json")["rows"], dataset, out)
 
 
 def _read(dataset: DatasetConfig, out: Path) -> tuple[list[Problem], dict[str, int]]:

@@ -11,7 +11,7 @@ from distill.data.columns import RowError
 from distill.data.config import SourceConfig
 from distill.models import hub
 from distill.store.identity import local_path
-from distill.trace.records import write_any
+from distill.trace.records import read_rows, write_any
 
 Row = dict[str, Any]
 Placed = tuple[str, Row]
@@ -104,6 +104,17 @@ def report_rejected(
             included; names the first places and reasons.
     """
     write_any(out / REJECTED, [asdict(row) for row in rejected])
+    limit_rejected(total, source, out)
+
+
+def limit_rejected(total: int, source: SourceConfig, out: Path) -> None:
+    """Stop where too many of the `total` rows are rejected, when read and whenever they are used.
+
+    Raises:
+        ValueError: see `report_rejected`.
+    """
+    file = out / REJECTED
+    rejected = [Rejected(**row) for row in read_rows(file)] if file.exists() else []
     if len(rejected) > source.max_rejected * total:
         first = "; ".join(f"{row.place}: {row.why}" for row in rejected[:_SHOWN])
         raise ValueError(

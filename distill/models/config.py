@@ -15,8 +15,10 @@ from distill.checks import (
     at_least,
     label,
     one_of,
+    reset,
     ruled,
 )
+from distill.store.identity import local_path
 
 
 class Dtype(StrEnum):
@@ -58,6 +60,11 @@ class SamplingConfig(Checked):
     seed: int = 0
     """Base seed of the draws; each (problem, sample) has a random stream of its own if the engine
     supports it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.temperature == 0:  # greedy: nothing is drawn
+            reset(self, "top_p", "seed")
 
 
 @dataclass
@@ -142,6 +149,11 @@ class ModelConfig(Named):
 
     revision: str = "main"
     """Branch, tag or commit of a hub model; its commit is part of the identity."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.model != MISSING and local_path(self.model):
+            reset(self, "revision")
 
 
 @dataclass

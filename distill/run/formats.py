@@ -85,8 +85,13 @@ ADDED_TO_1: dict[str, Json] = {
 """Field that holds a part of a config -> fields that came while records had no number, with what
 versions without them did."""
 
+_OPERATOR: Json = {"_target_": None, "source": None} | dict.fromkeys(
+    ("title", "target", "colour"), ""
+)
 ADDED_TO_2: dict[str, Json] = {
     "engine": {"served_as": ""},
+    "corruption": _OPERATOR,
+    "union": _OPERATOR,
     "compute": {"reply_seconds": 3600.0, "retry_seconds": 600.0}
     | {"sandbox": "auto", "sandbox_image": ""},
 }

@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,7 @@ class Store:
 
         Raises:
             RuntimeError: a file of a complete artifact is missing or was changed after it was made.
+            ValueError: today's limits do not allow it, see `serve`.
             Exception: whatever the stage raises; its note names the artifact.
         """
         artifact = self.artifact(stage, *identity)
@@ -64,6 +66,30 @@ class Store:
                 if not artifact.exists:
                     self._make(artifact, stage, identity, how)
         verify(artifact.path)
+        self.serve(artifact, stage, *identity, **how)
+        return artifact
+
+    def serve(
+        self, artifact: Artifact, stage: Callable[..., None], *identity: Any, **how: Any
+    ) -> None:
+        """Let a stage look at its artifact whenever it is used, not only when it is made.
+
+        The stage's module may have a function `served` that takes what the stage takes. It raises
+        ValueError where today's limits do not allow the artifact, and may return warnings.
+        """
+        look = getattr(sys.modules[stage.__module__], "served", None)
+        if look and artifact.exists:
+            for warning in look(*map(_as_paths, identity), **how, out=artifact.path) or ():
+                self.say(f"  warning: {warning}")
+
+    def used(self, stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
+        """The artifact that `produce` would serve, which is looked at where it exists.
+
+        Raises:
+            ValueError: today's limits do not allow it, see `serve`.
+        """
+        artifact = self.artifact(stage, *identity)
+        self.serve(artifact, stage, *identity, **how)
         return artifact
 
     def _lock(self, artifact: Artifact) -> AcquireReturnProxy:
@@ -126,6 +152,11 @@ def verify(folder: Path) -> None:
             f"{folder} is not what was made: {names} missing, changed or added since. "
             "Delete the folder to have it made again."
         )
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from distill.compute import ComputeConfig
 from distill.data import source
 from distill.models import engines, hub
-from distill.models.annotate import report_failed
+from distill.models.annotate import limit_failed, report_failed
 from distill.models.converse import REPLIES
-from distill.store.artifacts import write_json
+from distill.store.artifacts import read_json, write_json
 from distill.teachers.config import TeacherConfig
 from distill.teachers.model import model_traces, required
 from distill.teachers.recorded import recorded_traces
@@ -68,6 +68,14 @@ def sample_traces(
     summary |= {name: tally.counts[name] for name in COUNTS[teacher.kind]}
     write_json(out / "summary.json", summary)
     (out / REPLIES).unlink(missing_ok=True)
+
+
+def served(teacher: TeacherConfig, *inputs: Path, compute: ComputeConfig, out: Path) -> None:
+    """Check `teacher.max_rejected` and `compute.max_unusable` whenever the traces are used."""
+    counts = read_json(out / "summary.json")
+    source.limit_rejected(counts.get("rows", 0), teacher, out)
+    calls = counts["traces"] + counts.get("without_thought", 0) + counts.get("failed", 0)
+    limit_failed(calls, compute, out)
 
 
 def _items(
