@@ -1,0 +1,202 @@
+"""Encode text that mentions control tokens: in data they are text, in marks of ours they are not.
+
+A tokenizer reads the end token, or a token that opens a turn, wherever its name is written. The
+chat template and the marks around a thought mean it; a question or a thought that mentions it does
+not. `quote` marks what data mention. `encode` encodes the whole at once, so that all else becomes
+the very tokens that it always does; mentions are encoded by a copy of the tokenizer in which
+control tokens go by names that no text has.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from weakref import WeakKeyDictionary
+
+Tokenizer = Any
+"""A `PreTrainedTokenizerBase` of transformers."""
+
+MARK = "\U0010fffd"
+"""Begins the names that control tokens go by here: a private character of Unicode."""
+
+_MARKUP = re.compile(r"\s*[<\[{|].*[>\]}|]\s*", re.DOTALL)
+"""What looks like a control token: some that open a turn (DeepSeek's) are not declared special."""
+
+
+_BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
+"""A token of one byte, of which a tokenizer makes characters that it does not know."""
+
+
+class UnwritableError(ValueError):
+    """A text that the tokenizer cannot encode as text; the message says why."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The control tokens of a tokenizer."""
+
+    tokenizer: Tokenizer
+    ids: dict[str, int]
+    """Text of each of them -> its id, longest first: a text is read for the longest that fits."""
+
+    @cached_property
+    def counted(self) -> frozenset[int]:
+        """Ids that no text may become: all but those that unknown characters become."""
+        tokens = {i for name, i in self.ids.items() if not _BYTE.fullmatch(name)}
+        return frozenset(tokens - {self.tokenizer.unk_token_id})
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Finds them in a text."""
+        return re.compile("|".join(map(re.escape, self.ids)) or r"(?!)")
+
+    @cached_property
+    def quotes(self) -> dict[str, str]:
+        """Text of each -> what stands for it where data mention it."""
+        return {text: MARK + chr(0xF0000 + i) for i, text in enumerate(self.ids)}
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Text of each -> its name in the copy of the tokenizer; bytes keep theirs."""
+        named = (text for text in self.ids if not _BYTE.fullmatch(text))
+        return {text: MARK + chr(0x100000 + i) for i, text in enumerate(named)}
+
+    @cached_property
+    def renamed(self) -> Any:
+        """The copy of the tokenizer, a `tokenizers.Tokenizer` with the same ids.
+
+        Raises:
+            UnwritableError: it has none, since it is not of the library `tokenizers`.
+        """
+        from tokenizers import Tokenizer as Backend
+
+        backend: Any = getattr(self.tokenizer, "backend_tokenizer", None)
+        if not hasattr(backend, "to_str"):
+            raise UnwritableError("it mentions a control token, which this tokenizer cannot split")
+        state = json.loads(backend.to_str())
+        state |= {"truncation": None, "padding": None, "post_processor": None}
+        added = [t for t in state["added_tokens"] if not _BYTE.fullmatch(t["content"])]
+        state["added_tokens"] = added
+        for token in added:
+            if token["content"] in self.names:
+                token["content"] = self.names[token["content"]]
+                token |= {"normalized": False, "single_word": False}
+        state["model"] = _renamed(state["model"], self.names)
+        return Backend.from_str(json.dumps(state))
+
+
+_known: WeakKeyDictionary[Tokenizer, tuple[int, Controls]] = WeakKeyDictionary()
+"""Tokenizer -> its size, and its control tokens at that size."""
+
+
+def controls(tokenizer: Tokenizer) -> Controls:
+    """The control tokens: all that are declared special, and added ones that look like markup.
+
+    Other added tokens, such as Gemma's runs of line ends, are ordinary text with a token.
+    """
+    size, known = _known.get(tokenizer, (-1, None))
+    if known is None or size != len(tokenizer):
+        added = {token.content: (i, token) for i, token in tokenizer.added_tokens_decoder.items()}
+        ids = {
+            text: i
+            for text, (i, token) in added.items()
+            if token.special or _MARKUP.fullmatch(text)
+        }
+        known = Controls(tokenizer, dict(sorted(ids.items(), key=lambda item: -len(item[0]))))
+        _known[tokenizer] = len(tokenizer), known
+    return known
+
+
+def quote(tokenizer: Tokenizer, text: str) -> str:
+    """Text of the data, for `encode`: with marks in place of the control tokens it mentions.
+
+    Raises:
+        UnwritableError: it has half a surrogate pair, which has no encoding, or our own mark.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UnwritableError(f"character {error.start} is half a surrogate pair") from None
+    known = controls(tokenizer)
+    if not known.pattern.search(text):
+        return text
+    if MARK in text:
+        raise UnwritableError(f"it mentions a control token and has the character {MARK!r}")
+    return known.pattern.sub(lambda found: known.quotes[found[0]], text)
+
+
+def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int] | UnwritableError]:
+    """Token ids of texts in which data are quoted; no special tokens are added.
+
+    Equal to the tokenizer's own ids for texts whose data mention no control token. Where they
+    cannot be told apart (in a vocabulary of whole words, `</s>` may be a word) there is an error in
+    place of the ids.
+    """
+    known = controls(tokenizer)
+    made: list[list[int] | UnwritableError] = []
+    ordinary = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+    for text, ids in zip(texts, ordinary, strict=True):
+        ours = sum(known.ids[name] in known.counted for name in known.pattern.findall(text))
+        quoted = MARK in text and any(mark in text for mark in known.quotes.values())
+        if quoted or _count(known, ids) != ours:
+            made.append(_apart(known, text, ours))
+        else:
+            made.append(list(ids))
+    return made
+
+
+def encode_one(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Token ids of one text; see `encode`. Raises UnwritableError where there are none."""
+    (ids,) = encode(tokenizer, [text])
+    if isinstance(ids, UnwritableError):
+        raise ids
+    return ids
+
+
+def start(tokenizer: Tokenizer) -> list[int]:
+    """Tokens that the tokenizer puts before every text, but not those that it puts behind."""
+    inner = list(tokenizer("x", add_special_tokens=False)["input_ids"])
+    whole = list(tokenizer("x")["input_ids"])
+    places = range(len(whole) - len(inner) + 1)
+    return whole[: next((i for i in places if whole[i : i + len(inner)] == inner), 0)]
+
+
+def unquoted(tokenizer: Tokenizer, text: str) -> str:
+    """The text as it was before `quote`."""
+    if MARK in text:
+        for control, mark in controls(tokenizer).quotes.items():
+            text = text.replace(mark, control)
+    return text
+
+
+def _apart(known: Controls, text: str, ours: int) -> list[int] | UnwritableError:
+    named = known.pattern.sub(lambda found: known.names.get(found[0], found[0]), text)
+    try:
+        ids = known.renamed.encode(unquoted(known.tokenizer, named), add_special_tokens=False).ids
+    except UnwritableError as error:
+        return error
+    except Exception as error:  # the library raises no other kind when a vocabulary does not fit
+        return UnwritableError(f"its control tokens cannot be told from text: {error}")
+    if _count(known, ids) != ours:
+        return UnwritableError("it mentions a control token that is a word of the vocabulary too")
+    return list(ids)
+
+
+def _count(known: Controls, ids: list[int]) -> int:
+    return sum(token in known.counted for token in ids)
+
+
+def _renamed(model: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    """A tokenizer's model whose vocabulary has these pieces under other names."""
+    vocab, made = model["vocab"], dict(model)
+    if isinstance(vocab, dict):
+        made["vocab"] = {names.get(piece, piece): i for piece, i in vocab.items()}
+    else:  # Unigram: pieces with scores
+        made["vocab"] = [[names.get(piece, piece), score] for piece, score in vocab]
+    if model.get("unk_token") in names:
+        made["unk_token"] = names[model["unk_token"]]
+    if "merges" in model:
+        pairs = [tuple(m.split(" ", 1)) if isinstance(m, str) else m for m in model["merges"]]
+        made["merges"] = [[a, b] for a, b in pairs if not {a, b, a + b} & names.keys()]
+    return made
