@@ -13,14 +13,14 @@ def difference(tokenizer: Tokenizer, ids: list[int], text: str) -> tuple[bool, s
     every text.
 
     Returns:
-        Whether they differ at all, and where, if they differ after normalisation too; else "".
+        Whether they differ before normalisation; and where they do after it, or else "".
     """
     decoded = tokenizer.decode(ids, clean_up_tokenization_spaces=False)
-    if decoded == text:
-        return False, ""
     wanted = (text, _lead(tokenizer) + text)
+    if decoded in wanted:
+        return False, ""
     normal = _normaliser(tokenizer)
-    if decoded in wanted or normal(decoded) in map(normal, wanted):
+    if normal(decoded) in map(normal, wanted):
         return True, ""
     read, wrote = normal(decoded), normal(text)
     pairs = enumerate(zip(read, wrote, strict=False))
