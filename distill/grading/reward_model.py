@@ -6,7 +6,7 @@ from typing import Any
 
 from distill.compute import ComputeConfig
 from distill.models import engines, hub, network
-from distill.models.prompt import Chat
+from distill.models.prompt import Chat, chat_ids
 from distill.store.resume import append, kept_rows
 from distill.trace.records import Trace
 
@@ -61,10 +61,10 @@ def _reader(name: str, revision: str, compute: ComputeConfig) -> Any:
 
     def read(chat: Chat) -> float:
         if tokenizer.chat_template is None:
-            ids = tokenizer("\n\n".join(m["content"] for m in chat), return_tensors="pt")
+            ids = tokenizer("\n\n".join(m["content"] for m in chat))["input_ids"]
         else:
-            ids = tokenizer.apply_chat_template(chat, return_tensors="pt", return_dict=True)
+            ids = chat_ids(tokenizer, chat, reply=False)
         with torch.inference_mode():
-            return float(net(**ids.to(device)).logits[0, 0])
+            return float(net(torch.tensor([ids], device=device)).logits[0, 0])
 
     return read

@@ -41,8 +41,8 @@ def conversation(system: str, user: str) -> Chat:
     return [{"role": "system", "content": system}, asked] if system else [asked]
 
 
-def chat_ids(tokenizer: Tokenizer, chat: Chat) -> list[int]:
-    """Token ids of a conversation, up to where the reply begins.
+def chat_ids(tokenizer: Tokenizer, chat: Chat, *, reply: bool = True) -> list[int]:
+    """Token ids of a conversation, with `reply` up to where the next reply begins.
 
     They follow the tokenizer's chat template, including its generation prompt; see
     `distill.models.template`. If the template rejects system messages (Gemma), the user message
@@ -62,12 +62,13 @@ def chat_ids(tokenizer: Tokenizer, chat: Chat) -> list[int]:
         text = "".join(f"{m['content']}\n\n" for m in quoted)
         return [*start(tokenizer), *encode_one(tokenizer, text)]
     try:
-        return encode_one(tokenizer, rendered(tokenizer, quoted))
+        return encode_one(tokenizer, rendered(tokenizer, quoted, reply=reply))
     except TemplateError:
         if chat[0]["role"] != "system":
             raise
         joined = "\n\n".join(m["content"] for m in quoted)
-        return encode_one(tokenizer, rendered(tokenizer, [{"role": "user", "content": joined}]))
+        merged = [{"role": "user", "content": joined}]
+        return encode_one(tokenizer, rendered(tokenizer, merged, reply=reply))
 
 
 def opening(tokenizer: Tokenizer, ids: list[int], thought_open: str) -> str:

@@ -16,15 +16,17 @@ that which Llama 3.1's template has of its own. Part of the identity of what a m
 _PROBE = "words-of-a-message-"
 
 
-def rendered(tokenizer: Tokenizer, chat: Chat) -> str:
-    """The text that the template makes of a conversation, up to where the reply begins.
+def rendered(tokenizer: Tokenizer, chat: Chat, *, reply: bool = True) -> str:
+    """The text that the template makes of a conversation.
+
+    With `reply` it goes on to where the next reply begins.
 
     Raises:
         UnwritableError: the template alters a message.
         ValueError: it leaves a message out, whatever it says.
         jinja2.TemplateError: it refuses the conversation.
     """
-    text = _apply(tokenizer, chat)
+    text = _apply(tokenizer, chat, reply)
     _check(tokenizer, str(tokenizer.chat_template), tuple(m["role"] for m in chat))
     if altered := [m["role"] for m in chat if m["content"].strip() not in text]:
         raise UnwritableError(f"the chat template alters the {altered[0]} message")
@@ -53,8 +55,11 @@ def _reply_begun(tokenizer: Tokenizer, template: str) -> str:
     return _apply(tokenizer, [{"role": "user", "content": _PROBE}]).rpartition(_PROBE)[2]
 
 
-def _apply(tokenizer: Tokenizer, chat: Chat) -> str:
-    today: dict[str, Any] = {"strftime_now": datetime.fromisoformat(DATE).strftime}
-    return str(
-        tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False, **today)
-    )
+def fixed_date() -> dict[str, Any]:
+    """Arguments of a chat template that fix the date: what it calls instead of the clock."""
+    return {"strftime_now": datetime.fromisoformat(DATE).strftime}
+
+
+def _apply(tokenizer: Tokenizer, chat: Chat, reply: bool = True) -> str:
+    how = {"add_generation_prompt": reply, "tokenize": False} | fixed_date()
+    return str(tokenizer.apply_chat_template(chat, **how))

@@ -125,16 +125,15 @@ def test_a_trained_folder_loads_anywhere_with_the_bases_format_and_token_ids(bas
     assert {path.name for path in trained.iterdir()} == {"model", "curve.jsonl", "summary.json"}
 
 
-def test_the_first_loss_is_the_cross_entropy_of_response_and_end_tokens_alone(
-    base, corpus, tmp_path
-):
+def test_the_first_loss_is_the_cross_entropy_of_response_and_end_tokens_alone(corpus, tmp_path):
     """By hand, from the text of the traces: the batch holds all of them, so no order matters."""
     import torch
     from transformers import AutoModelForCausalLM
 
+    student = CHECKOUT / "distill" / "micro" / "students" / "micro"
     training = replace(SFT, batch=18, epochs=1, autocast=False)
-    made = train(base, corpus, training, tmp_path)
-    network = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).eval()
+    made = train(student, corpus, training, tmp_path)
+    network = AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32).eval()
     tokenizer = micro_tokenizer.build()
     sums = {"response": 0.0, "prompt": 0.0}
     counts = {"response": 0, "prompt": 0}
@@ -152,7 +151,7 @@ def test_the_first_loss_is_the_cross_entropy_of_response_and_end_tokens_alone(
     first = curve(made)[0]["loss"]
     assert first == pytest.approx(sums["response"] / counts["response"], rel=1e-5)
     everything = sum(sums.values()) / sum(counts.values())
-    assert first != pytest.approx(everything, rel=1e-3)  # what training on the prompt would give
+    assert first != pytest.approx(everything, rel=0.01)  # what training on the prompt would give
 
 
 def weights(out):
