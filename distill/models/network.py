@@ -32,13 +32,7 @@ def load_network(model: hub.Model, auto: str = "AutoModelForCausalLM", **options
     import transformers
 
     hub.refuse_code(model)
-    if (folder := model.folder) and not any(folder.glob("*.safetensors")):
-        others = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLED)
-        there = f"only {', '.join(others)}" if others else "no weights at all"
-        raise ValueError(
-            f"{model.name} must have its weights as safetensors, and has {there}; "
-            "`save_pretrained` of transformers writes them so"
-        )
+    refuse_pickles(model)
     source = model.source | {"use_safetensors": True}
     try:
         return getattr(transformers, auto).from_pretrained(**source, **options)
@@ -49,6 +43,18 @@ def load_network(model: hub.Model, auto: str = "AutoModelForCausalLM", **options
             f"{model.name} must have its weights as safetensors, since other files of weights can "
             f"run code when they are read: {error}"
         ) from error
+
+
+def refuse_pickles(model: hub.Model) -> None:
+    """Raise ValueError if a local folder has no weights as safetensors."""
+    if (folder := model.folder) and not any(folder.glob("*.safetensors")):
+        others = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLED)
+        there = f"only {', '.join(others)}" if others else "no weights at all"
+        raise ValueError(
+            f"{model.name} must have its weights as safetensors, since other files of weights can "
+            f"run code when they are read; it has {there}. `save_pretrained` of transformers "
+            "writes safetensors"
+        )
 
 
 def load_config(model: hub.Model) -> Any:

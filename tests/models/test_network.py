@@ -44,7 +44,7 @@ def test_weights_that_are_no_safetensors_are_refused_and_not_read(folder, name):
     if name:
         (folder / name).write_bytes(b"cos\nsystem\n(S'touch was_run'\ntR.")
     there = f"only {name}" if name else "no weights at all"
-    with pytest.raises(ValueError, match=f"safetensors, and has {there}"):
+    with pytest.raises(ValueError, match=f"as safetensors, .* it has {there}"):
         network.load_network(hub.Model(str(folder)))
 
 

@@ -12,7 +12,7 @@ from distill.models.prompt import chat_ids, messages, response
 from distill.trace.records import write_records
 from distill.training.tokenize import IGNORED, build_rows
 from tests.micro_corpus import PROMPT, traces
-from tests.odd_tokenizers import KINDS
+from tests.odd_tokenizers import KINDS, byte_level
 
 TOKENIZER = micro_tokenizer.build()
 
@@ -117,6 +117,16 @@ def test_a_form_that_the_tokenizer_normalises_is_trained_on_and_counted(tmp_path
     blank = artifact(tmp_path / "b", thoughts("plain", "a\u2581b"))
     rows, counts = build_rows(KINDS["sentencepiece"](), PROMPT, blank, blank, [], 2048)
     assert (len(rows), counts["normalised"]) == (2, 1)
+
+
+def test_a_tokenizer_that_knows_lower_case_alone_trains_on_that_and_says_so(tmp_path):
+    from tokenizers import normalizers
+
+    tokenizer = byte_level(normalizer=normalizers.Lowercase())
+    folder = artifact(tmp_path / "a", thoughts("Wait", "i add"))
+    rows, counts = build_rows(tokenizer, PROMPT, folder, folder, [], 2048)
+    assert (len(rows), counts["dropped"], counts["normalised"]) == (2, 0, 2)
+    assert "wait" in tokenizer.decode(labels(rows[0]))
 
 
 def test_what_no_token_writes_is_dropped_in_every_arm_and_named(tmp_path):
