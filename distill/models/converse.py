@@ -117,7 +117,7 @@ def _prompts(
         try:
             ids = chat_ids(tokenizer, chat)
         except UnwritableError as error:
-            ids, unwritable[i] = [], f"its tokenizer cannot write it: {error}"
+            ids, unwritable[i] = [], f"the tokenizer cannot write it as text: {error}"
         prompts.append(ids)
         opened.append(opening(tokenizer, ids, thought_open))
     return prompts, opened, unwritable

@@ -52,7 +52,14 @@ def _check(tokenizer: Tokenizer, template: str, roles: tuple[str, ...]) -> None:
 
 @lru_cache(maxsize=4)
 def _reply_begun(tokenizer: Tokenizer, template: str) -> str:
-    return _apply(tokenizer, [{"role": "user", "content": _PROBE}]).rpartition(_PROBE)[2]
+    from jinja2 import TemplateError
+
+    asked = {"role": "user", "content": _PROBE}
+    try:
+        text = _apply(tokenizer, [asked])
+    except TemplateError:  # one that needs a system message
+        text = _apply(tokenizer, [{"role": "system", "content": "x"}, asked])
+    return text.rpartition(_PROBE)[2]
 
 
 def fixed_date() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Full fine-tuning: every weight of the student is trained."""
 
 import copy
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from distill.training import checkpoint, sharding, trainer
 from distill.training.config import Job
 from distill.training.progress import Progress, curve_row, recorder
 from distill.training.tokenize import Row, build_rows
+
+log = logging.getLogger(__name__)
 
 LIBRARIES = ("torch", "transformers", "trl")
 """Packages whose versions decide the weights, and with them the student's identity."""
@@ -40,6 +43,12 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
     device = hub.set_up(compute)
     base = hub.base_model(job.student)
     config, tokenizer = network.load_config(base), hub.load_tokenizer(base)
+    if tokenizer.chat_template is None:
+        log.warning(
+            "%s has no chat template, as base models have none: its prompts are the messages, "
+            "separated by blank lines",
+            job.student.model,
+        )
     arms = (job.selected, job.corrupted, job.union)
     rows, counts = build_rows(tokenizer, job.prompt, *arms, training.max_tokens)
     _check_fit(job, config, tokenizer, rows, counts.pop("longest"))

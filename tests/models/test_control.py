@@ -128,6 +128,13 @@ def test_a_mention_that_only_the_normaliser_makes_is_text_too():
     assert bos not in encode_one(tokenizer, quote(tokenizer, fullwidth))
 
 
+def test_a_tokenizer_that_splits_control_tokens_by_itself_keeps_those_of_the_template():
+    tokenizer = byte_level()
+    expected = chat_ids(tokenizer, messages(PROMPT, "1+1?"))
+    tokenizer.split_special_tokens = True
+    assert chat_ids(tokenizer, messages(PROMPT, "1+1?")) == expected
+
+
 def test_tokens_added_later_are_known():
     tokenizer = byte_level()
     assert quote(tokenizer, "<new>") == "<new>"

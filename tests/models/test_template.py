@@ -85,3 +85,13 @@ def test_a_question_that_ends_with_an_opening_opens_no_thought():
     bare = byte_level(template=None)
     ids = chat_ids(bare, messages(PLAIN, "What does this do? <think>"))
     assert opening(bare, ids, "<think>\n") == ""
+
+
+def test_a_template_that_needs_a_system_message_may_open_the_thought_too():
+    needs = (
+        "{% if messages[0]['role'] != 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        + CHATML.replace("assistant\n", "assistant\n<think>\n")
+    )
+    tokenizer = byte_level(needs)
+    ids = chat_ids(tokenizer, messages(SYSTEM, "1+1?"))
+    assert opening(tokenizer, ids, "<think>\n") == "<think>\n"

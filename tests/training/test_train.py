@@ -225,7 +225,7 @@ def test_rows_longer_than_the_students_positions_are_refused_with_both_numbers(
     assert curve(train(enough, corpus, replace(SFT, epochs=0.2), tmp_path / "made"))
 
 
-def test_a_student_that_cannot_be_trained_is_refused_in_words(base, corpus, tmp_path):
+def test_a_student_that_cannot_be_trained_is_refused_in_words(base, corpus, tmp_path, caplog):
     endless = tmp_path / "endless"
     shutil.copytree(base, endless)
     for name in ("tokenizer_config.json", "tokenizer.json"):
@@ -233,6 +233,11 @@ def test_a_student_that_cannot_be_trained_is_refused_in_words(base, corpus, tmp_
         (endless / name).write_text(text.replace('"eos_token": "<|end|>"', '"eos_token": null'))
     with pytest.raises(ValueError, match="has no end token"):
         train(endless, corpus, SFT, tmp_path / "a")
+    assert caplog.messages == []
+    bare = shutil.copytree(base, tmp_path / "bare")
+    (bare / "chat_template.jinja").unlink()
+    train(bare, corpus, replace(SFT, epochs=0.2), tmp_path / "c")
+    assert "has no chat template" in caplog.text
     small = tmp_path / "small"
     network = pretrain.build_model(pretrain.Recipe(width=32, layers=1, heads=2, feed_forward=64))
     network.resize_token_embeddings(100)

@@ -41,7 +41,7 @@ def generate(
     device = hub.set_up(compute)
     net = _load(model, engine, device)
     tokenizer = hub.load_tokenizer(model)
-    used = max((max(prompt) for prompt in prompts), default=0)
+    used = max((max(prompt) for prompt in prompts if prompt), default=0)
     network.check_vocabulary(tokenizer, net.config, model.name, used)
     ends = end_tokens(net.generation_config.eos_token_id, tokenizer)
     room = network.positions(net.config) or sys.maxsize
