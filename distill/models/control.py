@@ -9,7 +9,7 @@ control tokens go by names that no text has.
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -23,7 +23,6 @@ MARK = "\U0010fffd"
 _MARKUP = re.compile(r"\s*[<\[{|].*[>\]}|]\s*", re.DOTALL)
 """What looks like a control token: some that open a turn (DeepSeek's) are not declared special."""
 
-
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
 """A token of one byte, of which a tokenizer makes characters that it does not know."""
 
@@ -36,15 +35,20 @@ class UnwritableError(ValueError):
 class Controls:
     """The control tokens of a tokenizer."""
 
-    tokenizer: Tokenizer
     ids: dict[str, int]
     """Text of each of them -> its id, longest first: a text is read for the longest that fits."""
+
+    unknown: int | None
+    """Id of the token for unknown characters."""
+
+    copies: list[Any] = field(default_factory=list)
+    """The copy of the tokenizer that `_apart` encodes with, once one was needed."""
 
     @cached_property
     def counted(self) -> frozenset[int]:
         """Ids that no text may become: all but those that unknown characters become."""
         tokens = {i for name, i in self.ids.items() if not _BYTE.fullmatch(name)}
-        return frozenset(tokens - {self.tokenizer.unk_token_id})
+        return frozenset(tokens - {self.unknown})
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -61,29 +65,6 @@ class Controls:
         """Text of each -> its name in the copy of the tokenizer; bytes keep theirs."""
         named = (text for text in self.ids if not _BYTE.fullmatch(text))
         return {text: MARK + chr(0x100000 + i) for i, text in enumerate(named)}
-
-    @cached_property
-    def renamed(self) -> Any:
-        """The copy of the tokenizer, a `tokenizers.Tokenizer` with the same ids.
-
-        Raises:
-            UnwritableError: it has none, since it is not of the library `tokenizers`.
-        """
-        from tokenizers import Tokenizer as Backend
-
-        backend: Any = getattr(self.tokenizer, "backend_tokenizer", None)
-        if not hasattr(backend, "to_str"):
-            raise UnwritableError("it mentions a control token, which this tokenizer cannot split")
-        state = json.loads(backend.to_str())
-        state |= {"truncation": None, "padding": None, "post_processor": None}
-        added = [t for t in state["added_tokens"] if not _BYTE.fullmatch(t["content"])]
-        state["added_tokens"] = added
-        for token in added:
-            if token["content"] in self.names:
-                token["content"] = self.names[token["content"]]
-                token |= {"normalized": False, "single_word": False}
-        state["model"] = _renamed(state["model"], self.names)
-        return Backend.from_str(json.dumps(state))
 
 
 _known: WeakKeyDictionary[Tokenizer, tuple[int, Controls]] = WeakKeyDictionary()
@@ -103,7 +84,8 @@ def controls(tokenizer: Tokenizer) -> Controls:
             for text, (i, token) in added.items()
             if token.special or _MARKUP.fullmatch(text)
         }
-        known = Controls(tokenizer, dict(sorted(ids.items(), key=lambda item: -len(item[0]))))
+        longest_first = dict(sorted(ids.items(), key=lambda item: -len(item[0])))
+        known = Controls(longest_first, tokenizer.unk_token_id)
         _known[tokenizer] = len(tokenizer), known
     return known
 
@@ -140,7 +122,7 @@ def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int] | Unwritabl
         ours = sum(known.ids[name] in known.counted for name in known.pattern.findall(text))
         quoted = MARK in text and any(mark in text for mark in known.quotes.values())
         if quoted or _count(known, ids) != ours:
-            made.append(_apart(known, text, ours))
+            made.append(_apart(tokenizer, known, text, ours))
         else:
             made.append(list(ids))
     return made
@@ -170,10 +152,14 @@ def unquoted(tokenizer: Tokenizer, text: str) -> str:
     return text
 
 
-def _apart(known: Controls, text: str, ours: int) -> list[int] | UnwritableError:
+def _apart(
+    tokenizer: Tokenizer, known: Controls, text: str, ours: int
+) -> list[int] | UnwritableError:
     named = known.pattern.sub(lambda found: known.names.get(found[0], found[0]), text)
     try:
-        ids = known.renamed.encode(unquoted(known.tokenizer, named), add_special_tokens=False).ids
+        if not known.copies:
+            known.copies.append(_copy(tokenizer, known.names))
+        ids = known.copies[0].encode(unquoted(tokenizer, named), add_special_tokens=False).ids
     except UnwritableError as error:
         return error
     except Exception as error:  # the library raises no other kind when a vocabulary does not fit
@@ -185,6 +171,28 @@ def _apart(known: Controls, text: str, ours: int) -> list[int] | UnwritableError
 
 def _count(known: Controls, ids: list[int]) -> int:
     return sum(token in known.counted for token in ids)
+
+
+def _copy(tokenizer: Tokenizer, names: dict[str, str]) -> Any:
+    """A `tokenizers.Tokenizer` with the same ids, whose control tokens have these names.
+
+    Raises:
+        UnwritableError: the tokenizer is not of the library `tokenizers`.
+    """
+    from tokenizers import Tokenizer as Backend
+
+    backend: Any = getattr(tokenizer, "backend_tokenizer", None)
+    if not hasattr(backend, "to_str"):
+        raise UnwritableError("it mentions a control token, which this tokenizer cannot split")
+    state = json.loads(backend.to_str())
+    added = [t for t in state["added_tokens"] if not _BYTE.fullmatch(t["content"])]
+    for token in added:
+        if token["content"] in names:
+            token["content"] = names[token["content"]]
+            token |= {"normalized": False, "single_word": False}
+    state |= {"added_tokens": added, "truncation": None, "padding": None, "post_processor": None}
+    state["model"] = _renamed(state["model"], names)
+    return Backend.from_str(json.dumps(state))
 
 
 def _renamed(model: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def reply_begun(tokenizer: Tokenizer) -> str:
     return _reply_begun(tokenizer, str(tokenizer.chat_template)) if tokenizer.chat_template else ""
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _check(tokenizer: Tokenizer, template: str, roles: tuple[str, ...]) -> None:
     words = [f"{_PROBE}{i}" for i in range(len(roles))]
     chat = [{"role": role, "content": word} for role, word in zip(roles, words, strict=True)]
@@ -50,7 +50,7 @@ def _check(tokenizer: Tokenizer, template: str, roles: tuple[str, ...]) -> None:
         )
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _reply_begun(tokenizer: Tokenizer, template: str) -> str:
     from jinja2 import TemplateError
 

@@ -11,7 +11,8 @@ from distill.trace.records import write_rows
 from distill.training import checkpoint, sharding, trainer
 from distill.training.config import Job
 from distill.training.progress import Progress, curve_row, recorder
-from distill.training.tokenize import Row, build_rows
+from distill.training.rows import Row
+from distill.training.tokenize import build_rows
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from distill.training.config import TrainingConfig
-from distill.training.tokenize import IGNORED
+from distill.training.rows import IGNORED
 
 
 def with_blank_row(dataset: Any) -> Any:

@@ -9,7 +9,7 @@ from distill.models.config import Dtype
 from distill.training import sharding
 from distill.training.config import Batching, Job, TrainingConfig
 from distill.training.order import OrderSampler, TrainingOrder, training_order
-from distill.training.tokenize import Row
+from distill.training.rows import Row
 
 
 def make_dataset(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, TrainingOrder]:

@@ -3,6 +3,9 @@
 Run: pytest tests/models/test_control.py
 """
 
+import gc
+import weakref
+
 import pytest
 
 from distill.compute import ComputeConfig
@@ -204,3 +207,12 @@ def test_a_prompt_that_cannot_be_written_is_refused_and_the_others_are_answered(
     assert [reply.text for reply in replies if not isinstance(reply, Refusal)] == ["4", "4"]
     assert "surrogate" in str(replies[1])
     assert len(asked) == 2
+
+
+def test_what_is_known_of_a_tokenizer_does_not_keep_it_in_memory():
+    tokenizer = byte_level()
+    assert encode_one(tokenizer, quote(tokenizer, "a <|im_end|>"))
+    gone = weakref.ref(tokenizer)
+    del tokenizer
+    gc.collect()
+    assert gone() is None

@@ -10,7 +10,8 @@ import pytest
 from distill.micro import tokenizer as micro_tokenizer
 from distill.models.prompt import chat_ids, messages, response
 from distill.trace.records import write_records
-from distill.training.tokenize import IGNORED, build_rows
+from distill.training.rows import IGNORED
+from distill.training.tokenize import build_rows
 from tests.micro_corpus import PROMPT, traces
 from tests.odd_tokenizers import KINDS, byte_level
 
