@@ -7,28 +7,19 @@ the very tokens that it always does; mentions are encoded by a copy of the token
 control tokens go by names that no text has.
 """
 
-import json
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
-Tokenizer = Any
-"""A `PreTrainedTokenizerBase` of transformers."""
+from distill.models.renamed import BYTE, Tokenizer, UnwritableError, renamed_copy
 
 MARK = "\U0010fffd"
 """Begins the names that control tokens go by here: a private character of Unicode."""
 
 _MARKUP = re.compile(r"\s*[<\[{|].*[>\]}|]\s*", re.DOTALL)
 """What looks like a control token: some that open a turn (DeepSeek's) are not declared special."""
-
-_BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")
-"""A token of one byte, of which a tokenizer makes characters that it does not know."""
-
-
-class UnwritableError(ValueError):
-    """A text that the tokenizer cannot encode as text; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +38,7 @@ class Controls:
     @cached_property
     def counted(self) -> frozenset[int]:
         """Ids that no text may become: all but those that unknown characters become."""
-        tokens = {i for name, i in self.ids.items() if not _BYTE.fullmatch(name)}
+        tokens = {i for name, i in self.ids.items() if not BYTE.fullmatch(name)}
         return frozenset(tokens - {self.unknown})
 
     @cached_property
@@ -63,7 +54,7 @@ class Controls:
     @cached_property
     def names(self) -> dict[str, str]:
         """Text of each -> its name in the copy of the tokenizer; bytes keep theirs."""
-        named = (text for text in self.ids if not _BYTE.fullmatch(text))
+        named = (text for text in self.ids if not BYTE.fullmatch(text))
         return {text: MARK + chr(0x100000 + i) for i, text in enumerate(named)}
 
 
@@ -158,7 +149,7 @@ def _apart(
     named = known.pattern.sub(lambda found: known.names.get(found[0], found[0]), text)
     try:
         if not known.copies:
-            known.copies.append(_copy(tokenizer, known.names))
+            known.copies.append(renamed_copy(tokenizer, known.names))
         ids = known.copies[0].encode(unquoted(tokenizer, named), add_special_tokens=False).ids
     except UnwritableError as error:
         return error
@@ -171,40 +162,3 @@ def _apart(
 
 def _count(known: Controls, ids: list[int]) -> int:
     return sum(token in known.counted for token in ids)
-
-
-def _copy(tokenizer: Tokenizer, names: dict[str, str]) -> Any:
-    """A `tokenizers.Tokenizer` with the same ids, whose control tokens have these names.
-
-    Raises:
-        UnwritableError: the tokenizer is not of the library `tokenizers`.
-    """
-    from tokenizers import Tokenizer as Backend
-
-    backend: Any = getattr(tokenizer, "backend_tokenizer", None)
-    if not hasattr(backend, "to_str"):
-        raise UnwritableError("it mentions a control token, which this tokenizer cannot split")
-    state = json.loads(backend.to_str())
-    added = [t for t in state["added_tokens"] if not _BYTE.fullmatch(t["content"])]
-    for token in added:
-        if token["content"] in names:
-            token["content"] = names[token["content"]]
-            token |= {"normalized": False, "single_word": False}
-    state |= {"added_tokens": added, "truncation": None, "padding": None, "post_processor": None}
-    state["model"] = _renamed(state["model"], names)
-    return Backend.from_str(json.dumps(state))
-
-
-def _renamed(model: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """A tokenizer's model whose vocabulary has these pieces under other names."""
-    vocab, made = model["vocab"], dict(model)
-    if isinstance(vocab, dict):
-        made["vocab"] = {names.get(piece, piece): i for piece, i in vocab.items()}
-    else:  # Unigram: pieces with scores
-        made["vocab"] = [[names.get(piece, piece), score] for piece, score in vocab]
-    if model.get("unk_token") in names:
-        made["unk_token"] = names[model["unk_token"]]
-    if "merges" in model:
-        pairs = [tuple(m.split(" ", 1)) if isinstance(m, str) else m for m in model["merges"]]
-        made["merges"] = [[a, b] for a, b in pairs if not {a, b, a + b} & names.keys()]
-    return made
