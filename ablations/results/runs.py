@@ -48,7 +48,7 @@ COUNTS = {
 } | {f"seconds_{s}": f"{s.value}.seconds" for s in Stage if s is not Stage.evaluate}
 """Column -> its field below `stages` in `run.json`; empty for runs without that stage. `damaged` of
 the `units` in the selected traces were corrupted; the student was trained on `rows` traces, and
-`dropped` were too long in at least one arm."""
+`dropped` were too long in at least one arm, or are not given back by the student's tokenizer."""
 
 SCORES = (
     *("problems", "samples", "accuracy", "low", "high", "standard_error"),

@@ -20,7 +20,7 @@ from distill.trace.keywords import KEYWORDS, openings
 from distill.trace.records import Trace, digest, read_rows, read_traces, write_rows
 from distill.trace.steps import Starts, cut
 
-VERSION = 3
+VERSION = 4
 
 _SENTENCE = re.compile(r"\n\s*|[.!?…][\"')\]*]{0,2}\s++(?![a-z])")
 """What separates two sentences; the second begins where it ends."""

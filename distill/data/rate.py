@@ -14,7 +14,7 @@ from distill.models.engines import Completion
 from distill.store.artifacts import read_json, write_json
 from distill.trace.records import Problem, read_problems, write_records
 
-VERSION = 2
+VERSION = 3
 
 LEAST, GREATEST = 1.0, 10.0
 """Ends of the scale, which is that of the Art of Problem Solving."""

@@ -19,7 +19,7 @@ from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import Problem, read_problems
 
-VERSION = 4
+VERSION = 5
 
 DIAGNOSTICS: dict[str, Callable[[str, str], dict[str, float | None]]] = {"sign_puzzle": diagnose}
 """Kind of problem -> measures of (question, response) that explain a score, or None."""

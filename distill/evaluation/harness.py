@@ -11,12 +11,13 @@ from distill.compute import ComputeConfig
 from distill.evaluation.scores import scores, write_samples
 from distill.models import engines, hub
 from distill.models.config import EngineConfig, PromptConfig, SamplingConfig, StudentConfig
+from distill.models.template import DATE, fixed_date
 from distill.store.artifacts import write_json
 from distill.store.identity import content_hash, local_path, version
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import digest
 
-VERSION = 2
+VERSION = 3
 
 LENIENT = "flexible-extract"
 """The filter of a task that finds the answer in a longer reply; used where a task has it."""
@@ -37,7 +38,7 @@ def pins(
     student: StudentConfig,
     trained: Any,
 ) -> dict[str, Any]:
-    """What decides the scores besides the arguments: model, harness, local task, keyword list."""
+    """What decides the scores besides the arguments: model, harness, task, keywords, date."""
     folder = local_path(task)
     libraries = ("lm_eval", "torch", "transformers", "peft", "vllm")
     return {
@@ -45,6 +46,7 @@ def pins(
         "libraries": {name: version(name) for name in libraries},
         "task": content_hash(folder.parent) if folder else None,
         "keywords": content_hash(KEYWORDS),
+        "date": DATE,
     }
 
 
@@ -128,6 +130,7 @@ def _model_arguments(
         "revision": model.revision or "main",
         "dtype": str(engine.dtype),
         "think_end_token": _tag(prompt.thought_close),
+        "chat_template_args": fixed_date(),
     }
     if engine.kind == "transformers":
         more = {"peft": str(model.adapter)} if model.adapter else {}

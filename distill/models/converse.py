@@ -9,6 +9,7 @@ from typing import Any
 from distill.compute import ComputeConfig
 from distill.models import engines, hub
 from distill.models.config import EngineConfig, SamplingConfig
+from distill.models.control import UnwritableError
 from distill.models.engines import Completion, Refusal
 from distill.models.prompt import Chat, chat_ids, opening
 from distill.store.artifacts import write_json
@@ -54,7 +55,8 @@ def converse(
         compute: devices, concurrency, progress bar.
 
     Returns:
-        The replies in order, without token ids.
+        The replies in order, without token ids. A conversation that the tokenizer cannot write as
+        text is refused without being sent.
 
     Raises:
         ValueError: more are refused than `compute.max_unusable` allows; the other replies stay
@@ -64,13 +66,22 @@ def converse(
     done = {i for i, key in enumerate(keys) if key in rows}
     refused: dict[str, Refusal] = {}
     if len(done) < len(keys):
-        prompts, opened = _prompts(model, engine, chats, thought_open)
-        seeds = [int(digest(str(sampling.seed), key), 16) for key in keys]
+        prompts, opened, unwritable = _prompts(model, engine, chats, thought_open)
+        refused = {keys[i]: Refusal(why) for i, why in unwritable.items() if i not in done}
+        asked = [i for i in range(len(keys)) if i not in unwritable]
+        seeds = [int(digest(str(sampling.seed), keys[i]), 16) for i in asked]
         completions = engines.generate(
-            engine, model, prompts, seeds, sampling, done=done, compute=compute
+            engine,
+            model,
+            [prompts[i] for i in asked],
+            seeds,
+            sampling,
+            done={place for place, i in enumerate(asked) if i in done},
+            compute=compute,
         )
         with keep.open("a", encoding="utf-8", newline="\n") as file:
-            for i, made in completions:
+            for place, made in completions:
+                i = asked[place]
                 if isinstance(made, Refusal):
                     refused[keys[i]] = made
                 elif keys[i] not in rows:
@@ -100,10 +111,22 @@ def _row(completion: Completion, opened: str) -> dict[str, Any]:
 
 def _prompts(
     model: hub.Model, engine: EngineConfig, chats: Sequence[Chat], thought_open: str
-) -> tuple[Sequence[engines.Prompt], list[str]]:
-    """What the engine is given, and what the chat template already wrote of each reply."""
+) -> tuple[Sequence[engines.Prompt], list[str], dict[int, str]]:
+    """What the engine is given, and what the chat template already wrote of each reply.
+
+    The third is why the tokenizer cannot write some of them; their prompts are empty.
+    """
     if engine.wants_messages:
-        return list(chats), [""] * len(chats)
+        return list(chats), [""] * len(chats), {}
     tokenizer = hub.load_tokenizer(model)
-    ids = [chat_ids(tokenizer, chat) for chat in chats]
-    return ids, [opening(tokenizer, prompt, thought_open) for prompt in ids]
+    prompts: list[engines.Prompt] = []
+    opened: list[str] = []
+    unwritable: dict[int, str] = {}
+    for i, chat in enumerate(chats):
+        try:
+            ids = chat_ids(tokenizer, chat)
+        except UnwritableError as error:
+            ids, unwritable[i] = [], f"the tokenizer cannot write it as text: {error}"
+        prompts.append(ids)
+        opened.append(opening(tokenizer, ids, thought_open))
+    return prompts, opened, unwritable

@@ -20,7 +20,7 @@ from distill.store.identity import version
 from distill.teachers.config import VerificationConfig
 from distill.trace.records import WITHOUT_THOUGHT, Trace, read_traces, write_records
 
-VERSION = 3
+VERSION = 4
 
 _REWARDS = "rewards.jsonl"
 _VERDICT = re.compile(r"\bverdict\W+(correct|wrong)\b", re.IGNORECASE)
