@@ -1,7 +1,6 @@
 """Power against published figures and simulation."""
 
 from io import StringIO
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from ablations.findings import design as study_design
 from ablations.findings import seed_spread
 from ablations.statistics import intervals
 from ablations.statistics.power import POWER, Assumptions, Design, detectable, measured, power
+from tests.ablations.conftest import as_planned
 
 SIMULATED = {
     30: (0.07, 0.18, 0.16, 0.87),
@@ -94,25 +94,9 @@ def planned(studies):
     """(overrides) -> the cells of `smoke` as a plan has them; nothing is looked up on disk."""
 
     def make(*overrides):
-        cells = studies.cells("smoke", [*overrides])
-        return [_planned(cell, number) for number, cell in enumerate(cells)]
+        return as_planned(studies.cells("smoke", [*overrides]))
 
     return make
-
-
-def _planned(cell, number):
-    from dataclasses import asdict
-
-    record = {
-        "cell": f"{number}",
-        "label": cell.label,
-        "study": asdict(cell.config.study),
-        "config": asdict(cell.config),
-        "stages": {},
-        "scores": dict.fromkeys(cell.config.evaluation.benchmarks),
-        "commit": None,
-    }
-    return SimpleNamespace(key=f"{number}", cell=cell, folder=None, record=lambda: record)
 
 
 def printed(planned):
