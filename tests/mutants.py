@@ -183,7 +183,7 @@ class Session:
             os.chdir(here)
 
     def outcome(self, known: set[tuple[str, str, str]]) -> tuple[Counter[str], list[str]]:
-        """How many were killed, by which way, and survived; and the diffs of those not in `known`."""
+        """How many were killed and survived, and the diffs of the survivors not in `known`."""
         from cosmic_ray.work_db import use_db
         from cosmic_ray.work_item import TestOutcome
 
