@@ -26,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +69,7 @@ MODULES = {
     "corruptions": _module("distill/corruptions", tests="corruptions"),
     "selection": _module(
         *(f"distill/teachers/{name}.py" for name in ("select", "verify", "tally")),
-        tests="teachers/test_select.py teachers/test_verify.py teachers",
+        tests="teachers test_stages.py",
     ),
     "grading": _module("distill/grading", tests="grading"),
     "evaluation": _module(
@@ -109,7 +109,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="try the survivors again")
     parser.add_argument("--report", action="store_true", help="try nothing, show what was found")
     asked = parser.parse_args()
-    names = [_named(name) for name in asked.modules] or list(MODULES)
+    names = [named(name) for name in asked.modules] or list(MODULES)
     known = _listed()
     print("module        tried  killed  (by time)  survived  listed  killed of tried")
     unlisted = 0
@@ -198,7 +198,7 @@ class Session:
                     counts["timeout"] += result.output == "timeout"
                 else:
                     counts["survived"] += 1
-                    listed = _change(result.diff) in known
+                    listed = change(result.diff) in known
                     counts["listed"] += listed
                     diffs += [] if listed else [result.diff.partition("\n")[2]]
         return counts, sorted(diffs)
@@ -218,7 +218,7 @@ class Session:
         from cosmic_ray.work_db import use_db
 
         files = [file.relative_to(CHECKOUT) for file in self._files()]
-        kept = {str(file): _kept(file.read_text(encoding="utf-8")) for file in files}
+        kept = {str(file): never_mutated(file.read_text(encoding="utf-8")) for file in files}
         with tempfile.TemporaryDirectory() as folder, use_db(f"{folder}/all.sqlite") as database:
             init(files, database, {})
             items = database.work_items
@@ -237,7 +237,7 @@ class Session:
         return [g[turn] for turn in range(max(map(len, mixed))) for g in mixed if turn < len(g)]
 
 
-def _named(asked: str) -> str:
+def named(asked: str) -> str:
     """The name of a module, also where one of its paths was given."""
     for name, module in MODULES.items():
         if asked == name or asked.rstrip("/") in module.paths:
@@ -250,19 +250,16 @@ def _listed() -> set[tuple[str, str, str]]:
     return {(row["file"], row["line"], row["mutant"]) for row in rows or []}
 
 
-def _change(diff: str) -> tuple[str, str, str]:
+def change(diff: str) -> tuple[str, str, str]:
     """File, line and its mutant, as `tests/mutants.yaml` has them."""
-    lines = diff.splitlines()
-    (file,) = [line[6:] for line in lines if line.startswith("--- a/")]
+    head, _, body = diff.partition("\n@@")
+    (file,) = [line.removeprefix("--- a/") for line in head.splitlines() if "--- a/" in line]
+    changed = body.splitlines()[1:]
     old, new = (
-        " ".join(
-            " ".join(line[1:].split())
-            for line in lines
-            if line.startswith(sign) and line[1:4] != sign * 2 + " "
-        )
+        " ".join(" ".join(line[1:] for line in changed if line.startswith(sign)).split())
         for sign in "-+"
     )
-    return file, old.removeprefix("-- mutation diff --- ").strip(), new.strip()
+    return file, old, new
 
 
 def _spec(item) -> tuple:
@@ -270,7 +267,7 @@ def _spec(item) -> tuple:
     return str(one.module_path), one.start_pos, one.operator_name, one.occurrence
 
 
-def _kept(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+def never_mutated(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     """Where nothing is mutated: types, which mypy checks, and what is `ASSERTED`."""
     found = []
     for node in ast.walk(ast.parse(source)):

@@ -142,6 +142,15 @@ def test_a_base_of_another_student_prompt_or_sampling_stands_only_in_its_own_sec
 
 
 @pytest.mark.parametrize("other", OTHERS)
+def test_bases_that_nothing_trained_is_scored_like_are_a_section_each(make_run, tmp_path, other):
+    make_run(["training=none"], right("1100"), "a")
+    make_run([*OTHERS[other], "training=none"], right("1000"), "b")
+    table = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    assert sorted(table["accuracy"]) == [0.25, 0.5]
+    assert table["evaluation_setting"].nunique() == 2
+
+
+@pytest.mark.parametrize("other", OTHERS)
 def test_a_plan_compares_with_no_base_of_another_section(studies, other):
     asked = ["study=smoke"]
     cells = [

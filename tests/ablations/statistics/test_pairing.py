@@ -107,6 +107,8 @@ def test_one_run_of_one_sample_has_mcnemars_p_and_any_other_design_another():
     assert intervals.difference(arm, reference).p == exact
     twice = [pd.DataFrame({0: one, 1: one[::-1].to_numpy()}) for one in (arm, reference)]
     assert intervals.difference(*twice).p != exact
+    for pair in ((arm, twice[1]), (twice[0], reference), (arm, reference * 0.5)):
+        assert intervals.difference(*pair).p == intervals.contrast(pair, [1, -1]).p
     halves = intervals.difference(arm * 0.5 + 0.25, reference * 0.5 + 0.25)
     assert halves.p == sign_flip((arm - reference).to_numpy() / 2) != exact
 
