@@ -188,14 +188,27 @@ def of_the_short_table():
     )
 
 
-def of_the_time():
-    done, _, _ = recorded()
+def hours():
+    """That the runs on `micro` took, one after the other."""
+    done, _, _ = table()
     mine = done[done["student"] == "micro"]
-    seconds = mine[[name for name in mine if name.startswith("seconds_")]].sum().sum()
+    return mine[[name for name in mine if name.startswith("seconds_")]].sum().sum() / 3600
+
+
+def of_the_time():
     return (
         "The table at the top is from `python -m distill study=table2 training.seed=0,1,2`, "
-        f"{seconds / 3600:.1f} hours of one core."
+        f"{hours():.1f} hours of one core."
     )
+
+
+def test_the_page_of_the_recorded_runs_says_what_they_are():
+    page = " ".join(between((RECORDED / "README.md").read_text(), "table2").split())
+    done, _, arms = table()
+    seeds = done[done["student"].eq("micro") & done["method"].ne("none")]["training_seed"].nunique()
+    (problems,) = arms[arms["student"] == "micro"]["problems"].unique()
+    assert f"({hours():.1f} hours of one core)" in page
+    assert f"{WORDS[seeds]} training seeds, the {problems} test problems" in page
 
 
 def of_the_stages():

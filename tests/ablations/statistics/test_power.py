@@ -189,3 +189,25 @@ def test_more_seeds_help_where_seeds_scatter_and_more_samples_do_not():
     )
     assert more_seeds < 0.7 * few
     assert more_samples > 0.9 * few
+
+
+@pytest.mark.parametrize("problems", [4, 12])
+def test_where_only_problems_vary_any_number_of_seeds_has_their_degrees_of_freedom(problems):
+    assumed = Assumptions(seed_sd=0.0)
+    once, often = (
+        detectable(Design(problems, 10**6, seeds), assumed) for seeds in ((1, 1), (50, 50))
+    )
+    assert often == pytest.approx(once, rel=1e-3)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 8])
+def test_where_only_seeds_vary_their_degrees_of_freedom_are_those_of_both_arms(seeds):
+    """Of two arms with equal variances, by the t test of two groups: 2 (seeds - 1)."""
+    from scipy.stats import nct, t
+
+    found = detectable(
+        Design(10**6, 10**6, (seeds, seeds)), Assumptions(seed_sd=0.02, interaction_sd=0.0)
+    )
+    freedom, error = 2 * (seeds - 1), 0.02 * np.sqrt(2 / seeds)
+    shift = found / error
+    assert nct.sf(t.ppf(0.975, freedom), freedom, shift) == pytest.approx(POWER, abs=1e-3)
