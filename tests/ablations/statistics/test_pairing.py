@@ -149,3 +149,13 @@ def test_a_line_whose_rates_are_uneven_is_that_of_the_rates_and_not_of_their_ord
 def test_a_rate_outside_0_to_1_has_no_slope(doses):
     with pytest.raises(ValueError, match=r"one dose or more in \(0, 1\], got"):
         slope(pd.Series([1.0, 0.0]), dict.fromkeys(doses, pd.Series([0.0, 1.0])))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_mcnemar_counts_the_problems_that_only_one_run_solves_in_any_order(seed):
+    rng = np.random.default_rng([20261128, seed])
+    arm, reference = (pd.Series((rng.random(24) < share).astype(float)) for share in (0.8, 0.4))
+    found = mcnemar(arm, reference)
+    assert mcnemar(arm, reference.iloc[rng.permutation(24)]) == found
+    assert mcnemar(arm.iloc[rng.permutation(24)], reference) == found
+    assert intervals.difference(arm, reference.iloc[::-1]).p == found
