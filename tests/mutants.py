@@ -7,20 +7,23 @@ changes. `AGAIN=1` tries the survivors again, after a test was written for them.
 
 The faults are those of cosmic-ray: another operator, comparison or number, a negated condition, a
 loop that is not entered, a decorator or an exception that is gone. The first mutants are at
-different places. Every mutant is a file of a copy of the checkout in `build/mutants`, and all tests
-of its module are run on that in a process of their own: fixtures that many tests share, and tests
-that start processes, notice faults as well.
+different places. Every mutant is a file in a copy of the checkout in `build/mutants`, and all tests
+of its module run on that copy in a process of their own until one fails: fixtures that many tests
+share, and tests that start processes, notice faults as well.
 
 Survivors are printed as diffs, except those that `tests/mutants.yaml` lists with a reason.
 """
 
 import argparse
 import ast
+import contextlib
+import difflib
 import hashlib
+import importlib
 import os
 import random
-import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,8 +32,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 import yaml
+
+if TYPE_CHECKING:
+    from cosmic_ray.work_item import WorkItem, WorkResult
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 WORK = CHECKOUT / "build" / "mutants"
@@ -39,7 +47,7 @@ LISTED = CHECKOUT / "tests" / "mutants.yaml"
 SEED = 20261128
 """Of the draw that says which mutants are the first."""
 
-SAME = ("Eq_Is", "NotEq_IsNot", "Is_Eq", "IsNot_NotEq")
+SAME = ("_Eq_Is", "_NotEq_IsNot", "_Is_Eq", "_IsNot_NotEq")
 """Comparisons that are the same for short texts, small numbers and members of an Enum."""
 
 ASSERTED = ("strict", "frozen", "maxsize")
@@ -52,10 +60,17 @@ class Module:
 
     paths: Sequence[str]
     tests: Sequence[str]
+    imports: Sequence[str]
+    """Libraries that all of the tests need."""
 
 
-def _module(*paths: str, tests: str) -> Module:
-    return Module(paths, [f"tests/{name}" for name in tests.split()])
+LIGHT = ("hydra", "hypothesis", "pandas", "pyarrow.parquet", "scipy.stats")
+HEAVY = ("torch", "transformers")
+
+
+def _module(*paths: str, tests: str, heavy: bool = False) -> Module:
+    imports = (*LIGHT, *HEAVY) if heavy else LIGHT
+    return Module(paths, [f"tests/{name}" for name in tests.split()], imports)
 
 
 MODULES = {
@@ -65,17 +80,19 @@ MODULES = {
         *(f"distill/{room}/config.py" for room in ("corruptions", "data", "teachers", "training")),
         tests="run/test_fields.py run/test_compose.py test_conf.py test_identity.py corruptions",
     ),
-    "training": _module("distill/training", tests="training test_stages.py"),
+    "training": _module("distill/training", tests="training test_stages.py", heavy=True),
     "corruptions": _module("distill/corruptions", tests="corruptions"),
     "selection": _module(
         *(f"distill/teachers/{name}.py" for name in ("select", "verify", "tally")),
         tests="teachers test_stages.py",
+        heavy=True,
     ),
     "grading": _module("distill/grading", tests="grading"),
     "evaluation": _module(
         "distill/evaluation",
         tests="evaluation/test_evaluate.py ablations/statistics/test_intervals.py "
         "evaluation/test_harness.py",
+        heavy=True,
     ),
     "statistics": _module(
         "ablations/statistics",
@@ -143,44 +160,51 @@ class Session:
 
     def run(self, most: int | None, again: bool) -> None:
         """Try the first mutants that were not tried yet, and the survivors if asked."""
-        from cosmic_ray.mutating import mutate_and_test
         from cosmic_ray.work_db import use_db
         from cosmic_ray.work_item import TestOutcome
 
-        copy = _copied(self.folder)
-        here = Path.cwd()
-        os.chdir(copy)
-        try:
-            with use_db(str(self.file)) as database:
-                there = {_spec(item) for item in database.work_items}
-                chosen = self._drawn()[:most]
-                database.add_work_items([item for item in chosen if _spec(item) not in there])
-                done = {item.job_id: result for item, result in database.completed_work_items}
-                place = {_spec(item): at for at, item in enumerate(chosen)}
-                items = sorted(
-                    (item for item in database.work_items if _spec(item) in place),
-                    key=lambda item: place[_spec(item)],
-                )
-                todo = [
-                    item
-                    for item in items
-                    if item.job_id not in done
-                    or (again and done[item.job_id].test_outcome is TestOutcome.SURVIVED)
-                ]
-                if not todo:
-                    return
-                command = shlex.join(
-                    [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-                    + [test for test in self.module.tests if Path(test).exists()]
-                )
-                limit = _limit(command)
-                for at, item in enumerate(todo):
-                    print(f"\r{at} of {len(todo)}", end="\r", file=sys.stderr)
-                    database.set_result(
-                        item.job_id, mutate_and_test(item.mutations, command, limit)
-                    )
-        finally:
-            os.chdir(here)
+        os.chdir(_copied(self.folder))
+        with use_db(str(self.file)) as database:
+            there = {_spec(item) for item in database.work_items}
+            chosen = self._drawn()[:most]
+            database.add_work_items([item for item in chosen if _spec(item) not in there])
+            place = {_spec(item): at for at, item in enumerate(chosen)}
+            old = {
+                item.job_id: result.test_outcome for item, result in database.completed_work_items
+            }
+            todo = [
+                item
+                for item in sorted(database.work_items, key=lambda one: place.get(_spec(one), -1))
+                if _spec(item) in place
+                and (item.job_id not in old or (again and old[item.job_id] is TestOutcome.SURVIVED))
+            ]
+            limit = self._limit() if todo else 0
+            for at, item in enumerate(todo):
+                print(f"{at} of {len(todo)}", end="\r", file=sys.stderr)
+                database.set_result(item.job_id, self._tried(item, limit))
+
+    def _limit(self) -> float:
+        """Seconds after which tests of a mutant run in a circle, from what they take without."""
+        begun = time.monotonic()
+        failed, said = _failed(self.module, 3600)
+        if failed:
+            raise SystemExit(f"the tests fail without any mutant:\n{said[-4000:]}")
+        return 60 + 5 * (time.monotonic() - begun)
+
+    def _tried(self, item: "WorkItem", limit: float) -> "WorkResult":
+        """What the tests said of a mutant, and its diff."""
+        from cosmic_ray.mutating import use_mutation
+        from cosmic_ray.plugins import get_operator
+        from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkResult
+
+        (one,) = item.mutations
+        operator = get_operator(one.operator_name)(**one.operator_args)
+        with use_mutation(one.module_path, operator, one.occurrence) as (old, new):
+            failed, said = _failed(self.module, limit)
+        files = f"a/{one.module_path}", f"b/{one.module_path}"
+        diff = difflib.unified_diff(old.splitlines(), new.splitlines(), *files, lineterm="")
+        outcome = TestOutcome.KILLED if failed else TestOutcome.SURVIVED
+        return WorkResult(WorkerOutcome.NORMAL, said, outcome, "\n".join(diff))
 
     def outcome(self, known: set[tuple[str, str, str]]) -> tuple[Counter[str], list[str]]:
         """How many were killed and survived, and the diffs of the survivors not in `known`."""
@@ -191,16 +215,14 @@ class Session:
         diffs = []
         with use_db(str(self.file)) as database:
             for _, result in database.completed_work_items:
-                if result.test_outcome is TestOutcome.INCOMPETENT or result.diff is None:
-                    counts["broken"] += 1
-                elif result.test_outcome is TestOutcome.KILLED:
+                if result.test_outcome is TestOutcome.KILLED:
                     counts["killed"] += 1
                     counts["timeout"] += result.output == "timeout"
                 else:
                     counts["survived"] += 1
                     listed = change(result.diff) in known
                     counts["listed"] += listed
-                    diffs += [] if listed else [result.diff.partition("\n")[2]]
+                    diffs += [] if listed else [result.diff]
         return counts, sorted(diffs)
 
     def _files(self) -> list[Path]:
@@ -300,16 +322,35 @@ def _copied(folder: Path) -> Path:
     return copy
 
 
-def _limit(command: str) -> float:
-    """Seconds after which tests of a mutant run in a circle, from those that they take without."""
-    from cosmic_ray.testing import run_tests
-    from cosmic_ray.work_item import TestOutcome
+def _failed(module: Module, limit: float) -> tuple[bool, str]:
+    """Whether the tests of a module fail here, and what they printed; or "timeout".
 
-    begun = time.monotonic()
-    outcome, output = run_tests(command, 3600)
-    if outcome is not TestOutcome.SURVIVED:
-        raise SystemExit(f"the tests fail without any mutant:\n{output[-4000:]}")
-    return 60 + 5 * (time.monotonic() - begun)
+    They run in a fork of this process, which has imported the libraries that they all need, and
+    nothing of this repository.
+    """
+    for name in module.imports:
+        importlib.import_module(name)
+    sys.stdout.flush()
+    with tempfile.TemporaryFile() as said:
+        if not (child := os.fork()):
+            os.setsid()
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+            os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+            sys.dont_write_bytecode, sys.path[0] = True, os.getcwd()
+            code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *module.tests])
+            sys.stdout.flush()
+            os._exit(int(code))
+        deadline = time.monotonic() + limit
+        while not (ended := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with contextlib.suppress(ProcessLookupError):  # what the tests may have left running
+            os.killpg(child, signal.SIGKILL)
+        if not ended[0]:
+            os.waitpid(child, 0)
+            return True, "timeout"
+        said.seek(0)
+        return ended[1] != 0, said.read().decode(errors="replace")
 
 
 if __name__ == "__main__":
