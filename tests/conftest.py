@@ -1,4 +1,4 @@
-"""What all tests share: no network, no W&B login, and Hydra's own way of composing a config."""
+"""What all tests share: no network, W&B login or clock, and Hydra's way of composing a config."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hypothesis import settings
 from omegaconf import DictConfig
 
 from distill.run import sweep
 from distill.store.identity import CHECKOUT
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline", "TOKENIZERS_PARALLELISM": "false"}
+
+settings.register_profile("no clock", deadline=None)  # an example may be the first that imports
+settings.load_profile("no clock")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,41 +7,61 @@ import shlex
 import shutil
 import subprocess
 import sys
-from functools import cache
-from math import ceil
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from ablations.__main__ import main
-from ablations.findings import arms as findings
-from ablations.results.runs import runs, samples
-from ablations.statistics.intervals import difference
-from ablations.statistics.significance import holm
 from ablations.studies.cells import Studies
 from distill.store.identity import CHECKOUT
+from distill.trace.records import read_traces
+from distill.trace.steps import split
 
 README = (CHECKOUT / "README.md").read_text()
+PAGES = ("README.md", "CONTRIBUTING.md", *(f"{room}/README.md" for room in ("conf", "distill")))
+PAGES = (*PAGES, "analysis/results/README.md")
+"""With commands that are meant to be repeated, unlike those in a log."""
+
 RECORDED = CHECKOUT / "analysis" / "results"
 NO_CELLS = {"--help", "--cfg", "job", "-m"}
 """Words of a command that are no override of a run."""
+
+MEANT = {"STUDY": "table2", "NAME": "demo"}
+"""Words in capitals of a command -> one that they stand for."""
 
 TINY = ["dataset.problems=60", "size.traces=24"]
 """Enough for `show`."""
 
 
 def commands(program):
-    """The arguments of every command, continued lines joined, comments and `[...]` left out."""
-    blocks = "\n".join(re.findall(r"^```\n(.*?)^```", README, re.DOTALL | re.MULTILINE))
-    lines = blocks.replace("\\\n", " ").splitlines()
-    found = [line for line in lines if line.startswith(f"python -m {program} ")]
-    return [shlex.split(line, comments=True)[3:] for line in found]
+    """The arguments of every command, each once, those within a sentence included.
+
+    Continued lines are joined; comments are left out.
+    """
+    found = {}
+    for page in PAGES:
+        text = (CHECKOUT / page).read_text()
+        blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+        lines = [line for line in lines if line.startswith(f"python -m {program} ")]
+        prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+        for line in [*lines, *re.findall(rf"`(python -m {program}\s[^`]+)`", prose)]:
+            for word, meant in MEANT.items():
+                line = re.sub(rf"\b{word}\b", meant, line)
+            words = shlex.split(line, comments=True)[3:]
+            found[" ".join(words)] = words
+    return list(found.values())
 
 
-def between(page, name):
-    """The text between `<!-- name -->` and `<!-- /name -->`."""
-    return page[page.index(f"<!-- {name} -->") : page.index(f"<!-- /{name} -->")]
+def test_commands_are_found_in_blocks_in_sentences_and_on_every_page():
+    asked = [" ".join(words) for words in commands("ablations")]
+    assert len(asked) >= 13 and "plan demo" in asked and "plan table2 world=paper" in asked
+    assert "table table2 --runs analysis/results/table2" in asked
+    rooms = {words[0] for words in commands("ablations")}
+    told = (CHECKOUT / "ablations" / "commands").glob("[!_]*.py")
+    names = {path.stem.replace("_", "-").strip("-") for path in told} - {"arguments"}
+    assert rooms == names, "the README shows every command"
+    assert len(commands("distill")) >= 20
 
 
 @pytest.mark.parametrize("words", commands("distill"), ids=" ".join)
@@ -81,148 +101,6 @@ def test_every_question_of_the_readme_is_answered(words, checkout, capsys):
     assert told.out.strip()
 
 
-def test_the_pages_show_the_table_of_the_recorded_runs(capsys):
-    main(["table", "table2", "--arms", "--runs", str(RECORDED / "table2")])
-    printed = capsys.readouterr().out
-    page = between((RECORDED / "README.md").read_text(), "table2")
-    shown = [line for line in page.splitlines() if line.startswith("|")]
-    assert len(shown) == 21
-    assert "\n".join(shown) in printed
-    assert page[page.index("n: problems") :].strip() in printed
-    short = [line for line in between(README, "short").splitlines() if line.startswith("|")]
-    assert len(short) == 8
-    assert [line for line in shown if line in short] == short
-
-
-@cache
-def recorded():
-    """Runs, sample rows, and the arms of all bases, in per cent and points."""
-    done, rows = runs(RECORDED / "table2"), samples(RECORDED / "table2")
-    arms = findings.frame(done, rows)
-    numbers = ["accuracy", "low", "high", "difference"]
-    return done, rows, arms.assign(**100 * arms[numbers])
-
-
-def shares(student, corruption, fraction):
-    """Share of right samples by problem and training seed."""
-    done, rows, _ = recorded()
-    asked = {"student": student, "corruption": corruption, "fraction": fraction}
-    chosen = done[(done[list(asked)] == pd.Series(asked)).all(axis=1) & done["method"].ne("none")]
-    made = findings.arm_shares(chosen, rows)
-    return made.rename(columns=chosen.set_index("cell")["training_seed"]).sort_index(axis=1)
-
-
-def arm(student, corruption, fraction):
-    """Its row of the table."""
-    _, _, arms = recorded()
-    asked = {"student": student, "corruption": corruption, "fraction": fraction}
-    (row,) = arms[(arms[list(asked)] == pd.Series(asked)).all(axis=1)].to_dict("records")
-    return row
-
-
-def cost(*which):
-    """Points below uncorrupted traces."""
-    return -arm(*which)["difference"]
-
-
-STEPS = ("delete_steps", "insert_steps", "shuffle_steps")
-
-
-def at_two_thirds():
-    digits = shares("micro", "random_digits", 0.7)
-    assert digits.shape == (400, 3)
-    found = [difference(digits, shares("micro", name, 0.67)) for name in STEPS]
-    gaps = [100 * each.value for each in found]
-    p = max(each.p for each in found)
-    assert max(holm([each.p for each in found])) == p
-    return (
-        "At two thirds the paper's ordering is reproduced on `micro`: with 70 % of the digits "
-        f"random, the student scores {min(gaps):.0f} to {max(gaps):.0f} points higher than with "
-        "67 % of the steps deleted, inserted or shuffled (paired by problem, three training seeds, "
-        f"p ≤ {ceil(1000 * p) / 1000}, also after Holm's adjustment)."
-    )
-
-
-def at_one_third():
-    content = [("random_digits", 0.2), ("remove_keywords", 1.0)]
-    small = max(abs(cost("micro", *which)) for which in content)
-    steps = [cost("micro", name, 0.33) for name in STEPS]
-    return (
-        "A fifth of the digits random, or all keywords removed, changes accuracy by less than "
-        f"{ceil(small)} points; a third of the steps shuffled, deleted or inserted costs "
-        f"{min(steps):.0f} to {max(steps):.0f} points."
-    )
-
-
-def at_full_corruption():
-    digits, deleted = (
-        arm("micro", name, 1.0)["accuracy"] for name in ("random_digits", "delete_steps")
-    )
-    return (
-        f"At 100 % the ordering does not hold: random digits leave {digits:.1f} %, deleted steps "
-        f"{deleted:.1f} %."
-    )
-
-
-def of_wrong_answers():
-    costs = [cost(name, "wrong_answers", 1.0) for name in ("micro", "micro_seed1", "micro_clean")]
-    return (
-        f"Wrong answers cost {costs[0]:.0f} points on `micro`, and {costs[1]:.0f} and "
-        f"{costs[2]:.0f} on the two control bases."
-    )
-
-
-def of_the_clean_base():
-    digits = cost("micro_clean", "random_digits", 0.2)
-    assert digits > max(cost("micro_clean", name, 0.33) for name in STEPS)
-    return (
-        "On the control that never saw noisy digits (`micro_clean`), a fifth of the digits random "
-        f"costs {digits:.0f} points, more than a third of the steps corrupted in any way."
-    )
-
-
-def of_the_seeds():
-    low, high = (arm("micro", "insert_steps", 0.33)[name] for name in ("low", "high"))
-    return (
-        "Training seeds scatter: the interval of *steps inserted 33 %* reaches from "
-        f"{low:.1f} to {high:.1f}."
-    )
-
-
-def with_three_epochs():
-    """The recorded side of what more epochs give; the other side is in no record."""
-    inserted, shuffled = (
-        (100 * shares("micro", name, 0.33).mean()).to_dict()
-        for name in ("insert_steps", "shuffle_steps")
-    )
-    assert list(inserted) == list(shuffled) == [0, 1, 2]
-    return (
-        f"With 3 epochs, *steps inserted 33 %* scores {_listed(inserted)} at seeds 0, 1 and 2, and "
-        f"*steps shuffled 33 %* {_listed(shuffled)}."
-    )
-
-
-def _listed(scores):
-    *first, last = (f"{score:.1f}" for score in scores.values())
-    return f"{', '.join(first)} and {last}"
-
-
-@pytest.mark.parametrize(
-    "claim",
-    [
-        with_three_epochs,
-        at_two_thirds,
-        at_one_third,
-        at_full_corruption,
-        of_wrong_answers,
-        of_the_clean_base,
-        of_the_seeds,
-    ],
-)
-def test_what_the_readme_says_of_the_recorded_runs_is_computed(claim):
-    assert claim() in " ".join(between(README, "claims").split())
-
-
 def test_a_corruption_is_added_as_the_readme_says(tmp_path):
     text = README[README.index("## Add a corruption") :]
     for name in ("distill", "conf", "ablations"):
@@ -253,6 +131,11 @@ def test_a_corruption_is_added_as_the_readme_says(tmp_path):
     (made,) = Path(tmp_path, "artifacts", "corrupt_traces").glob("*/summary.json")
     counts = json.loads(made.read_text())
     assert counts["damaged"] == counts["units"] > 0
+    (selected,) = Path(tmp_path, "artifacts", "select_traces").glob("*/traces.jsonl")
+    before, after = read_traces(selected), read_traces(made.with_name("traces.jsonl"))
+    for old, new in zip(before, after, strict=True):
+        steps = [split(trace.thought, "blank_line").steps for trace in (old, new)]
+        assert steps[1] == steps[0][::-1] and (old.id, old.solution) == (new.id, new.solution)
 
 
 def test_the_rows_of_the_walk_are_those_that_its_command_makes(tmp_path):

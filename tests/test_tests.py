@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 FILES = [
     path
@@ -73,6 +74,19 @@ def clock_comparisons(tree: ast.AST) -> Iterator[int]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_no_test_is_decided_by_the_clock(path):
     assert not list(clock_comparisons(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_no_example_has_a_deadline(path):
+    """The first example imports what the others use, and may wait for other processes."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.keyword) and node.arg == "deadline":
+            assert isinstance(node.value, ast.Constant) and node.value.value is None, node.lineno
+
+
+def test_hypothesis_measures_no_time_where_nothing_is_said():
+    assert settings.default.deadline is None
+    assert settings().deadline is None and settings(max_examples=5).deadline is None
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ablations.statistics.intervals import Shares
+from ablations.statistics.significance import same_problems
 from ablations.statistics.variance import error_variance, seed_sd
 from distill.evaluation.intervals import t_quantile
 
@@ -90,11 +91,15 @@ def measured(arm: Shares, reference: Shares, samples: int) -> Assumptions:
 
     Args:
         arm: N problems (by S seeds), see `intervals.by_seed`; with one, nothing can be measured.
-        reference: the same problems in the same order.
+        reference: the same problems, in any order.
         samples: answers behind each share; with one and a single seed, the variance of answers
             cannot be separated from the interaction of problem and arm.
+
+    Raises:
+        ValueError: the problems differ.
     """
-    usual = Assumptions()
+    same_problems(arm, reference)
+    reference, usual = reference.reindex(arm.index), Assumptions()
     if len(arm) < 2:
         return usual
     tables = [shares.to_numpy(dtype=float).reshape(len(shares), -1) for shares in (arm, reference)]

@@ -1,9 +1,11 @@
 """Runs made by hand: real configs of `conf/`, records and sample rows without any training."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -11,6 +13,9 @@ import pytest
 from ablations.studies.cells import Cell, Studies
 from distill.run.formats import FORMAT
 from distill.run.record import RUN
+
+Answers = Sequence[bool | Sequence[bool | None] | None]
+"""Right or wrong by problem, or by problem and sample; None is undecided."""
 
 
 @pytest.fixture(scope="session")
@@ -24,51 +29,48 @@ def make_run(tmp_path: Path, studies: Studies) -> Callable[..., Path]:
     """(overrides, right answers by problem) -> `run.json` of a run launched in `tmp_path`."""
 
     def make(
-        overrides: Sequence[str], right: Sequence[bool | None], name: str = "", samples: int = 1
+        overrides: Sequence[str],
+        right: Answers | Mapping[str, Answers],
+        name: str = "",
+        samples: int = 1,
+        truncated: int = 1,
     ) -> Path:
         cell = studies.one(["study=smoke", *overrides])
-        return write_run(tmp_path, cell, right, name, samples)
+        return write_run(tmp_path, cell, right, name, samples, truncated)
 
     return make
 
 
+def as_planned(cells: Sequence[Cell]) -> list[Any]:
+    """Cells as a plan has them; nothing is looked up on disk."""
+    return [_planned(cell, f"{number}") for number, cell in enumerate(cells)]
+
+
 def write_run(
-    root: Path, cell: Cell, right: Sequence[bool | None], name: str = "", samples: int = 1
+    root: Path,
+    cell: Cell,
+    right: Answers | Mapping[str, Answers],
+    name: str = "",
+    samples: int = 1,
+    truncated: int = 1,
 ) -> Path:
     """Write the record and the rows of a run; its key is a name, since nothing was made.
 
-    The samples of a problem are all answered alike.
+    Args:
+        root: where it was launched.
+        cell: its config.
+        right: by problem, of each of its benchmarks or by benchmark.
+        name: of the run.
+        samples: of a problem that has one answer in `right`; all are answered alike.
+        truncated: how many problems, the first ones, have truncated responses.
     """
     key = (name or f"{abs(hash(cell.label)):x}").rjust(64, "0")
-    artifact = Path("artifacts", "evaluate_student", key)
-    rows = [
-        {
-            "problem_id": f"p{i}",
-            "sample": sample,
-            "correct": answer,
-            "tokens": 10 + i,
-            "truncated": i == 0,
-            "thought_closed": True,
-            "keywords": 2,
-        }
-        for i, answer in enumerate(right)
-        for sample in range(samples)
-    ]
-    (root / artifact).mkdir(parents=True)
-    pd.DataFrame(rows).to_parquet(root / artifact / "samples.parquet")
-    summary = {
-        "problems": len(right),
-        "samples": samples,
-        "accuracy": sum(answer is True for answer in right) / len(right),
-        "standard_error": None,
-        "low": 0.0,
-        "high": 1.0,
-        "truncated": 1 / len(right),
-        "unclosed": 0.0,
-        "undecided": 0.0,
-        "tokens": 12.0,
-        "keywords": 2.0,
-    }
+    scores = {}
+    for benchmark in cell.config.evaluation.benchmarks:
+        answers = right[benchmark] if isinstance(right, Mapping) else right
+        artifact = Path("artifacts", "evaluate_student", f"{benchmark}-{key}")
+        scores[benchmark] = _scored(root / artifact, answers, samples, truncated)
+        scores[benchmark]["path"] = artifact.as_posix()
     counts = {
         "corrupt": {"units": 10, "damaged": 7, "share": 0.7},
         "train": {"rows": 60, "dropped": 4},
@@ -81,7 +83,7 @@ def write_run(
         "study": asdict(cell.config.study),
         "config": asdict(cell.config),
         "stages": {name: _stage(summary) for name, summary in counts.items()} if trained else {},
-        "scores": {"sign_puzzle": _stage(summary) | {"path": artifact.as_posix()}},
+        "scores": scores,
         "commit": None,
     }
     folder = root / "runs" / cell.config.study.name / key[-16:]
@@ -90,5 +92,53 @@ def write_run(
     return folder / RUN
 
 
-def _stage(summary: dict[str, object]) -> dict[str, object]:
+def _planned(cell: Cell, key: str) -> SimpleNamespace:
+    record = {
+        "cell": key,
+        "label": cell.label,
+        "study": asdict(cell.config.study),
+        "config": asdict(cell.config),
+        "stages": {},
+        "scores": dict.fromkeys(cell.config.evaluation.benchmarks),
+        "commit": None,
+    }
+    return SimpleNamespace(key=key, cell=cell, folder=None, record=lambda: record)
+
+
+def _scored(folder: Path, right: Answers, samples: int, truncated: int) -> dict[str, Any]:
+    """Write the rows of one benchmark, and return what the record has of it."""
+    answers = [one if isinstance(one, Sequence) else [one] * samples for one in right]
+    rows = [
+        {
+            "problem_id": f"p{i}",
+            "sample": sample,
+            "correct": answer,
+            "tokens": 10 + i,
+            "truncated": i < truncated,
+            "thought_closed": True,
+            "keywords": 2,
+        }
+        for i, answered in enumerate(answers)
+        for sample, answer in enumerate(answered)
+    ]
+    folder.mkdir(parents=True)
+    pd.DataFrame(rows).to_parquet(folder / "samples.parquet")
+    (count,) = {len(answered) for answered in answers}
+    summary = {
+        "problems": len(answers),
+        "samples": count,
+        "accuracy": sum(row["correct"] is True for row in rows) / len(rows),
+        "standard_error": None,
+        "low": 0.0,
+        "high": 1.0,
+        "truncated": truncated / len(answers),
+        "unclosed": 0.0,
+        "undecided": 0.0,
+        "tokens": 12.0,
+        "keywords": 2.0,
+    }
+    return _stage(summary)
+
+
+def _stage(summary: dict[str, Any]) -> dict[str, Any]:
     return {"key": "0" * 64, "seconds": 1.5, "how": {}, "versions": {}, "summary": summary}

@@ -213,3 +213,92 @@ def test_every_section_has_its_own_claim(make_run, tmp_path):
             make_run(asked, right, f"{number}{epochs}")
     found = equal_rates.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
     assert sorted(found["value"]) == pytest.approx([0, 0.5])
+
+
+def test_runs_of_one_arm_with_different_truncation_are_averaged_and_their_spread_is_kept(
+    make_run, tmp_path
+):
+    right = [True, True, False, False, True, False, True, False]
+    for seed, (truncated, shift) in enumerate([(0, 0), (4, 1), (8, 2)]):
+        make_run([f"training.seed={seed}"], right[shift:] + right[:shift], f"{seed}", 1, truncated)
+    make_run(["corruption=delete_steps"], right, "other", 1, 2)
+    finished, rows = runs(tmp_path / "runs"), samples(tmp_path / "runs")
+    table = arms.frame(finished, rows).set_index("kind")
+    assert table["truncated"].to_dict() == {"uncorrupted": 0.5, "structure": 0.25}
+    assert table["runs"].to_dict() == {"uncorrupted": 3, "structure": 1}
+    cells = {arms_of: part["cell"].unique() for arms_of, part in rows.groupby("training_seed")}
+    assert rows.groupby("training_seed")["truncated"].mean().to_dict() != {0: 0.5, 1: 0.5, 2: 0.5}
+    assert sorted(map(len, cells.values())) == [1, 1, 2]
+
+
+def test_several_samples_of_a_problem_are_one_share_of_it(make_run, tmp_path):
+    first = [[True, False, False], [True, True, True], [False] * 3, [True, True, False]]
+    second = [[False] * 3, [True, True, False], [False] * 3, [None, True, False]]
+    make_run(["corruption=none"], first, "a")
+    make_run(["corruption=delete_steps"], second, "b")
+    table = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs")).set_index("kind")
+    reference = pd.Series([1 / 3, 1, 0, 2 / 3])
+    damaged = pd.Series([0, 2 / 3, 0, 1 / 3])
+    assert (table["samples"] == 3).all() and (table["problems"] == 4).all()
+    assert table["accuracy"].tolist() == pytest.approx([reference.mean(), damaged.mean()])
+    expected = intervals.difference(damaged, reference)
+    row = table.loc["structure"]
+    assert (row["difference"], row["p"]) == pytest.approx((expected.value, expected.p))
+    ends = row["difference_low"], row["difference_high"]
+    assert ends == pytest.approx((expected.low, expected.high))
+    assert "4×3×1" in markdown(table.reset_index())
+
+
+def test_which_operators_damage_content_and_which_structure(make_run, tmp_path):
+    operators = {
+        "wrong_answers": "content",
+        "random_digits": "content",
+        "remove_keywords": "content",
+        "shuffle_steps": "structure",
+        "delete_steps": "structure",
+        "insert_steps": "structure",
+    }
+    for number, name in enumerate(operators):
+        make_run([f"corruption={name}", "corruption.fraction=1.0"], [True, False], f"{number}")
+    make_run(["corruption=none"], [True, False], "none")
+    make_run(["training=none"], [True, False], "base")
+    table = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    found = dict(zip(table["corruption"], table["kind"], strict=True))
+    base = table[table["method"] == "none"]
+    assert base["kind"].tolist() == ["base"]
+    assert found == operators | {"none": "uncorrupted"}
+
+
+def test_seeds_with_other_answers_widen_what_their_mean_would_have(make_run, tmp_path):
+    for seed in range(2):
+        make_run([f"training.seed={seed}"], [seed == 0] * 30, f"{seed}")
+    make_run(["corruption=delete_steps"], [True] * 10 + [False] * 20, "d")
+    table = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs")).set_index("kind")
+    shares = pd.DataFrame({0: [1.0] * 30, 1: [0.0] * 30})
+    expected = intervals.accuracy(shares)
+    row = table.loc["uncorrupted"]
+    assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))
+    assert row["high"] - row["low"] > 0.9
+
+
+def test_two_shared_rates_count_alike_whatever_else_one_kind_has(make_run, tmp_path):
+    right = {
+        "shuffle_steps 0.5": 4,
+        "shuffle_steps 1.0": 2,
+        "delete_steps 0.5": 8,
+        "insert_steps 0.2": 0,
+        "random_digits 0.5": 18,
+        "random_digits 1.0": 10,
+        "remove_keywords 0.5": 16,
+    }
+    for number, (arm, count) in enumerate(right.items()):
+        name, fraction = arm.split()
+        asked = [f"corruption={name}", f"corruption.fraction={fraction}"]
+        make_run(asked, [i < count for i in range(20)], f"{number}")
+    (found,) = equal_rates.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs")).to_dict(
+        "records"
+    )
+    at_half, at_full = (4 + 8) / 2 - (18 + 16) / 2, 2 - 10
+    assert found["doses"] == [0.5, 1.0]
+    assert found["value"] == pytest.approx((at_half + at_full) / 2 / 20)
+    assert "At 50 % and 100 %" in equal_rates.sentence(pd.DataFrame([found]))

@@ -1,7 +1,7 @@
 """Power against published figures and simulation."""
 
+from dataclasses import replace
 from io import StringIO
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from ablations.findings import design as study_design
 from ablations.findings import seed_spread
 from ablations.statistics import intervals
 from ablations.statistics.power import POWER, Assumptions, Design, detectable, measured, power
+from tests.ablations.conftest import as_planned
 
 SIMULATED = {
     30: (0.07, 0.18, 0.16, 0.87),
@@ -94,25 +95,9 @@ def planned(studies):
     """(overrides) -> the cells of `smoke` as a plan has them; nothing is looked up on disk."""
 
     def make(*overrides):
-        cells = studies.cells("smoke", [*overrides])
-        return [_planned(cell, number) for number, cell in enumerate(cells)]
+        return as_planned(studies.cells("smoke", [*overrides]))
 
     return make
-
-
-def _planned(cell, number):
-    from dataclasses import asdict
-
-    record = {
-        "cell": f"{number}",
-        "label": cell.label,
-        "study": asdict(cell.config.study),
-        "config": asdict(cell.config),
-        "stages": {},
-        "scores": dict.fromkeys(cell.config.evaluation.benchmarks),
-        "commit": None,
-    }
-    return SimpleNamespace(key=f"{number}", cell=cell, folder=None, record=lambda: record)
 
 
 def printed(planned):
@@ -160,3 +145,69 @@ def test_without_a_correct_arm_nothing_is_promised(planned):
     rows = study_design.frame([one for one in planned() if "corruption=none" not in one.cell.label])
     assert rows["design"].tolist() == [None] * len(rows) and len(rows)
     assert "?" in printed([one for one in planned() if "corruption=none" not in one.cell.label])
+
+
+def test_recipes_trained_once_differ_by_as_much_as_their_seeds_scatter_by():
+    """Single runs of two equal recipes, simulated: 2.8 of their standard deviations are found."""
+    rng, found = np.random.default_rng(15), []
+    assumed = Assumptions(correlation=0.4**2 / 12 / 0.25, seed_sd=0.06, interaction_sd=0.05)
+    for _ in range(3000):
+        difficulty = rng.uniform(0.3, 0.7, 400)
+        likes = rng.normal(0, assumed.interaction_sd / np.sqrt(2), (2, 400))
+        skill = rng.normal(0, assumed.seed_sd, (2, 1))
+        right = rng.random((2, 400)) < np.clip(difficulty + likes + skill, 0, 1)
+        found.append(np.subtract(*right.mean(axis=1)))
+    apart = detectable(Design(400, 1), assumed)
+    assert apart / np.std(found) == pytest.approx(1.96 + 0.84, rel=0.05)
+    assert detectable(Design(400, 1), replace(assumed, seed_sd=0.0)) < 0.6 * apart
+
+
+@pytest.mark.parametrize("seeds", [(5, 5), (8, 4)])
+def test_power_is_that_of_the_test_where_seeds_scatter_widely(seeds):
+    """The scatter of seeds is most of the variance here, unlike in the design above."""
+    rng, found = np.random.default_rng(16), []
+    design, assumed = Design(150, 4, seeds), Assumptions(interaction_sd=0.0, seed_sd=0.06)
+    gap = 0.1
+    for _ in range(500):
+        difficulty = rng.uniform(0.3, 0.7, (150, 1))
+        arms = [
+            pd.DataFrame(
+                rng.binomial(4, difficulty + shift + rng.normal(0, assumed.seed_sd, (1, count))) / 4
+            )
+            for shift, count in zip((gap / 2, -gap / 2), seeds, strict=True)
+        ]
+        found.append(intervals.difference(*arms).p < 0.05)
+    assert 0.4 < np.mean(found) < 0.9
+    assert power(gap, design, assumed) == pytest.approx(np.mean(found), abs=0.08)
+
+
+def test_more_seeds_help_where_seeds_scatter_and_more_samples_do_not():
+    assumed = Assumptions(seed_sd=0.1)
+    few, more_seeds, more_samples = (
+        detectable(design, assumed)
+        for design in (Design(500, 1, (3, 3)), Design(500, 1, (6, 6)), Design(500, 16, (3, 3)))
+    )
+    assert more_seeds < 0.7 * few
+    assert more_samples > 0.9 * few
+
+
+@pytest.mark.parametrize("problems", [4, 12])
+def test_where_only_problems_vary_any_number_of_seeds_has_their_degrees_of_freedom(problems):
+    assumed = Assumptions(seed_sd=0.0)
+    once, often = (
+        detectable(Design(problems, 10**6, seeds), assumed) for seeds in ((1, 1), (50, 50))
+    )
+    assert often == pytest.approx(once, rel=1e-3)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 8])
+def test_where_only_seeds_vary_their_degrees_of_freedom_are_those_of_both_arms(seeds):
+    """Of two arms with equal variances, by the t test of two groups: 2 (seeds - 1)."""
+    from scipy.stats import nct, t
+
+    found = detectable(
+        Design(10**6, 10**6, (seeds, seeds)), Assumptions(seed_sd=0.02, interaction_sd=0.0)
+    )
+    freedom, error = 2 * (seeds - 1), 0.02 * np.sqrt(2 / seeds)
+    shift = found / error
+    assert nct.sf(t.ppf(0.975, freedom), freedom, shift) == pytest.approx(POWER, abs=1e-3)
