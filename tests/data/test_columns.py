@@ -10,9 +10,11 @@ import pytest
 from ablations.imports import outputs
 from distill.compute import ComputeConfig
 from distill.data import problem_formats, trace_formats
-from distill.data.columns import ABSENT, Format, Reader, RowError, find
+from distill.data.columns import ABSENT, find
 from distill.data.config import DatasetConfig
+from distill.data.fields import Format, Reader
 from distill.data.problems import load_problems
+from distill.data.values import RowError
 from distill.teachers.config import TeacherConfig
 from distill.teachers.traces import sample_traces
 from distill.trace.records import read_problems, read_traces

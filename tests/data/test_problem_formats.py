@@ -8,10 +8,10 @@ import zlib
 import pytest
 
 from distill.data.code_formats import pickled_text
-from distill.data.columns import RowError
 from distill.data.config import DatasetConfig
 from distill.data.problem_formats import FORMATS, reader
 from distill.data.problems import load_problems
+from distill.data.values import RowError
 from distill.grading.countdown import check, expression
 from distill.grading.grade import grade
 from distill.trace.records import Problem, read_problems, read_rows

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from distill.data.columns import RowError
 from distill.data.trace_formats import FORMATS, as_problem, reader
+from distill.data.values import RowError
 from distill.store.identity import CHECKOUT
 from distill.teachers.config import TeacherConfig
 from distill.trace.records import Problem
