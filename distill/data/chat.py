@@ -66,7 +66,7 @@ def dialogue(row: Fields, field: str) -> Dialogue:
     thought, reply = (spoken[1].thought, spoken[1].said) if len(spoken) > 1 else ("", "")
     if thought.strip() and any(tag in reply for tag in _TAGS):
         raise RowError(f"a turn of {name} has its thought twice: apart, and in tags")
-    return Dialogue(spoken[0].said.strip(), thought, reply)
+    return Dialogue(spoken[0].said, thought, reply)
 
 
 def _turn(turn: Any, name: str) -> _Turn:

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from distill.store.canonical import files, local_path
 
@@ -72,16 +72,6 @@ def read(name: str, split: str) -> Found:
     return (row for shard in found for row in _read(path / shard, shard))
 
 
-def check(name: str, split: str) -> None:
-    """Raise what `read` would raise before its first row; but for folders of `save_to_disk`."""
-    path = find(name)
-    if not path.is_dir():
-        _kind(path)
-    elif not any((path / file).is_file() for file in _SAVED):
-        for shard in shards(path, split):
-            _kind(path / shard)
-
-
 def find(name: str) -> Path:
     """The file or folder of this name. Raises FileNotFoundError where there is none."""
     path = local_path(name)
@@ -124,9 +114,9 @@ def _read(path: Path, name: str) -> Found:
     """The rows of one file, which errors and places call by the name."""
     rows = _kind(path)
     try:
-        with path.open("rb") as plain:
+        with path.open("rb") as file:
             packed = path.name.lower().endswith(".gz")
-            yield from rows(gzip.GzipFile(fileobj=plain) if packed else plain, name)
+            yield from rows(cast(BinaryIO, gzip.GzipFile(fileobj=file)) if packed else file, name)
     except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
         raise ValueError(f"{name} is broken: {error}") from error
 

@@ -55,6 +55,8 @@ class TeacherConfig(SourceConfig):
         super().__post_init__()
         if self.kind != MISSING:
             self.name = label("teacher", self.name, self.kind, TEACHERS, "scripted")
+        if self.kind in ("scripted", "model"):
+            self.refuse_unread("teacher", self.kind, "teacher=recorded, or another that does")
 
 
 @dataclass
@@ -108,7 +110,18 @@ class SelectionConfig(Checked):
 
 
 def recorded_problems(teacher: TeacherConfig, dataset: DatasetConfig) -> DatasetConfig:
-    """The problems of a recorded teacher: the questions in its own rows."""
+    """The problems of a recorded teacher: the questions in its own rows.
+
+    Raises:
+        ValueError: the rows are to be read otherwise for their problems than for their traces.
+    """
+    for name in ("path", "columns", "where"):
+        asked, given = getattr(dataset, name), getattr(teacher, name)
+        if dataset.kind == "recorded" and asked and asked != given:
+            raise ValueError(
+                f"dataset.{name}={asked}, but dataset=recorded reads the rows of the teacher: set "
+                f"teacher.{name}"
+            )
     source = {f.name: getattr(teacher, f.name) for f in fields(SourceConfig)}
     seeded: dict[str, Any] = {}
     if dataset.kind == "recorded":

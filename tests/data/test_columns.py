@@ -168,7 +168,7 @@ def test_a_format_reads_no_field_that_it_does_not_declare():
 
 
 def test_an_expression_that_does_not_fit_a_row_rejects_the_row():
-    reader = Reader(Format("mine", ("one",), lambda row: row.text("one")), {"one": "abs(a)"})
+    reader = Reader(Format("mine", ("one",), lambda row: row.answer("one")), {"one": "abs(a)"})
     assert reader({"a": -2}) == "2"
     with pytest.raises(RowError, match="not of its schema"):
         reader({"a": "text"})

@@ -40,6 +40,20 @@ CASES = {
         {"question": "2+2?", "answer": 4, "difficulty": "3.5"},
         {"answer": "4", "kind": "math", "difficulty": 3.5},
     ),
+    "messages": (
+        {
+            "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "2+2?"}],
+            "answer": "4",
+        },
+        {"question": "2+2?", "answer": "4", "kind": "math"},
+    ),
+    "sharegpt": (
+        {
+            "conversations": [{"from": "human", "value": "2+2?"}, {"from": "gpt", "value": "5"}],
+            "answer": 4.0,
+        },
+        {"question": "2+2?", "answer": "4", "kind": "math"},
+    ),
     "numina_math": (
         {"problem": "p", "solution": r"So \boxed{\frac{1}{2}}.", "source": "olympiads"},
         {"question": "p", "answer": r"\frac{1}{2}", "part": "olympiads"},
@@ -223,7 +237,8 @@ def test_problems_are_kept_once_chosen_by_seed_and_nested(tmp_path):
 
     assert made(0) == [f"q{i}" for i in range(20)]
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary == {"problems": 20, "rows": 26, "rejected": 1, "repeated": 5}
+    counts = {"problems": 20, "rows": 26, "rejected": 1, "repeated": 5}
+    assert summary == counts | {"reasons": {"no answer": 1}}
     assert "no column answer" in next(read_rows(tmp_path / "rejected.jsonl"))["why"]
     assert made(12)[:5] == made(5) != made(5, seed=1)
     with pytest.raises(ValueError, match=r"dataset\.problems=21, but the source gives 20"):
