@@ -44,7 +44,7 @@ def read(
     """The responses of a file, in order; rejected rows are named in `out/rejected.jsonl`.
 
     Args:
-        file: JSON lines, a JSON array or Parquet.
+        file: JSON lines, a JSON array, CSV, TSV or Parquet; or a folder.
         form: a key of `FORMATS`.
         run: a name, or `@COLUMN` that holds it.
         benchmark: the same.

@@ -15,6 +15,7 @@ from distill.data.chat import dialogue
 from distill.data.fields import Fields, Formats
 from distill.data.gold import check_gold
 from distill.data.values import RowError, no_answer, whole, written
+from distill.data.values import answer as stated_answer
 from distill.grading import answers
 from distill.grading.countdown import expression
 from distill.trace.records import digest
@@ -109,7 +110,7 @@ def gsm8k(row: Fields) -> Read:
         raise RowError("no ####: the answer is what follows this mark")
     if "\n" in answer.strip():
         raise RowError("several lines after ####: the answer is one")
-    return Read(row.text("question"), _THOUSANDS.sub("", answer.strip()))
+    return Read(row.text("question"), _THOUSANDS.sub("", stated_answer(answer, "answer")))
 
 
 @_format("question", "combined_text", "domain")

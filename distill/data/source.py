@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from distill.data import files
 from distill.data.columns import ABSENT, find, there_are
 from distill.data.config import SourceConfig
-from distill.data.files import Placed as Placed
-from distill.data.files import Rejected as Rejected
-from distill.data.files import Row as Row
+from distill.data.kinds import Placed as Placed
+from distill.data.kinds import Rejected as Rejected
+from distill.data.kinds import Row as Row
 from distill.data.values import RowError, written
 from distill.models import hub
 from distill.trace.records import write_any
@@ -77,7 +77,8 @@ def rows(source: SourceConfig) -> Iterator[Placed | Rejected]:
     if unseen and example:
         raise ValueError(f"where: no row has {', '.join(unseen)}; {there_are(example, unseen)}")
     if not given:
-        raise ValueError(f"where passes none of the {total} rows: {source.where}")
+        asked = ", ".join(f"{column}: {text}" for column, text in source.where.items())
+        raise ValueError(f"where passes none of the {total} rows; it asks for {asked}")
 
 
 def _passes(
@@ -124,7 +125,7 @@ def report_rejected(
 
     Returns:
         `rows` read; `rejected`, those of them of which anything is not used; `reasons`, how often
-        each was given.
+        each was given, of a row with several responses for each of them.
 
     Raises:
         ValueError: more than `source.max_rejected` of the `total` rows read, rejected ones
@@ -135,8 +136,8 @@ def report_rejected(
     places = {row.place for row in rejected}
     if len(places) > source.max_rejected * total:
         first = "; ".join(f"{_place(row)}: {row.why}" for row in rejected[:_SHOWN])
-        parts = sum(row.response is not None for row in rejected)
-        which = f", by {parts} of their responses" if parts else ""
+        single = [row.place for row in rejected if row.response is not None]
+        which = f" ({len({*single})} of them for {len(single)} single responses)" if single else ""
         raise ValueError(
             f"{len(places)} of {total} rows are rejected{which}, more than max_rejected="
             f"{source.max_rejected} allows; where fields are in columns of other names, "

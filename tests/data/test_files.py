@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from distill.data import files, source
+from distill.data import source
 from distill.data.config import DatasetConfig, SourceConfig
 from distill.data.problems import load_problems
 from distill.store.identity import canonical
@@ -204,7 +204,7 @@ def test_lines_that_are_no_rows_are_placed_and_the_others_read(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(b'question,answer\r\n\r\n1,2\r\n3\r\n4,5,6\r\n"a"b,7\r\n8,9')
     found = read(path)
-    rejected = {row.place: row.why for row in found if isinstance(row, files.Rejected)}
+    rejected = {row.place: row.why for row in found if isinstance(row, source.Rejected)}
     assert [row for _, row in (f for f in found if isinstance(f, tuple))] == [
         {"question": "1", "answer": "2"},
         {"question": "8", "answer": "9"},
