@@ -64,9 +64,9 @@ def shards(folder: Path, split: str) -> list[str]:
         ValueError: there are none, they are of several kinds, or none is of the split.
     """
     kinds = {
-        name: _suffix(name)
+        name: suffix(name)
         for name in files(folder)
-        if _suffix(name) in KINDS
+        if suffix(name) in KINDS
         and not any(part.startswith((".", "_")) for part in Path(name).parts)
         and Path(name).name not in _ABOUT
     }
@@ -84,6 +84,11 @@ def shards(folder: Path, split: str) -> list[str]:
     return chosen
 
 
+def suffix(name: str) -> str:
+    """What tells the kind of a file, in small letters and without `.gz`."""
+    return Path(name.lower().removesuffix(".gz")).suffix
+
+
 def _read(path: Path, name: str) -> Found:
     """The rows of one file, which errors and places call by the name."""
     rows = _kind(path)
@@ -96,15 +101,11 @@ def _read(path: Path, name: str) -> Found:
 
 
 def _kind(path: Path) -> Rows:
-    if _suffix(path.name) not in KINDS:
+    if suffix(path.name) not in KINDS:
         raise ValueError(f"{path} is of no kind that is read: {READ}")
     if not path.stat().st_size:
         raise ValueError(f"no rows in {path}: it is empty")
-    return KINDS[_suffix(path.name)]
-
-
-def _suffix(name: str) -> str:
-    return Path(name.lower().removesuffix(".gz")).suffix
+    return KINDS[suffix(path.name)]
 
 
 def _split(name: str) -> str:

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO
 
 Row = dict[str, Any]
@@ -64,12 +65,8 @@ def _array_rows(file: BinaryIO, name: str) -> Found:
         yield (place, item) if isinstance(item, dict) else Rejected(place, "not an object")
 
 
-def _csv_rows(file: BinaryIO, name: str) -> Found:
-    return _table_rows(file, name, ",")
-
-
-def _tsv_rows(file: BinaryIO, name: str) -> Found:
-    return _table_rows(file, name, "\t")
+TABLES = {".csv": ",", ".tsv": "\t"}
+"""Suffix of tables with a header -> what separates their cells."""
 
 
 def _table_rows(file: BinaryIO, name: str, delimiter: str) -> Found:
@@ -120,8 +117,7 @@ KINDS: dict[str, Rows] = {
     ".jsonl": _json_rows,
     ".ndjson": _json_rows,
     ".json": _json_rows,
-    ".csv": _csv_rows,
-    ".tsv": _tsv_rows,
+    **{kind: partial(_table_rows, delimiter=sign) for kind, sign in TABLES.items()},
     ".parquet": _parquet_rows,
 }
 """Suffix, in small letters -> what reads such a file."""

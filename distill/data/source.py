@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from distill.data import files
 from distill.data.columns import ABSENT, find, there_are
 from distill.data.config import SourceConfig
+from distill.data.kinds import TABLES
 from distill.data.kinds import Placed as Placed
 from distill.data.kinds import Rejected as Rejected
 from distill.data.kinds import Row as Row
@@ -34,9 +35,13 @@ T = TypeVar("T")
 def pins(source: SourceConfig) -> dict[str, Any]:
     """The commit of a data set on the hub; a local file is identified by its content.
 
+    Tables name their kind too: the same text may be read as another by another name.
+
     Raises:
         OSError: the hub does not say: no network, no such data set, or no access to it.
     """
+    if source.path and (kind := files.suffix(source.path)) in TABLES:
+        return {"table": kind}
     return {"commit": commit(source)} if source.hub else {}
 
 

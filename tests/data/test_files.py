@@ -221,3 +221,8 @@ def test_problems_of_a_table_are_text_as_it_stands(tmp_path):
     table(tmp_path / "a.csv", [{"question": "q", "answer": "007"}])
     load_problems(DatasetConfig(path=str(tmp_path / "a.csv"), format="json_lines"), out=tmp_path)
     assert [p.answer for p in read_problems(tmp_path / "problems.jsonl")] == ["007"]
+
+
+def test_the_same_text_under_a_name_of_another_kind_is_another_identity(tmp_path):
+    pins = [source.pins(SourceConfig(path=f"a.{kind}")) for kind in ("csv", "TSV.gz", "jsonl")]
+    assert pins == [{"table": ".csv"}, {"table": ".tsv"}, {}]
