@@ -9,7 +9,7 @@ from distill.data.columns import Row
 from distill.data.config import SourceConfig
 from distill.data.fields import Fields, Format, Reader
 from distill.data.source import Rejected, parsed, report_rejected, rows
-from distill.data.values import RowError, items, no_answer, written
+from distill.data.values import RowError, items, no_answer, whole, written
 from distill.grading import answers
 
 FIELDS = ("question", "answer", "response", "verdict", "tokens", "truncated")
@@ -65,10 +65,7 @@ def read(
     def parse(row: Row) -> list[Foreign]:
         nonlocal first
         first = first or row
-        try:
-            return [reader(response) for response in responses(row, first)]
-        except (KeyError, IndexError, TypeError) as error:
-            raise RowError(f"not of its schema: {type(error).__name__}: {error}") from error
+        return [reader(response) for response in responses(row, first)]
 
     source = SourceConfig(path=str(file))
     given = list(parsed(rows(source), parse))
@@ -105,8 +102,8 @@ def _lm_eval(row: Row, first: Row) -> Iterator[Row]:
             raise RowError(f"no {key}: not a row of --log_samples; has {', '.join(row)}")
     if row.get("filter") != first.get("filter"):
         return
-    texts = items(items(row["resps"], "resps")[0], "the first of resps")
-    if not all(isinstance(text, str) for text in texts):
+    texts = items(next(iter(items(row["resps"], "resps")), None), "the first of resps")
+    if not texts or not all(isinstance(text, str) for text in texts):
         raise RowError("not a generated text: the task compares likelihoods of choices")
     verdict = _verdict_of(row) if len(texts) == 1 else None
     yield from (dict(row) | {"response": text, "verdict": verdict} for text in texts)
@@ -118,9 +115,14 @@ def _lighteval(row: Row, first: Row) -> Iterator[Row]:
         if not isinstance(row.get(key), Mapping):
             raise RowError(f"no object {key}: not a row of lighteval; has {', '.join(row)}")
     doc, texts = row["doc"], items(row["model_response"].get("text"), "text of model_response")
-    index = doc["gold_index"][0] if isinstance(doc["gold_index"], list) else doc["gold_index"]
+    if not texts:
+        raise RowError("no text in model_response")
+    index, choices = doc.get("gold_index"), items(doc.get("choices"), "choices of doc")
+    place = whole(next(iter(index), None) if isinstance(index, list) else index, "gold_index")
+    if not 0 <= place < len(choices):
+        raise RowError(f"gold_index is no index of choices: {place} of {len(choices)}, from 0")
     verdict = _verdict_of(row["metric"]) if len(texts) == 1 else None
-    gold = {"question": doc["query"], "answer": doc["choices"][index], "verdict": verdict}
+    gold = {"question": doc.get("query"), "answer": choices[place], "verdict": verdict}
     yield from (gold | {"response": text} for text in texts)
 
 

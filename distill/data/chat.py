@@ -59,9 +59,11 @@ def dialogue(row: Fields, field: str) -> Dialogue:
     spoken = turns[1:] if turns[0].role == "system" else turns
     roles = [turn.role for turn in spoken]
     if roles not in (["user"], ["user", "assistant"]):
+        turned = ", ".join(roles[:5] + ["..."] * (len(roles) > 5)) or "a system turn alone"
+        last = f"{field}: '{row.columns.get(field, field)}[-2:]'"
         raise RowError(
-            f"{name} is no question with its reply: {', '.join(roles) or 'a system turn alone'}. "
-            f"To read the last two turns alone: columns={{{field}: {field}[-2:]}}"
+            f"{name} is no question with its reply: {turned}. To read the last two turns alone: "
+            f"columns={{{last}}}"
         )
     thought, reply = (spoken[1].thought, spoken[1].said) if len(spoken) > 1 else ("", "")
     if thought.strip() and any(tag in reply for tag in _TAGS):

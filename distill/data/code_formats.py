@@ -47,12 +47,14 @@ def completion_question(prompt: str) -> str:
     return f"Complete this function; give all of it.\n\n```python\n{prompt.rstrip()}\n```"
 
 
-def own(given: Sequence[Any]) -> tuple[str, ...]:
+def own(given: Sequence[Any], of: str) -> tuple[str, ...]:
     """Tests in the schema of `distill/grading/code_tests.py`, as objects or JSON texts.
 
     Raises:
-        RowError: one is not in the schema.
+        RowError: one is not in the schema, or the kind of the problem is not `code`.
     """
+    if given and of != "code":
+        raise RowError(f"tests are of problems of kind code, not of: {of[:40]!r}")
     return tuple(map(_own, given))
 
 

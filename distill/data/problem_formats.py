@@ -255,7 +255,7 @@ def livecodebench(row: Fields) -> Read:
 
 def _plain(row: Fields, question: str) -> Read:
     kind = row.optional("kind", "math")
-    tests = code_formats.own(row.items("tests"))
+    tests = code_formats.own(row.items("tests"), kind)
     return Read(question, row.answer() if kind != "code" else "", kind, row.level(), tests)
 
 

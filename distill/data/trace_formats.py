@@ -228,7 +228,8 @@ def _plain(
     parts: tuple[str, str] | None = None,
     needs_answer: bool = True,
 ) -> Recorded:
-    kind, tests = row.optional("kind", "math"), code_formats.own(row.items("tests"))
+    kind = row.optional("kind", "math")
+    tests = code_formats.own(row.items("tests"), kind)
     answered = kind != "code" and (needs_answer or row.has("answer"))
     answer = row.answer() if answered else ""
     reason = "length" if row.truth("truncated") else "stop"

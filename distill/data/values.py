@@ -13,13 +13,28 @@ from decimal import Decimal
 from typing import Any
 
 NO_ANSWER = {
-    *("proof", "notfound", "not found", "n/a", "#n/a", "<na>", "none", "null", "nil", "nan"),
-    *("unknown", "missing", "[missing]", "not available", "no answer", "tbd", "todo"),
-    *("-", "--", "---", "\u2013", "\u2014", "?", "??", "???", "[]", "{}", "()", '""', "''"),
+    *(
+        "proof",
+        "see proof",
+        "see solution",
+        "n/a",
+        "n.a",
+        "none",
+        "none given",
+        "null",
+        "nil",
+        "nan",
+    ),
+    *("notfound", "not found", "no answer", "no answer found", "answer not found", "unanswerable"),
+    *("not available", "not given", "not provided", "unknown", "missing", "empty", "blank", "tbd"),
+    *("todo", "-", "--", "---", "\u2013", "\u2014", "?", "??", "???", ""),
 }
-"""What data sets write in the column of an answer where there is none, in small letters. `None` is
-among them, since programs write it for a missing value; where it is the answer, `\\text{None}` is.
+"""What data sets write in the column of an answer where there is none, in small letters and without
+quotes, brackets or full stops around it. `None` is among them, since programs write it where a
+value is missing; where it is the answer, `\\text{None}` is.
 """
+
+_AROUND = " \t\n.\"'`*_$#<>()[]"
 
 _NA = "NA"
 """The same in R and in spreadsheets; `Na` is sodium."""
@@ -86,7 +101,8 @@ def answer(value: Any, name: str) -> str:
 
 def no_answer(found: str) -> bool:
     """Whether it is what data sets write where there is no answer."""
-    return found == _NA or found.lower() in NO_ANSWER
+    bare = found.strip(_AROUND)
+    return bare == _NA or bare.lower() in NO_ANSWER
 
 
 def truth(value: Any, name: str) -> bool | None:

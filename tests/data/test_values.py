@@ -54,7 +54,10 @@ def test_a_number_that_lost_digits_and_what_is_no_number_are_no_answers(value):
         answer(value, "answer")
 
 
-@pytest.mark.parametrize("value", [*NO_ANSWER, "NA", " N/A ", "Proof", "NaN", "", " \n", math.nan])
+NONE = [*NO_ANSWER, "NA", " N/A ", "Proof.", "NaN", "#N/A", "<NA>", "(none)", '""', "[]", math.nan]
+
+
+@pytest.mark.parametrize("value", NONE)
 def test_what_data_sets_write_for_no_answer_is_none_and_says_what_it_was(value):
     with pytest.raises(RowError, match=r"^no answer") as error:
         answer(value, "answer")
@@ -63,7 +66,21 @@ def test_what_data_sets_write_for_no_answer_is_none_and_says_what_it_was(value):
 
 
 @pytest.mark.parametrize(
-    "value", ["Na", r"\text{None}", "no solution", "nano", "-1", "0", "false", "undefined", "DNE"]
+    "value",
+    [
+        "Na",
+        r"\text{None}",
+        "no solution",
+        "nano",
+        "-1",
+        "0",
+        "false",
+        "undefined",
+        "DNE",
+        "$0$",
+        "[0]",
+        "(-)1",
+    ],
 )
 def test_what_looks_like_it_and_can_be_an_answer_is_one(value):
     assert answer(value, "answer") == value
