@@ -60,15 +60,6 @@ class SourceConfig(Checked):
         if self.path:
             self.hub = self.subset = None
 
-    def refuse_unread(self, group: str, kind: str, instead: str) -> None:
-        """Raise ValueError for a setting of rows where the kind of `group` reads none."""
-        for name in ("path", "columns", "where"):
-            if value := getattr(self, name):
-                raise ValueError(
-                    f"{group}.{name}={value} means nothing for {group}.kind={kind}, which reads no "
-                    f"rows; choose {instead}"
-                )
-
 
 @dataclass
 class DatasetConfig(SourceConfig):
@@ -92,7 +83,6 @@ class DatasetConfig(SourceConfig):
         self.name = label("dataset", self.name, self.kind, KINDS, "sign_puzzle")
         if self.kind == "sign_puzzle":
             one_of("train", "validation", "test").check("dataset.split", self.split)
-            self.refuse_unread("dataset", self.kind, "dataset=json_lines, or another that does")
 
 
 @dataclass

@@ -17,7 +17,7 @@ from distill.data.kinds import Rejected as Rejected
 from distill.data.kinds import Row as Row
 from distill.data.values import RowError, written
 from distill.models import hub
-from distill.trace.records import write_any
+from distill.trace.records import read_rows, write_any
 
 REJECTED = "rejected.jsonl"
 """File of a stage that names the input rows it does not use: `place` and `why`, and of a row with
@@ -138,6 +138,20 @@ def report_rejected(
     """
     told = [{n: v for n, v in asdict(row).items() if v is not None} for row in rejected]
     write_any(out / REJECTED, told)
+    limit_rejected(total, source, out)
+    reasons = Counter(row.why.partition(":")[0] for row in rejected)
+    places = {row.place for row in rejected}
+    return {"rows": total, "rejected": len(places), "reasons": dict(reasons)}
+
+
+def limit_rejected(total: int, source: SourceConfig, out: Path) -> None:
+    """Stop where too many of the `total` rows are rejected, when read and whenever they are used.
+
+    Raises:
+        ValueError: see `report_rejected`.
+    """
+    file = out / REJECTED
+    rejected = [Rejected(**row) for row in read_rows(file)] if file.exists() else []
     places = {row.place for row in rejected}
     if len(places) > source.max_rejected * total:
         first = "; ".join(f"{_place(row)}: {row.why}" for row in rejected[:_SHOWN])
@@ -148,8 +162,6 @@ def report_rejected(
             f"{source.max_rejected} allows; where fields are in columns of other names, "
             f"columns={{FIELD: COLUMN}} says so. {first}"
         )
-    reasons = Counter(row.why.partition(":")[0] for row in rejected)
-    return {"rows": total, "rejected": len(places), "reasons": dict(reasons)}
 
 
 def _place(row: Rejected) -> str:

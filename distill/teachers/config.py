@@ -55,8 +55,6 @@ class TeacherConfig(SourceConfig):
         super().__post_init__()
         if self.kind != MISSING:
             self.name = label("teacher", self.name, self.kind, TEACHERS, "scripted")
-        if self.kind in ("scripted", "model"):
-            self.refuse_unread("teacher", self.kind, "teacher=recorded, or another that does")
 
 
 @dataclass
