@@ -79,7 +79,9 @@ def shards(folder: Path, split: str) -> list[str]:
     there = sorted(set(filter(None, splits.values())))
     if len(there) < 2:
         return list(kinds)
-    if not (chosen := [name for name, found in splits.items() if found == split]):
+    if not (
+        chosen := [name for name, found in splits.items() if found == _SPLITS.get(split, split)]
+    ):
         raise ValueError(f"{folder} has the splits {', '.join(there)}, but split={split!r}")
     return chosen
 

@@ -12,6 +12,8 @@ def check_gold(kind: str, answer: str) -> None:
     """
     if kind not in GRADERS:
         raise RowError(f"no grader for its kind: {kind[:40]!r}; known are {', '.join(GRADERS)}")
+    if kind == "math" and "####" in answer:
+        raise RowError("the answer is a worked solution that ends in ####: format gsm8k reads it")
     if kind == "choice" and answer and answers.letter(answer) is None:
         raise RowError(f"the answer names no option by its letter: {answer[:40]!r}")
     if kind == "countdown" and answer and countdown.check(answer, answer)[0] is None:

@@ -26,7 +26,7 @@ NO_ANSWER = {
         "nan",
     ),
     *("notfound", "not found", "no answer", "no answer found", "answer not found", "unanswerable"),
-    *("not available", "not given", "not provided", "unknown", "missing", "empty", "blank", "tbd"),
+    *("not available", "not given", "not provided", "unknown", "missing", "tbd"),
     *("todo", "-", "--", "---", "\u2013", "\u2014", "?", "??", "???", ""),
 }
 """What data sets write in the column of an answer where there is none, in small letters and without

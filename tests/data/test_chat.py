@@ -133,6 +133,12 @@ def test_the_last_two_turns_are_read_where_columns_asks_for_them():
     assert (read.question, read.responses[0].text) == ("And 2+2?", THINKS)
 
 
+def test_a_prompt_and_its_completion_are_joined_by_an_expression():
+    columns = {"messages": "[prompt, completion][]"}
+    read = recorded(None, columns=columns, prompt=[ASKED], completion=[said("assistant", THINKS)])
+    assert (read.question, read.responses[0].text) == ("What is 1+1?", THINKS)
+
+
 def test_a_gold_answer_comes_from_its_column_and_without_one_there_is_none():
     turns = [ASKED, said("assistant", THINKS)]
     assert recorded(turns, columns={"answer": "gold"}, gold="5").answer == "5"

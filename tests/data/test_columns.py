@@ -59,6 +59,7 @@ PLACES = {
     "(messages[?role=='assistant'].content | [0])+doc.question": "saidinside",
     "messages[0].content": "asked",
     "length(messages)": 2,
+    'join(`"\\n\\n"`, resps[0])': "first\n\nsecond",
     "absent": ABSENT,
     "doc.absent": ABSENT,
     "resps.1": ABSENT,

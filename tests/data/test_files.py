@@ -112,6 +112,8 @@ def test_of_several_splits_in_a_folder_one_is_read(tmp_path):
     assert [row for _, row in read(tmp_path, split="test")] == ROWS[1:2]
     with pytest.raises(ValueError, match=r"has the splits test, train, but split='dev'"):
         read(tmp_path, split="dev")
+    parquet(tmp_path / "validation.parquet", ROWS[2:])
+    assert [row for _, row in read(tmp_path, split="dev")] == ROWS[2:]
 
 
 @pytest.mark.parametrize("splits", [False, True])
