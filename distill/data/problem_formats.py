@@ -98,7 +98,10 @@ def numina_math(row: Fields) -> Read:
 @_format("problem", "solution", "answer", "level")
 def math(row: Fields) -> Read:
     """MATH (arXiv:2103.03874): `problem`, `solution` with a boxed answer, `level` (`Level 5`)."""
-    stated = row.answer() if row.has("answer") else answers.extract(row.text("solution")) or ""
+    if row.value("answer") is None:
+        stated = answers.extract(row.text("solution")) or ""
+    else:
+        stated = row.answer()
     return Read(row.text("problem"), stated, difficulty=row.level("level"))
 
 
