@@ -1,5 +1,6 @@
 """Options of problem sources, benchmarks and filters."""
 
+import re
 from dataclasses import dataclass, field, fields
 
 from distill.checks import (
@@ -26,8 +27,9 @@ class SourceConfig(Checked):
     """Where rows come from: a data set on the hub, or a local file in the same schema."""
 
     path: str | None = field(default=None, metadata={"content": True})
-    """JSON, JSON lines or Parquet file; counts by its content. Where it is set, `hub` and `subset`
-    mean nothing."""
+    """JSON lines, JSON array, CSV, TSV or Parquet, also with `.gz`; a folder of such files of one
+    kind, or of `save_to_disk`; counts by its content. Where it is set, `hub` and `subset` mean
+    nothing."""
 
     hub: str | None = None
     """Hub id of the data set."""
@@ -51,7 +53,8 @@ class SourceConfig(Checked):
     `distill/data/columns.py`."""
 
     where: dict[str, str] = field(default_factory=dict)
-    """Column -> regular expression that must be found in its value; other rows are passed over."""
+    """Column, or another place as in `columns` -> regular expression that must be found in its
+    value; other rows are passed over."""
 
     max_rejected: float = field(default=0.01, metadata=LIMIT | {RULE: SHARE})
     """Share of rows that may be rejected; they are named in `rejected.jsonl`, and above it the run
@@ -59,6 +62,13 @@ class SourceConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for column, pattern in self.where.items():
+            try:
+                re.compile(pattern)
+            except (re.error, OverflowError, RecursionError) as error:
+                raise ValueError(
+                    f"where.{column} is no regular expression: {error}; got {pattern!r}"
+                ) from error
         if self.path:
             self.hub = self.subset = None
 

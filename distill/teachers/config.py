@@ -124,7 +124,18 @@ class SelectionConfig(Checked):
 
 
 def recorded_problems(teacher: TeacherConfig, dataset: DatasetConfig) -> DatasetConfig:
-    """The problems of a recorded teacher: the questions in its own rows."""
+    """The problems of a recorded teacher: the questions in its own rows.
+
+    Raises:
+        ValueError: the rows are to be read otherwise for their problems than for their traces.
+    """
+    for name in ("path", "columns", "where"):
+        asked, given = getattr(dataset, name), getattr(teacher, name)
+        if dataset.kind == "recorded" and asked and asked != given:
+            raise ValueError(
+                f"dataset.{name}={asked}, but dataset=recorded reads the rows of the teacher: set "
+                f"teacher.{name}"
+            )
     source = {f.name: getattr(teacher, f.name) for f in fields(SourceConfig)}
     seeded: dict[str, Any] = {}
     if dataset.kind == "recorded":

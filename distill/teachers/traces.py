@@ -22,10 +22,11 @@ VERSION = 4
 
 COUNTS = {
     "scripted": (),
-    "recorded": ("rows", "rejected", "cut_off", "of_other_problems", "beyond_samples"),
+    "recorded": ("cut_off", "of_other_problems", "beyond_samples"),
     "model": ("cut_off", "unclosed", "without_thought", "failed"),
 }
-"""Kind of a teacher -> what `summary.json` counts besides its traces."""
+"""Kind of a teacher -> what `summary.json` counts besides its traces and, where they are recorded,
+`rows`, `rejected` and the `reasons`; see `distill.data.source.report_rejected`."""
 
 
 def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
@@ -58,12 +59,14 @@ def sample_traces(
     tally = Tally()
     items = _items(teacher, problems, tally, compute, out)
     count = write_records(out / "traces.jsonl", tally.traces(items))
-    source.report_rejected(tally.rejected, tally.counts["rows"], teacher, out)
+    rejected = source.report_rejected(tally.rejected, tally.counts["rows"], teacher, out)
     calls = count + len(tally.without_thought) + len(tally.failed)
     report_failed(tally.failed, calls, compute, out)
     write_any(out / WITHOUT_THOUGHT, [asdict(trace) for trace in tally.without_thought])
-    summary = {"traces": count}
-    if teacher.kind != "recorded":  # there it is only an upper bound
+    summary: dict[str, Any] = {"traces": count}
+    if teacher.kind == "recorded":
+        summary |= rejected
+    else:
         summary["samples_per_problem"] = teacher.samples
     summary |= {name: tally.counts[name] for name in COUNTS[teacher.kind]}
     write_json(out / "summary.json", summary)
