@@ -30,7 +30,7 @@ HOMES = {
 GROUND = "trace store stages checks"
 ROOMS = {
     "distill.__main__": "run pipeline config stages store",
-    "distill.run": f"pipeline config evaluation {GROUND}",
+    "distill.run": f"pipeline config training evaluation teachers data {GROUND}",
     "distill.pipeline": f"config training evaluation teachers data corruptions compute {GROUND}",
     "distill.config": "training evaluation teachers data corruptions grading models compute "
     "stages checks",

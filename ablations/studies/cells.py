@@ -7,12 +7,12 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from distill.config import Config, StudyConfig
 from distill.run.compose import CONF, Composer
 from distill.run.fields import refuse_unknown
 from distill.run.formats import FORMAT
+from distill.run.overrides import parse
 from distill.run.sweep import distinct, expand, register
 
 SINGLE = StudyConfig().name
@@ -103,8 +103,7 @@ class Studies:
 
 def _fixed(overrides: Sequence[str]) -> list[str]:
     """Those with one value; the sweeper takes the others."""
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    return [o.input_line for o in parsed if o.input_line and not o.is_sweep_override()]
+    return [o.input_line for o in parse(overrides) if o.input_line and not o.is_sweep_override()]
 
 
 def _label(overrides: Sequence[str]) -> str:
