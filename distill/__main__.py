@@ -208,7 +208,9 @@ def _cli(words: list[str]) -> None:
 
 
 def _raised_in_hydra(error: BaseException) -> bool:
-    """Whether composing failed: Hydra also has errors of kinds that are nobody's in particular."""
+    """Whether composing failed; some of Hydra's errors are of kinds that are not its own."""
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return True
     frames = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)]
     return frames[-1].startswith(("hydra.", "omegaconf.", "antlr4."))
 

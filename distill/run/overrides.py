@@ -72,8 +72,9 @@ def one_line(error: BaseException, words: Sequence[str]) -> str:
     texts = [str(one).partition("Config search path:")[0] for one in causes if one]
     text = "; ".join(" ".join(text.split()) for text in texts if text) or type(error).__name__
     if any(isinstance(one, GrammarParseError | InterpolationResolutionError) for one in causes):
-        named = [OverridesParser.create().parse_override(word) for word in words if "${" in word]
-        forms = [quoted(f"{o.get_key_element()}={o.value()}") for o in named]
+        found = map(OverridesParser.create().parse_override, words)
+        values = [(o.get_key_element(), str(o.value())) for o in found if not o.is_delete()]
+        forms = [quoted(f"{key}={value}") for key, value in values if "${" in value]
         text += f"; where ${{...}} is text, write {' '.join(forms)}" if forms else ""
     return text
 
