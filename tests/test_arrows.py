@@ -50,7 +50,7 @@ ROOMS = {
     "distill.checks": "",
     "ablations.__main__": "commands",
     "ablations.commands": "report papers imports findings show results studies render "
-    "distill.run distill.stages distill.store",
+    "distill.run distill.stages distill.store distill.checks",
     "ablations.report": "papers findings show results studies render distill.run distill.stages "
     "distill.store distill.training",
     "ablations.papers": "findings statistics reference results render distill.evaluation",

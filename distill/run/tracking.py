@@ -235,7 +235,6 @@ def no_key(configs: Sequence[Config]) -> list[str]:
     tracked = [config.tracking for config in configs if config.tracking.name == "wandb"]
     if not any(tracking.mode == "online" for tracking in tracked):
         return []
-    what = "no key"
     try:
         import wandb
         from wandb.sdk.lib import wbauth
@@ -243,9 +242,10 @@ def no_key(configs: Sequence[Config]) -> list[str]:
         host = wandb.setup().settings.base_url
         if wbauth.authenticate_session(host=host, source="", prompt=False, update_session=False):
             return []
-    except wandb.errors.AuthenticationError as error:
+        what = "no key"
+    except Exception as error:
+        if type(error).__name__ != "AuthenticationError":  # of wandb, which may not even load
+            _warn(error)
+            return []
         what = " ".join(str(error).split())
-    except Exception as error:  # it does not work at all, which costs no run
-        _warn(error)
-        return []
     return [f"W&B: {what}; tracking.mode=offline or wandb login"]
