@@ -6,7 +6,8 @@ import shlex
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from distill.run.record import (
     read_finished,
     reason,
     run_folder,
+    run_label,
     scores,
     write_failure,
     write_record,
@@ -42,6 +44,9 @@ from distill.run.tracking import no_key, track
 from distill.stages import Stage
 from distill.store.artifacts import ArtifactError, Store, locked
 from distill.store.identity import run_key, version
+
+TRACEBACKS = "HYDRA_FULL_ERROR"
+"""Environment variable; at 1 mistakes in a request come with their traceback."""
 
 HELP = """\
 distill: generate reasoning traces, corrupt them, fine-tune a student on them, evaluate it.
@@ -147,7 +152,7 @@ def main(composed: DictConfig) -> Outcome | None:
     hydra_config = HydraConfig.get()
     sweeping = hydra_config.mode is RunMode.MULTIRUN
     words = _as_written(hydra_config.overrides.task)
-    label = sweep.run_label(words)
+    label = run_label(words)
     begun = time.perf_counter()
     try:
         config = build(composed)
@@ -188,7 +193,6 @@ def _cli(words: list[str]) -> None:
     if "--version" in words:
         return print(f"distill {version('distill')}")
     overrides: list[str] = []
-    asked_for_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         if {"-h", "--help"} & {*words}:
             groups = [word for word in words if re.fullmatch(r"\w+", word)]
@@ -198,13 +202,26 @@ def _cli(words: list[str]) -> None:
         if not asked.shell_completion:  # whose overrides are `install=bash` and `query=bash`
             refuse_unknown(overrides)
         sweep.register()
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # else Hydra prints tracebacks of its own errors
-        main()
+        with _raising():
+            main()
     except Exception as error:
         ours = isinstance(error, ValueError | OSError) or _raised_in_hydra(error)
-        if asked_for_traceback or not ours or isinstance(error, BrokenPipeError):
+        if not ours or isinstance(error, BrokenPipeError) or os.environ.get(TRACEBACKS) == "1":
             raise
         sys.exit(f"Nothing was run: {_in_one_line(error, overrides)}")
+
+
+@contextmanager
+def _raising() -> Iterator[None]:
+    """Have Hydra raise its own errors; else it prints tracebacks of them."""
+    before = os.environ.get(TRACEBACKS)
+    os.environ[TRACEBACKS] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(TRACEBACKS)
+        if before is not None:
+            os.environ[TRACEBACKS] = before
 
 
 def _raised_in_hydra(error: BaseException) -> bool:

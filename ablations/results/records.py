@@ -3,7 +3,7 @@
 A broken record is an error that names its file; it is never skipped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,30 @@ def records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}; python -m distill study=NAME makes runs/NAME")
     for path in sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + RUN)):
-        record = read_record(path)
-        if wrong := differing(record, launched_in(path, record)):
-            raise ValueError(
-                f"{path} differs from its artifacts: {'; '.join(wrong[:SHOWN])}; repeat the run "
-                "to record it again"
-            )
-        yield path, record
+        yield path, held(path)
+
+
+def held(path: Path) -> dict[str, Any]:
+    """A record that was held against its artifacts, where these are there.
+
+    Raises:
+        ValueError: it is no record, or differs from its artifacts; names the file.
+    """
+    record = read_record(path)
+    refuse_differing(path, record, launched_in(path, record))
+    return record
+
+
+def refuse_differing(path: Path, record: Mapping[str, Any], folder: Path) -> None:
+    """Raise ValueError if a record, read from `path`, has other numbers than its artifacts.
+
+    Their paths are relative to `folder`; those that are not there are passed over.
+    """
+    if wrong := differing(record, folder):
+        raise ValueError(
+            f"{path} differs from its artifacts: {'; '.join(wrong[:SHOWN])}; repeat the run "
+            "to record it again"
+        )
 
 
 def launched_in(path: Path, record: dict[str, Any]) -> Path:

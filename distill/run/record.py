@@ -37,6 +37,7 @@ LOCK = "run.lock"
 """File in a run's folder that whoever makes the run has locked."""
 
 AGAIN = "delete it to have it made again"
+"""What errors say of a torn file."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ def short_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
     rest = [[text for text in run if text not in shared] for run in runs]
     short = [" ".join(re.sub(r"^[\w.]*\.(?=\w+=)", "", text) for text in run) for run in rest]
     return " ".join(shared), [label or "(defaults)" for label in short]
+
+
+def run_label(words: Sequence[str]) -> str:
+    """What a run is called: its overrides but the study's."""
+    return " ".join(word for word in words if not word.startswith("study="))
 
 
 def run_folder(config: Config, key: str) -> Path:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -10,8 +11,9 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from ablations.studies.cells import Studies
 from distill.__main__ import run_cell
+from distill.run.outcomes import NO_RESULT
 from distill.run.record import FAILED, LOCK, Outcome, write_failure
-from distill.run.sweep import NO_RESULT, GridSweeper, expand, print_outcomes
+from distill.run.sweep import GridSweeper, expand, print_outcomes
 from distill.store.artifacts import locked
 from distill.store.identity import CHECKOUT
 
@@ -208,8 +210,6 @@ def test_what_became_of_runs_is_read_from_disk_where_a_launcher_lost_its_worker(
         write_failure(folders[1], "second", OSError("disk full"))
         holding.enter_context(locked(folders[2] / LOCK, "makes it", print))
 
-    from contextlib import ExitStack
-
     sweeper = GridSweeper(None, [])
     with ExitStack() as holding:
         sweeper.launcher = Launcher(made, ends)
@@ -218,6 +218,6 @@ def test_what_became_of_runs_is_read_from_disk_where_a_launcher_lost_its_worker(
     assert "disk full" in outcomes[1].why and (folders[1] / FAILED).is_file()
     assert outcomes[2].why == "it is still running"
     last = outcomes[3].why
-    assert ("worker was killed" in last) if ends is killed else ("without a word" in last)
+    assert ("ended with RuntimeError" in last) if ends is killed else ("without a word" in last)
     print_outcomes(outcomes)
     assert NO_RESULT in capsys.readouterr().out
