@@ -13,7 +13,7 @@ from distill.run.compose import CONF, Composer
 from distill.run.fields import refuse_unknown
 from distill.run.formats import FORMAT
 from distill.run.overrides import parse
-from distill.run.sweep import distinct, expand, register
+from distill.run.sweep import distinct, expand, grids_of, register
 
 SINGLE = StudyConfig().name
 """Study of the runs that were launched without one."""
@@ -80,7 +80,8 @@ class Studies:
         named = [] if study == SINGLE else [f"study={study}"]
         sweeper = self._composer.composed((*named, *_fixed(overrides))).hydra.sweeper
         axes = [f"{name}={value}" for name, value in (sweeper.params or {}).items()]
-        runs = expand(list(sweeper.grids), [*axes, *named, *overrides])
+        grids = grids_of(study if named else None, sweeper, overrides)
+        runs = expand(grids, [*axes, *named, *overrides])
         kept, errors = distinct(runs, self._composer)
         if errors:
             more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
