@@ -49,13 +49,16 @@ def run(config: Config, make: Make, log: Log | None = None) -> list[Made]:
         What was made, in order.
 
     Raises:
-        ValueError: the run ends before `evaluate`, the only stage of the untrained student.
+        ValueError: the run ends before `evaluate`, the only stage of the untrained student, or has
+            no benchmark there.
     """
     made = []
     for step in _steps(config, make, log):
         made.append(step)
         if step.stage is config.until is not Stage.evaluate:
             break
+    if not made and config.until is Stage.evaluate:
+        raise ValueError("training=none only scores the student: evaluation.benchmarks is empty")
     if not made:
         raise ValueError(
             f"training=none has no stage {config.until.value}; its only stage is evaluate"

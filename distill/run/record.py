@@ -12,7 +12,7 @@
 import json
 import os
 import re
-import socket
+import secrets
 import subprocess
 import traceback
 from collections.abc import Mapping, Sequence
@@ -205,8 +205,8 @@ def write_failure(folder: Path, label: str, error: BaseException) -> None:
 
 
 def _write(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all, by way of a file that is this process's own."""
-    own = path.with_name(f"{path.name}.{socket.gethostname()}-{os.getpid()}")
+    """Write JSON whole or not at all, by way of a file that is this call's own."""
+    own = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
         write_json(own, value)
         os.replace(own, path)

@@ -55,6 +55,7 @@ MISSING = [
     (["evaluation=general"], "lm-evaluation-harness"),
     (["evaluation=general", "engine=openai", "engine.base_url=http://x"], "needs engine"),
     (["training=none", "until=corrupt"], "its only stage is evaluate"),
+    (["training=none", "~evaluation.benchmarks.sign_puzzle"], "evaluation.benchmarks is empty"),
 ]
 
 
