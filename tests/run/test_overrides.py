@@ -110,7 +110,7 @@ def refused(words: list[str]) -> str:
         (["training="], "micro_sft"),
         (["training=nope"], "micro_sft"),
         (["++training=sft"], "++training=sft"),
-        (["~training"], "~training"),
+        (["~training"], "training.name"),
         (["~nope"], "nope"),
         (["until=nope"], "evaluate"),
         (["teacher.engine.kind=vllm"], "teacher.engine.kind"),
