@@ -1,7 +1,9 @@
 """Rules of config fields: one rule is what is checked, what the help shows and what errors say."""
 
 import math
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING as NO_FACTORY
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -43,6 +45,38 @@ SHARE_BELOW_1 = Rule("in [0, 1)", lambda value: 0 <= value < 1)
 POSITIVE = Rule("> 0", lambda value: value > 0)
 
 
+_DEVICES = r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?"
+"""Names that Windows gives no file, whatever their ending."""
+
+
+def _names_a_file(value: Any) -> bool:
+    if not isinstance(value, str) or not value.isprintable() or len(value.encode()) > 100:
+        return False
+    bare = value.strip() == value and value[:1] not in ("", ".", "~") and value[-1:] != "."
+    return bare and not re.search(r'[/\\:*?"<>|]', value) and not re.fullmatch(_DEVICES, value)
+
+
+FILE_NAME = Rule(
+    "a name that a file can have anywhere: 1 to 100 bytes of printed characters, none of "
+    '/ \\ : * ? " < > |, no dot or ~ first, no dot last, no blank at an end, none that Windows '
+    "reserves (con, nul, com1, ...)",
+    _names_a_file,
+)
+
+
+def folder(path: str) -> str:
+    """The path with a leading `~` as the home folder. Raises ValueError if there is none."""
+    if not path.strip() or "\0" in path:
+        raise ValueError(f"the path of a folder must be a text without NUL; got {path!r}")
+    return os.path.expanduser(path)
+
+
+def check_names(field: str, names: Iterable[str]) -> None:
+    """Raise ValueError for a key of a dictionary field that could not name a file."""
+    for name in names:
+        FILE_NAME.check(f"a name in {field}", name)
+
+
 def at_least(least: float) -> Rule:
     """Numbers from `least` on."""
     return Rule(f">= {least}", lambda value: value >= least)
@@ -60,13 +94,19 @@ def ruled(default: Any, rule: Rule) -> Any:
 
 @dataclass
 class Checked:
-    """A config that checks its fields: their rules, and that every number is finite."""
+    """A config that checks its fields: their rules, and that every number is finite.
+
+    In fields that name a file or folder, a `~` at the beginning becomes the home folder.
+    """
 
     def __post_init__(self) -> None:
         group = type(self).__name__.removesuffix("Config").lower()
         for f in fields(self):
             setattr(self, f.name, _one_form(getattr(self, f.name), f.type in FLOATS))
             name, value = f"{group}.{f.name}", getattr(self, f.name)
+            if f.metadata.get("content") and isinstance(value, str) and value != MISSING:
+                value = os.path.expanduser(value)
+                setattr(self, f.name, value)
             _refuse_infinite(name, value)
             if f.metadata.get(RULE) and value not in (None, MISSING):
                 f.metadata[RULE].check(name, value)

@@ -50,6 +50,17 @@ def pins(
     }
 
 
+def unusable(task: str, engine: EngineConfig) -> str:
+    """Why the task cannot be run on this engine, as far as that is known without the harness."""
+    if engine.kind not in BACKENDS:
+        return f"a harness task needs engine {' or '.join(BACKENDS)}, got {engine.kind!r}"
+    if not version("lm_eval"):
+        return f"harness task {task!r} needs lm-evaluation-harness: pip install lm-eval"
+    if task.endswith((".yaml", ".yml")) and local_path(task) is None:
+        return f"there is no file {task!r}, seen from here or the checkout"
+    return ""
+
+
 def evaluate_with_harness(
     task: str,
     sampling: SamplingConfig,
@@ -74,11 +85,8 @@ def evaluate_with_harness(
         ValueError: lm-evaluation-harness is not installed or cannot use this engine, or the task
             has no metric that says which responses are right.
     """
-    if engine.kind not in BACKENDS:
-        known = " or ".join(BACKENDS)
-        raise ValueError(f"a harness task needs engine {known}, got {engine.kind!r}")
-    if not version("lm_eval"):
-        raise ValueError(f"harness task {task!r} needs lm-evaluation-harness: pip install lm-eval")
+    if problem := unusable(task, engine):
+        raise ValueError(problem)
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
