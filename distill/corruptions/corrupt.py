@@ -15,7 +15,7 @@ from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS
 from distill.trace.records import Trace, read_traces, write_records
 
-VERSION = 3
+VERSION = 4
 """Raised when the output of an operator changes, for whatever reason in this room or `trace`;
 `tests/fixtures/damage.json` holds what each makes at this version."""
 

@@ -25,7 +25,7 @@ from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import Trace, read_traces, write_records
 
-VERSION = 3
+VERSION = 4
 
 OPEN, CLOSE = "<|begin_of_thought|>", "<|end_of_thought|>"
 """What a reply must put the rewritten thought between."""

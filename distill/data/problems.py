@@ -11,7 +11,7 @@ from distill.micro import sign_puzzle
 from distill.store.artifacts import write_json
 from distill.trace.records import Problem, digest, write_records
 
-VERSION = 3
+VERSION = 4
 
 
 def pins(dataset: DatasetConfig) -> dict[str, Any]:

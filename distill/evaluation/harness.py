@@ -16,7 +16,7 @@ from distill.store.identity import content_hash, local_path, version
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import digest
 
-VERSION = 2
+VERSION = 3
 
 LENIENT = "flexible-extract"
 """The filter of a task that finds the answer in a longer reply; used where a task has it."""
@@ -177,6 +177,7 @@ def _rows(
             "response": response,
             "thought_closed": closed,
             "extracted": str(read) if generated else None,
+            "boxed": None,
             "correct": closed and float(sample[metric]) == 1.0,
             "why": f"{task}: {metric} = {sample[metric]}",
             "tokens": len(tokenizer(response)["input_ids"]) if generated else 0,

@@ -15,7 +15,7 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
-from distill.grading import statements
+from distill.grading import conclusions, statements
 from distill.trace.boxes import Box, boxes
 
 _SEPARATED = re.compile(r"\band\b|\bor\b|[,;&]")
@@ -27,9 +27,11 @@ _SPACING = re.compile(r"\\(?:quad|qquad|text|mathrm|mbox|[ ,;:!()\[\]])(?![a-zA-
 _PERCENT = re.compile(r"(?:[\s$}*_]|\\[)\],;! ])*(?:\\?%|\\text\{\s*percent\s*\}|per\s?cent\b)")
 _EMPTY = re.compile(r"(?:\\[lc]?dots|\\[,;:! ]|[\s.…?_])*")
 _HASH = re.compile(r"^[ \t>*]*####(?!#)[ \t]*([^\n]*)", re.MULTILINE)
-_VALUE = re.compile(r"[-+\u2212]?(?:\\?\$)?\s?[\d.,/]*\d(?:\s?\\?%)?|\(?[A-J]\)?|\\d?frac\{\d+\}\{\d+\}")
+_VALUE = re.compile(
+    r"[-+\u2212]?(?:\\?\$)?\s?[\d.,/]*\d(?:\s?\\?%)?|\(?[A-J]\)?|\\d?frac\{\d+\}\{\d+\}"
+)
 """What `####` can mark; in other texts it begins a heading of Markdown."""
-_ANOTHER = re.compile(r"\n\s*(?:question|q|problem)\s*(?:\d+\s*)?:", re.IGNORECASE)
+_ANOTHER = re.compile(r"\n[ \t]*(?:question|q|problem)[ \t]*(?:\d{1,3}[ \t]*)?:", re.IGNORECASE)
 _APART = 80
 """Two boxes with more characters than this between them are not one answer."""
 
@@ -57,7 +59,7 @@ def read(solution: str, fallback: str = "statement") -> Read:
     if fallback != "none":
         answer = statements.stated(_own(solution))
     if fallback == "last_number" and answer is None:
-        answer = statements.last_number(solution)
+        answer = conclusions.last_number(solution)
     return Read([] if answer is None else [answer], False)
 
 

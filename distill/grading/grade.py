@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill.compute import ComputeConfig
-from distill.grading import answers, countdown, equivalence, programs, statements, workers
+from distill.grading import answers, countdown, equivalence, options, programs, workers
 from distill.grading.config import GradingConfig
 from distill.micro import sign_puzzle
 from distill.store.identity import version
@@ -180,7 +180,7 @@ def _named(solution: str, fallback: str) -> tuple[str | None, bool]:
     named = answers.letter(found[0]) if len(found) == 1 else None
     if named or fallback == "none":
         return named, named is not None
-    return statements.option(solution), False
+    return options.option(solution), False
 
 
 def _option(problem: Problem, named: str, marked: bool) -> Verdict:

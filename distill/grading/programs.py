@@ -1,4 +1,4 @@
-r'''The program is found in a solution: which of its fenced blocks a reader would run.
+r"""The program is found in a solution: which of its fenced blocks a reader would run.
 
 Blocks are fenced as in CommonMark: three or more backticks or tildes, closed by as many or by the
 end of the text, in lists and quotations too; a fence inside a docstring closes nothing. Only Python
@@ -6,12 +6,12 @@ counts: the last block named so, else the last that names no language. Passed ov
 others remain, are blocks that do not define what the tests call, and those that a line such as
 `Output:` or `Example usage:` introduces. A solution without any fence is a program if it has the
 lines of one.
-'''
+"""
 
 import json
 import re
 import textwrap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -27,9 +27,7 @@ _SHOWN = re.compile(
 )
 _CALL = re.compile(r"\b([A-Za-z_]\w*)\(")
 _SESSION = re.compile(r"\s*(?:>>>|\$ |In \[\d*\]:)")
-_TEXT = re.compile(
-    r'"""|\'\'\'|#.*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|\\.', re.DOTALL
-)
+_TEXT = re.compile(r'"""|\'\'\'|#.*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|\\.', re.DOTALL)
 _TRIPLE = ('"""', "'''")
 _LINE = re.compile(
     r"(?:from [\w.]+ import|import [\w.]+|def \w+|class \w+|async def|@\w|#|return\b|pass\b|print\("

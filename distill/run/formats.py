@@ -85,7 +85,9 @@ ADDED_TO_1: dict[str, Json] = {
 """Field that holds a part of a config -> fields that came while records had no number, with what
 versions without them did."""
 
-ADDED_TO_2: dict[str, Json] = {}
+ADDED_TO_2: dict[str, Json] = {
+    "grading": {"fallback": "statement"},
+}
 """The same for the fields that came with format 3."""
 
 MIGRATIONS: dict[int, Callable[[Json], Json]] = {

@@ -18,7 +18,7 @@ from distill.models.prompt import parse
 from distill.store.artifacts import write_json
 from distill.trace.records import WITHOUT_THOUGHT, Trace, read_traces, write_records
 
-VERSION = 3
+VERSION = 4
 
 SECTIONS = PromptConfig(
     name="sections",

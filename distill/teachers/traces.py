@@ -18,7 +18,7 @@ from distill.teachers.scripted import scripted_traces
 from distill.teachers.tally import Item, Tally
 from distill.trace.records import WITHOUT_THOUGHT, read_problems, write_any, write_records
 
-VERSION = 3
+VERSION = 4
 
 COUNTS = {
     "scripted": (),
