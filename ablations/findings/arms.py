@@ -35,7 +35,7 @@ section. Intervals and p cover training seeds only where every trained side has 
 another teacher corpus or base student. Damaged: fraction of the digits, keywords or steps of the
 selected traces that was corrupted. Traces: training-set size. Tokens: mean response length.
 Undecided: responses that the grader could not decide; they count as wrong. Boxed: accuracy if only
-answers in the mark that prompts ask for count; empty for runs that did not record it."""
+answers in the mark that prompts ask for count, where runs recorded it."""
 """Below the grids."""
 
 
@@ -88,9 +88,11 @@ def frame(
 def grids(arms: pd.DataFrame) -> list[Grid]:
     """The rows of `frame` as texts, one grid per section; `NOTE` belongs below."""
     made = []
+    header = HEADER if arms["accuracy_boxed"].notna().any() else HEADER[:-1]
     for _, part in arms.groupby(list(SECTION), sort=False, dropna=False):
         title = ", ".join(f"{name} {part[name].iloc[0]}" for name in _varying(arms))
-        made.append(Grid(title, HEADER, [_line(arm) for _, arm in part.iterrows()]))
+        rows = [_line(arm)[: len(header)] for _, arm in part.iterrows()]
+        made.append(Grid(title, header, rows))
     return made
 
 

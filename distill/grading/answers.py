@@ -25,6 +25,7 @@ _JOINT = re.compile(
 )
 _SPACING = re.compile(r"\\(?:quad|qquad|text|mathrm|mbox|[ ,;:!()\[\]])(?![a-zA-Z])|[{}]")
 _PERCENT = re.compile(r"(?:[\s$}*_]|\\[)\],;! ])*(?:\\?%|\\text\{\s*percent\s*\}|per\s?cent\b)")
+_NO_BOX = re.compile(r"\$?\\boxed\s*\{\s*\}\$?")
 _EMPTY = re.compile(r"(?:\\[lc]?dots|\\[,;:! ]|[\s.…?_])*")
 _HASH = re.compile(r"^[ \t>*]*####(?!#)[ \t]*([^\n]*)", re.MULTILINE)
 _VALUE = re.compile(
@@ -57,7 +58,7 @@ def read(solution: str, fallback: str = "statement") -> Read:
         return Read(found, True)
     answer = None
     if fallback != "none":
-        answer = statements.stated(_own(solution))
+        answer = statements.stated(_NO_BOX.sub(" ", _own(solution)))
     if fallback == "last_number" and answer is None:
         answer = conclusions.last_number(solution)
     return Read([] if answer is None else [answer], False)

@@ -80,7 +80,7 @@ def program(solution: str, names: Collection[str] = ()) -> Program | None:
         names: functions or classes that the tests may call; of several blocks the last that defines
             one of them is the program, if there is such a block.
     """
-    blocks = list(_blocks(re.split(r"\r\n|\n|\r", solution)))
+    blocks = list(_blocks(re.split(r"\r\n|\n|\r", solution.rstrip())))
     if not blocks:
         code = _unfenced(solution)
         return Program(code, fenced=False) if code else None
