@@ -148,5 +148,5 @@ def _line(arm: pd.Series) -> list[str]:
     change = (arm["difference"], arm["difference_low"], arm["difference_high"])
     scores = [interval(arm["accuracy"], arm["low"], arm["high"]), interval(*change, "+")]
     tests = [p_value(arm["p"]), p_value(arm["p_holm"])]
-    reading = [per_cent(arm["undecided"]), interval(arm["accuracy_boxed"], None, None)]
+    reading = [per_cent(arm["undecided"]), interval(arm["accuracy_boxed"])]
     return [arm["arm"], sampled(arm), *scores, *tests, *shares, *means, *reading]

@@ -131,7 +131,7 @@ def grid(compared: pd.DataFrame) -> Grid:
     for _, row in compared.iterrows():
         names = [row["run"], row["benchmark"], f"{row['problems']}×{row['samples']}"]
         ours = [interval(row["ours"], row["low"], row["high"])]
-        ours.append(interval(row["boxed"], None, None))
+        ours.append(interval(row["boxed"]))
         theirs = ["", ""]
         if pd.notna(row["theirs"]):
             theirs = [f"{100 * row['theirs']:.1f}", f"{100 * (row['ours'] - row['theirs']):+.1f}"]

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from distill.compute import ComputeConfig
-from distill.grading import answers, countdown, equivalence, options, programs, workers
+from distill.grading import (
+    answers,
+    countdown,
+    equivalence,
+    options,
+    programs,
+    statements,
+    workers,
+)
 from distill.grading.config import GradingConfig
 from distill.micro import sign_puzzle
 from distill.store.identity import version
@@ -189,11 +197,11 @@ def _option(problem: Problem, named: str, marked: bool) -> Verdict:
 
 def _countdown(problem: Problem, solution: str, how: GradingConfig, *rest: Any) -> Verdict:
     """An expression of the numbers, each used once, whose exact value is the target."""
-    found = answers.read(solution, how.fallback)
-    if found.answer is None:
+    found, marked = _expression(solution, how)
+    if found is None:
         return _unread(how)
-    correct, why = countdown.check(problem.answer, found.answer)
-    return Verdict(correct, found.answer, why, found.marked)
+    correct, why = countdown.check(problem.answer, found)
+    return Verdict(correct, found, why, marked)
 
 
 def _code(
@@ -208,11 +216,18 @@ def _code(
 
 def _sign_puzzle(problem: Problem, solution: str, how: GradingConfig, *rest: Any) -> Verdict:
     """The answer has the numbers in order and the target as its exact value."""
-    found = answers.read(solution, how.fallback)
-    if found.answer is None:
+    found, marked = _expression(solution, how)
+    if found is None:
         return _unread(how)
-    correct, why = sign_puzzle.check(problem.question, found.parts[-1])
-    return Verdict(correct, found.parts[-1], why, found.marked)
+    correct, why = sign_puzzle.check(problem.question, found)
+    return Verdict(correct, found, why, marked)
+
+
+def _expression(solution: str, how: GradingConfig) -> tuple[str | None, bool]:
+    """The expression that a solution gives as its answer, and whether it is marked."""
+    if found := answers.marked(solution):
+        return found[-1], True
+    return (None if how.fallback == "none" else statements.expression(solution)), False
 
 
 _WORTH_A_PROCESS = 16

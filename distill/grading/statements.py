@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from distill.grading import phrases
-from distill.grading.conclusions import concluded, result
+from distill.grading.conclusions import CUE, UNSURE, concluded, result
 
 _LATEST = 40
 """Announcements that are looked at, from the last one back."""
@@ -61,6 +61,9 @@ _REVISED = re.compile(
     r"mistake)|that(?:'s| is| was) (?:not right|not correct|wrong|incorrect|a mistake))\b",
     re.IGNORECASE,
 )
+_EXPRESSION = re.compile(
+    r"[\d(][\d() ]*(?:(?:[-+*/\u2212\u00d7\u00f7]|\\(?:times|cdot|div)\b)[\d() ]*)+(?<=[\d)])"
+)
 _REFUSED = re.compile(r"\s*(?:no|wait|sorry)\b[,.:]?\s*(?P<after>[^\n]*)", re.IGNORECASE)
 
 
@@ -79,6 +82,17 @@ def stated(solution: str) -> str | None:
 def announced(solution: str) -> str | None:
     """The last answer that is announced as such; None without one."""
     return next((a for _, text in announcements(solution) if (a := _told(text))), None)
+
+
+def expression(solution: str) -> str | None:
+    """The expression of numbers that is announced last, or that ends the last sentence."""
+    for _, text in announcements(solution):
+        line = _led(text).partition("\n")[0]
+        if (found := _EXPRESSION.search(line)) and not _DENIED.match(line) and "?" not in line:
+            return found[0]
+    last = (phrases.sentences(solution[-1000:]) or [""])[-1]
+    found = _EXPRESSION.search(last)
+    return found[0] if found and CUE.search(last) and not UNSURE.search(last) else None
 
 
 def announcements(solution: str) -> Iterator[tuple[int, str]]:

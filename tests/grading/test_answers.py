@@ -208,6 +208,24 @@ def test_a_mathematical_problem_whose_answer_is_an_option_is_read_like_a_choice(
     assert grade(Problem.of("q", "(E)", "math", "test"), text).correct is False
 
 
+EXPRESSIONS = {
+    "The answer is (47 - 24) - (95 - 89) = 17.": True,
+    "So (47 - 24) - (95 - 89) = 17.": True,
+    r"So $(47 - 24) - (95 - 89)$.": True,
+    "Answer: 47 - 24 + 95 - 89": False,
+    "The answer is not (47 - 24) - (95 - 89).": False,
+    "Let me try (47 - 24) - (95 - 89).": False,
+    "The answer is 17.": False,
+}
+
+
+@pytest.mark.parametrize("text", EXPRESSIONS)
+def test_an_expression_that_is_stated_counts_where_an_expression_is_asked(text):
+    problem = Problem.of("q", "((47 - 24) - (95 - 89))", "countdown", "test")
+    assert grade(problem, text).correct is EXPRESSIONS[text]
+    assert grade(problem, text, GradingConfig(fallback="none")).correct is False
+
+
 def test_verdicts_say_whether_a_mark_was_there_and_agree_in_a_batch():
     items = [
         (Problem.of("q", "5", "math", "test"), text)
