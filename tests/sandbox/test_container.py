@@ -239,7 +239,8 @@ def test_a_hostile_program_neither_passes_nor_leaves_a_container(name, kind, mar
     monkeypatch.setenv("DISTILL_SECRET", SECRET)
     passed, why = grade_code(SECRET_TESTS[kind], HOSTILE[name], limits=TIGHT, choice=CHOICE)
     assert passed is False, why
-    assert alive(marker) == [] and containers() == ""
+    assert alive(marker) == []
+    _until(lambda: not containers())  # an engine removes them by and by
 
 
 @needs_engine
@@ -259,7 +260,8 @@ def test_memory_that_hides_is_refused_or_ended_in_a_container(name, marker):
     program = (REFUSED | COUNTED)[name]
     result = start.run(program, limits=replace(SMALL, processes=16), choice=CHOICE)
     assert result.exit != 0 or result.ended, result
-    assert alive(marker) == [] and containers() == ""
+    assert alive(marker) == []
+    _until(lambda: not containers())  # an engine removes them by and by
 
 
 @needs_engine
@@ -283,7 +285,8 @@ print(len([name for name in os.listdir('/tmp') if name.startswith('held')]))
 """
     result = start.run(program, limits=SMALL, choice=CHOICE)
     assert result.ended or result.exit or int(result.stdout) * 180 < 256 + 128, result
-    assert alive(marker) == [] and containers() == ""
+    assert alive(marker) == []
+    _until(lambda: not containers())  # an engine removes them by and by
 
 
 @needs_engine
