@@ -43,7 +43,7 @@ print(f"{len(finished)} runs in {study.relative_to(checkout)}")
 
 # %%
 table = arms.frame(finished, answers)
-Markdown(grid.markdown(arms.grids(table), arms.NOTE))
+Markdown(grid.markdown(arms.grids(table), arms.note(table)))
 
 # %% [markdown]
 # ## What each arm changes

@@ -38,7 +38,7 @@ print(f"{len(finished)} runs in {study.relative_to(checkout)}; sizes not run: {m
 
 # %%
 table = arms.frame(finished, answers)
-Markdown(grid.markdown(arms.grids(table), arms.NOTE))
+Markdown(grid.markdown(arms.grids(table), arms.note(table)))
 
 # %% [markdown]
 # ## The figure

@@ -39,7 +39,8 @@ print(f"{len(finished)} runs in {study.relative_to(checkout)}")
 
 # %%
 asked = in_sections(asked_runs(Studies().cells("sft_vs_lora")), finished)
-Markdown(grid.markdown(arms.grids(arms.frame(finished, answers, asked)), arms.NOTE))
+table = arms.frame(finished, answers, asked)
+Markdown(grid.markdown(arms.grids(table), arms.note(table)))
 
 # %% [markdown]
 # ## Arm by arm

@@ -17,7 +17,6 @@ from ablations.findings import arms, damage
 from ablations.findings.damage import MEASURES
 from ablations.render import grid
 from ablations.render.drawing import save
-from ablations.results.arms import KINDS
 from ablations.results.records import study_folder
 from ablations.results.responses import GRADED
 from ablations.results.runs import runs, samples
@@ -78,7 +77,7 @@ else:
 # %%
 study = study_folder(checkout, "table2")
 scores = arms.frame(runs(study), samples(study, GRADED))
-scores = scores[(scores["state"] == "done") & scores["kind"].isin(KINDS.values())]
+scores = scores[(scores["state"] == "done") & ~scores["kind"].isin(("base", "uncorrupted"))]
 both = scores[["student", "arm", "accuracy"]].merge(scripted, on="arm")
 by_student = both.groupby("student", sort=False)
 ranks = by_student[["accuracy", *MEASURES]].corr("spearman").xs("accuracy", level=1)[[*MEASURES]]

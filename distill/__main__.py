@@ -1,38 +1,52 @@
 """The command `distill`, or `python -m distill`: makes one run, or a sweep of runs with `-m`."""
 
+import os
 import re
 import shlex
 import sys
 import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from distill import pipeline
 from distill.config import Config
 from distill.run import sweep
 from distill.run.compose import CONF, build
 from distill.run.fields import describe, refuse_unknown, unknown_name
+from distill.run.inputs import unusable
+from distill.run.overrides import one_line, parse, several
 from distill.run.record import (
+    LOCK,
     Outcome,
     failed_at,
     percent,
     read_finished,
     reason,
     run_folder,
+    run_label,
     scores,
     write_failure,
     write_record,
 )
-from distill.run.tracking import track
+from distill.run.tracking import no_key, track
 from distill.stages import Stage
-from distill.store.artifacts import Store
+from distill.store.artifacts import ArtifactError, Store, locked
 from distill.store.identity import run_key, version
+
+TRACEBACKS = "HYDRA_FULL_ERROR"
+"""Environment variable; at 1 mistakes in a request come with their traceback."""
 
 HELP = """\
 distill: generate reasoning traces, corrupt them, fine-tune a student on them, evaluate it.
@@ -84,26 +98,45 @@ def run_cell(config: Config, label: str) -> Outcome:
     A run that fails leaves `failed.json` in its folder and raises.
     """
     begun = time.perf_counter()
-    store = Store(Path(config.artifacts), say=lambda line: print(f"  {line}", flush=True))
+    store = Store(Path(config.artifacts), say=_say)
     planned = pipeline.run(config, store.artifact)
     key = run_key(planned)
     folder = run_folder(config, key)
     print(f"run {key[:16]}  {label or '(defaults)'}  -> {folder}", flush=True)
-    record = read_finished(folder, planned)
-    state = "done before" if record else "done"
-    if not record:
-        try:
-            with track(config, key, label, folder) as tracker:
-                made = pipeline.run(config, store.produce, tracker.log)
-                record = write_record(folder, config, label, made)
-                tracker.finish(record)
-        except Exception as error:
-            write_failure(folder, label, error)
-            raise
+    record, state = read_finished(folder, planned), "done before"
+    if record:
+        pipeline.run(config, store.used)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / LOCK, f"makes run {key[:16]}", _say):
+            record = read_finished(folder, planned)  # by now another process may have made it
+            if not record:
+                record, state = _make(config, label, key, folder, store), "done"
     return Outcome(label, key, state, scores(record), time.perf_counter() - begun)
 
 
-def _say_what_next(config: Config, outcome: Outcome) -> None:
+def _make(config: Config, label: str, key: str, folder: Path, store: Store) -> dict[str, Any]:
+    try:
+        with track(config, key, label, folder) as tracker:
+            made = pipeline.run(config, store.produce, tracker.log)
+            record = write_record(folder, config, label, made)
+            tracker.finish(record)
+    except Exception as error:
+        write_failure(folder, label, error)
+        raise
+    return record
+
+
+def _say(line: str) -> None:
+    print(f"  {line}", flush=True)
+
+
+def _as_written(words: Any) -> list[str]:
+    """Overrides as they were given; read one by one, `${x}` in them would be looked up."""
+    return [str(word) for word in OmegaConf.to_container(words, resolve=False) or ()]
+
+
+def _say_what_next(config: Config, outcome: Outcome, words: Sequence[str]) -> None:
     folder = run_folder(config, outcome.key)
     for name, score in outcome.scores.items():
         print(f"{name}: {percent(score)}, truncated {100 * score['truncated']:.1f} %")
@@ -112,7 +145,7 @@ def _say_what_next(config: Config, outcome: Outcome) -> None:
     if outcome.scores:
         print(f"next: python -m ablations table {config.study.name}")
     elif config.until is Stage.corrupt:
-        print(f"next: python -m ablations show {shlex.join(HydraConfig.get().overrides.task)}")
+        print(f"next: python -m ablations show {shlex.join(words)}")
 
 
 @hydra.main(version_base=None, config_path=str(CONF), config_name="config")
@@ -120,16 +153,23 @@ def main(composed: DictConfig) -> Outcome | None:
     """Hydra's entry: one run."""
     hydra_config = HydraConfig.get()
     sweeping = hydra_config.mode is RunMode.MULTIRUN
-    label = " ".join(o for o in hydra_config.overrides.task if not o.startswith("study="))
+    words = _as_written(hydra_config.overrides.task)
+    label = run_label(words)
     begun = time.perf_counter()
     try:
         config = build(composed)
-    except ValueError as error:  # in a sweep every run was built before the first one started
-        sys.exit(f"Nothing was run: {error}")
+        if not sweeping:  # a sweep has asked of all its runs before the first one started
+            sweep.refuse_grids_without_sweep(
+                hydra_config.runtime.choices.get("study"), hydra_config.sweeper
+            )
+            if missing := no_key([config]) or unusable([config], _say):
+                sys.exit("\n  ".join([f"Nothing was run: {missing[0]}", *missing[1:]]))
+    except (ValueError, OmegaConfBaseException) as error:
+        sys.exit(f"Nothing was run: {one_line(error, words)}")
     try:
         outcome = run_cell(config, label)
     except Exception as error:
-        if not sweeping and isinstance(error, ValueError | OSError):
+        if not sweeping and isinstance(error, ValueError | OSError | ArtifactError):
             sys.exit(f"failed: {reason(error)}")
         if not sweeping:
             raise
@@ -137,26 +177,70 @@ def main(composed: DictConfig) -> Outcome | None:
         spent = time.perf_counter() - begun
         return Outcome(label, "", "failed", {}, spent, reason(error), failed_at(error))
     if not sweeping:
-        _say_what_next(config, outcome)
+        _say_what_next(config, outcome, words)
     return outcome
 
 
 def cli() -> None:
     """Read the command line of `distill`, or of `python -m distill`, and do what it says."""
-    words = sys.argv[1:]
+    try:
+        _cli(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _cli(words: list[str]) -> None:
     if "--version" in words:
         return print(f"distill {version('distill')}")
+    overrides: list[str] = []
     try:
         if {"-h", "--help"} & {*words}:
             groups = [word for word in words if re.fullmatch(r"\w+", word)]
             return print(group_page(groups[0]) if groups else help_page())
         asked, _ = get_args_parser().parse_known_args(words)
+        overrides = asked.overrides
         if not asked.shell_completion:  # whose overrides are `install=bash` and `query=bash`
-            refuse_unknown(asked.overrides)
-    except ValueError as error:
-        sys.exit(f"Nothing was run: {error}")
-    sweep.register()
-    main()
+            refuse_unknown(overrides)
+        sweep.register()
+        with _raising():
+            main()
+    except Exception as error:
+        ours = isinstance(error, ValueError | OSError) or _raised_in_hydra(error)
+        if not ours or isinstance(error, BrokenPipeError) or os.environ.get(TRACEBACKS) == "1":
+            raise
+        sys.exit(f"Nothing was run: {_in_one_line(error, overrides)}")
+
+
+@contextmanager
+def _raising() -> Iterator[None]:
+    """Have Hydra raise its own errors; else it prints tracebacks of them."""
+    before = os.environ.get(TRACEBACKS)
+    os.environ[TRACEBACKS] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(TRACEBACKS)
+        if before is not None:
+            os.environ[TRACEBACKS] = before
+
+
+def _raised_in_hydra(error: BaseException) -> bool:
+    """Whether composing failed; some of Hydra's errors are of kinds that are not its own."""
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return True
+    frames = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return frames[-1].startswith(("hydra.", "omegaconf.", "antlr4."))
+
+
+def _in_one_line(error: Exception, overrides: Sequence[str]) -> str:
+    """What is wrong with a request that was never composed."""
+    if isinstance(error, HydraException) and "Ambiguous value" in str(error):
+        return several(next(str(o.input_line) for o in parse(overrides) if o.is_sweep_override()))
+    text = one_line(error, overrides)
+    named = isinstance(error, OSError) or any(word in text for word in overrides)
+    return text if named or not overrides else f"{' '.join(overrides)}: {text}"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """Rules of config fields: one rule is what is checked, what the help shows and what errors say."""
 
 import math
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING as NO_FACTORY
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -12,6 +15,10 @@ LABEL = {"label": True}
 
 APART = {"apart": True}
 """Marks a config whose own artifact is made first: it enters later keys through that artifact."""
+
+LIMIT = {"limit": True}
+"""Marks a limit: it says whether an artifact may be used, not what it holds, and so is part of no
+identity; a stage looks at it whenever its artifact is used."""
 
 RULE = "rule"
 """Key of a field's `Rule` in its metadata."""
@@ -38,6 +45,38 @@ SHARE_BELOW_1 = Rule("in [0, 1)", lambda value: 0 <= value < 1)
 POSITIVE = Rule("> 0", lambda value: value > 0)
 
 
+_DEVICES = r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?"
+"""Names that Windows gives no file, whatever their ending."""
+
+
+def _names_a_file(value: Any) -> bool:
+    if not isinstance(value, str) or not value.isprintable() or len(value.encode()) > 100:
+        return False
+    bare = value.strip() == value and value[:1] not in ("", ".", "~") and value[-1:] != "."
+    return bare and not re.search(r'[/\\:*?"<>|]', value) and not re.fullmatch(_DEVICES, value)
+
+
+FILE_NAME = Rule(
+    "a name that a file can have anywhere: 1 to 100 bytes of printed characters, none of "
+    '/ \\ : * ? " < > |, no dot or ~ first, no dot last, no blank at an end, none that Windows '
+    "reserves (con, nul, com1, ...)",
+    _names_a_file,
+)
+
+
+def folder(path: str) -> str:
+    """The path with a leading `~` as the home folder. Raises ValueError if there is none."""
+    if not path.strip() or "\0" in path:
+        raise ValueError(f"the path of a folder must be a text without NUL; got {path!r}")
+    return os.path.expanduser(path)
+
+
+def check_names(field: str, names: Iterable[str]) -> None:
+    """Raise ValueError for a key of a dictionary field that could not name a file."""
+    for name in names:
+        FILE_NAME.check(f"a name in {field}", name)
+
+
 def at_least(least: float) -> Rule:
     """Numbers from `least` on."""
     return Rule(f">= {least}", lambda value: value >= least)
@@ -55,12 +94,19 @@ def ruled(default: Any, rule: Rule) -> Any:
 
 @dataclass
 class Checked:
-    """A config that checks its fields: their rules, and that every number is finite."""
+    """A config that checks its fields: their rules, and that every number is finite.
+
+    In fields that name a file or folder, a `~` at the beginning becomes the home folder.
+    """
 
     def __post_init__(self) -> None:
         group = type(self).__name__.removesuffix("Config").lower()
         for f in fields(self):
+            setattr(self, f.name, _one_form(getattr(self, f.name), f.type in FLOATS))
             name, value = f"{group}.{f.name}", getattr(self, f.name)
+            if f.metadata.get("content") and isinstance(value, str) and value != MISSING:
+                value = os.path.expanduser(value)
+                setattr(self, f.name, value)
             _refuse_infinite(name, value)
             if f.metadata.get(RULE) and value not in (None, MISSING):
                 f.metadata[RULE].check(name, value)
@@ -88,6 +134,29 @@ def label(group: str, name: str, kind: str, kinds: tuple[str, ...], default: str
         f"{group}.name is a label and got {name!r}, while {group}.kind is {kind!r}; "
         f"choose by {group}={name} or {group}.kind={name}"
     )
+
+
+def reset(config: Any, *names: str) -> None:
+    """Set fields that mean nothing here to their defaults, so that equal runs are equal."""
+    for f in fields(config):
+        if f.name in names:
+            made = f.default if f.default_factory is NO_FACTORY else f.default_factory()
+            setattr(config, f.name, made)
+
+
+FLOATS: tuple[Any, ...] = (float, float | None)
+"""Types of fields in which 1 is 1.0."""
+
+
+def _one_form(value: Any, is_float: bool = False) -> Any:
+    """-0.0 is 0.0, also in lists and dictionaries; in a field of floats 1 is 1.0."""
+    if isinstance(value, float) or (is_float and type(value) is int):
+        return value + 0.0
+    if isinstance(value, list):
+        return [_one_form(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _one_form(item) for key, item in value.items()}
+    return value
 
 
 def _refuse_infinite(name: str, value: Any) -> None:

@@ -3,7 +3,12 @@
 import re
 from dataclasses import dataclass
 
-from distill.checks import POSITIVE_SHARE, SHARE, Checked, at_least, one_of, ruled
+from distill.checks import POSITIVE, POSITIVE_SHARE, SHARE, Checked, Rule, at_least, one_of, ruled
+
+IMAGE = Rule(
+    "empty or the name of a container image",
+    lambda text: re.fullmatch(r"([A-Za-z0-9][\w.:/@-]*)?", text) is not None,
+)
 
 
 @dataclass
@@ -39,19 +44,38 @@ class ComputeConfig(Checked):
     concurrency: int = ruled(64, at_least(1))
     """`openai` only: concurrent requests."""
 
+    reply_seconds: float = ruled(3600.0, POSITIVE)
+    """`openai` only: seconds that a server may take for one response, from sending the request to
+    the last byte; then the request is sent again."""
+
+    retry_seconds: float = ruled(600.0, at_least(0))
+    """`openai` only: seconds after its first failure during which a request is sent again, as a
+    server may restart; then it stays pending. Also the longest that a server can ask to wait. A
+    server that hangs ends the run after twice `reply_seconds` and this, at most."""
+
     api_key: str = "OPENAI_API_KEY"
     """`openai` only: environment variable that holds the key; the key itself is written nowhere."""
 
     max_unusable: float = ruled(0.01, SHARE)
     """Share of a stage's prompts that may give nothing usable: the server rejects them, a teacher
     replies without a thought, or a reply about a trace cannot be used. They are logged and skipped;
-    above this share the stage stops. Raise it to continue with the rest."""
+    above this share the stage stops, and so does a run that uses what an earlier one allowed. Raise
+    it to continue with the rest."""
 
     workers: int = ruled(0, at_least(0))
     """Processes that grade; 0: one per CPU core."""
 
+    sandbox: str = ruled("auto", one_of("auto", "bubblewrap", "podman", "docker"))
+    """What code written by models runs in. `auto` takes the first that works here: bubblewrap, else
+    podman or docker with `sandbox_image`, which is never pulled by itself."""
+
+    sandbox_image: str = ruled("", IMAGE)
+    """`podman` and `docker` only: image with the Python that runs this, such as
+    `python:3.11.7-slim` or one with a digest. Empty: the official slim one of that version."""
+
     unsandboxed_code: bool = False
-    """Run code written by models without a sandbox, where bubblewrap is missing. Dangerous."""
+    """Run code written by models without a sandbox, where `sandbox=auto` finds none that works.
+    Dangerous."""
 
     progress: bool = True
     """Whether long work draws a progress bar."""

@@ -8,7 +8,7 @@ nothing for a choice are set to one value, so that two configs that make the sam
 
 from dataclasses import dataclass, field, replace
 
-from distill.checks import Checked, one_of, ruled
+from distill.checks import FILE_NAME, Checked, folder, one_of, ruled
 from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
 from distill.data.config import DatasetConfig, FilterConfig
@@ -44,10 +44,10 @@ class TrackingConfig(Checked):
 
 
 @dataclass
-class StudyConfig:
+class StudyConfig(Checked):
     """What a sweep asks. See `conf/study/`."""
 
-    name: str = "single"
+    name: str = ruled("single", FILE_NAME)
     """The YAML's file name; groups the runs in `runs/` and in W&B. Never part of an identity."""
 
     hypothesis: str = ""
@@ -85,10 +85,14 @@ class Config:
     """Folder of the runs' records: `<runs>/<study>/<16 digits>/run.json`."""
 
     def __post_init__(self) -> None:
+        self.artifacts, self.runs = folder(self.artifacts), folder(self.runs)
         if self.teacher.kind == "model" and self.teacher.engine is None:
             self.teacher = replace(self.teacher, engine=replace(self.engine))
         if self.teacher.kind == "recorded":
             self.dataset = recorded_problems(self.teacher, self.dataset)
+        # No more traces of a problem are there to take.
+        taken = min(self.selection.per_problem, self.teacher.samples)
+        self.selection = replace(self.selection, per_problem=taken)
         if self.filter.contamination and not self.filter.benchmarks:
             raise ValueError(
                 f"filter.contamination={self.filter.contamination} has no benchmark to look in: "
@@ -107,11 +111,11 @@ class Config:
                 "filter.rating, an active filter, teacher.convert, or a corruption that asks a "
                 "model"
             )
-        available = self.dataset.problems * min(self.selection.per_problem, self.teacher.samples)
+        available = self.dataset.problems * taken
         if self.dataset.problems and self.size.traces > available:
             raise ValueError(
                 f"size.traces={self.size.traces} is more than the data can give: "
                 f"dataset.problems={self.dataset.problems} with "
-                f"{min(self.selection.per_problem, self.teacher.samples)} trace(s) of each "
+                f"{taken} trace(s) of each "
                 f"is {available}"
             )

@@ -49,13 +49,16 @@ def run(config: Config, make: Make, log: Log | None = None) -> list[Made]:
         What was made, in order.
 
     Raises:
-        ValueError: the run ends before `evaluate`, the only stage of the untrained student.
+        ValueError: the run ends before `evaluate`, the only stage of the untrained student, or has
+            no benchmark there.
     """
     made = []
     for step in _steps(config, make, log):
         made.append(step)
         if step.stage is config.until is not Stage.evaluate:
             break
+    if not made and config.until is Stage.evaluate:
+        raise ValueError("training=none only scores the student: evaluation.benchmarks is empty")
     if not made:
         raise ValueError(
             f"training=none has no stage {config.until.value}; its only stage is evaluate"
@@ -66,6 +69,12 @@ def run(config: Config, make: Make, log: Log | None = None) -> list[Made]:
 def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
     how = config.compute
     student = None
+    benchmarks = config.evaluation.benchmarks if config.until is Stage.evaluate else {}
+    asked = {  # before anything is trained: a data set that cannot be read is found here
+        name: make(load_problems, benchmark.dataset)
+        for name, benchmark in sorted(benchmarks.items())
+        if not benchmark.harness
+    }
     if config.training.method is not Method.none:
         problems = make(load_problems, config.dataset)
         yield Made(Stage.problems, problems)
@@ -97,18 +106,15 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
         trainee = (config.student, config.training, config.prompt)
         student = make(train_student, *trainee, *arm, compute=how, log=log)
         yield Made(Stage.train, student)
-    if config.until is not Stage.evaluate:
-        return
-    for name, benchmark in sorted(config.evaluation.benchmarks.items()):
+    for name, benchmark in sorted(benchmarks.items()):
         sampling = benchmark.sampling or config.evaluation.sampling
         if benchmark.harness:
-            asked = (benchmark.harness, sampling, config.engine, config.prompt, config.student)
-            evaluated = make(evaluate_with_harness, *asked, student, compute=how)
+            task = (benchmark.harness, sampling, config.engine, config.prompt, config.student)
+            evaluated = make(evaluate_with_harness, *task, student, compute=how)
         else:
-            problems = make(load_problems, benchmark.dataset)
             drawn = (sampling, benchmark.samples, config.engine, config.grading)
             prompt = replace(config.prompt, user=benchmark.user or config.prompt.user)
-            scored = (prompt, config.student, student, problems)
+            scored = (prompt, config.student, student, asked[name])
             evaluated = make(evaluate_student, *drawn, *scored, compute=how)
         yield Made(Stage.evaluate, evaluated, name)
 

@@ -18,7 +18,8 @@ class Fake(ThreadingHTTPServer):
     """Answers with the status and body that `answer` gives.
 
     `answer` takes the request's body and how often this prompt was asked before. It returns a
-    status, a body and perhaps headers; or None, which closes the connection.
+    status, a body and perhaps headers; or None, which closes the connection. Bytes as a body are
+    sent as they are, and an iterator's one by one. A list of cards that is bytes is sent so too.
     """
 
     daemon_threads = True
@@ -42,7 +43,8 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):
-        self.reply(200, {"object": "list", "data": self.server.cards})
+        cards = self.server.cards
+        self.reply(200, cards if type(cards) is bytes else {"object": "list", "data": cards})
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -61,15 +63,18 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(*answer)
 
     def reply(self, status, body, headers=None):
-        text = json.dumps(body).encode()
+        text = json.dumps(body).encode() if isinstance(body, dict) else body
+        parts = [text] if isinstance(text, bytes) else text
+        length = {"content-length": str(len(text))} if isinstance(text, bytes) else {}
         self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(text)))
-        for name, value in (headers or {}).items():
+        for name, value in (
+            {"content-type": "application/json"} | length | (headers or {})
+        ).items():
             self.send_header(name, value)
         self.end_headers()
-        with suppress(BrokenPipeError):  # who asked waited no longer
-            self.wfile.write(text)
+        with suppress(BrokenPipeError, ConnectionResetError):  # who asked waited no longer
+            for part in parts:
+                self.wfile.write(part)
 
 
 def completed(body, count=0, reason="stop"):

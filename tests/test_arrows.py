@@ -30,7 +30,7 @@ HOMES = {
 GROUND = "trace store stages checks"
 ROOMS = {
     "distill.__main__": "run pipeline config stages store",
-    "distill.run": f"pipeline config evaluation {GROUND}",
+    "distill.run": f"pipeline config training evaluation teachers data {GROUND}",
     "distill.pipeline": f"config training evaluation teachers data corruptions compute {GROUND}",
     "distill.config": "training evaluation teachers data corruptions grading models compute "
     "stages checks",
@@ -50,7 +50,7 @@ ROOMS = {
     "distill.checks": "",
     "ablations.__main__": "commands",
     "ablations.commands": "report papers imports findings show results studies render "
-    "distill.run distill.stages distill.store",
+    "distill.run distill.stages distill.store distill.checks",
     "ablations.report": "papers findings show results studies render distill.run distill.stages "
     "distill.store distill.training",
     "ablations.papers": "findings statistics reference results render distill.evaluation",

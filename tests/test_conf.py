@@ -3,6 +3,7 @@
 import importlib
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import yaml
@@ -12,7 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 from distill import config
 from distill.config import Config
 from distill.corruptions import operators
-from distill.corruptions.config import CORRUPTION_CHOICES
+from distill.corruptions.locate import OPERATORS
+from distill.data.config import BenchmarkConfig
 from distill.run.compose import build
 from distill.store.identity import CHECKOUT
 
@@ -70,7 +72,7 @@ def test_every_folder_of_conf_is_a_field_of_config_and_every_field_a_folder():
 def test_an_operator_has_one_name_in_config_conf_and_code():
     files = {path.stem for path in Path(operators.__path__[0]).glob("[!_]*.py")}
     own = {option for option in CORRUPTIONS if read("corruption", option)["kind"] == option}
-    assert set(CORRUPTION_CHOICES) == files == own
+    assert set(OPERATORS) == files == own
     for name in files:
         assert callable(getattr(importlib.import_module(f"{operators.__name__}.{name}"), name))
 
@@ -95,7 +97,7 @@ def test_a_study_states_its_hypothesis_and_is_named_as_its_file(option):
 
 
 def test_every_config_class_has_a_docstring():
-    classes = [value for value in vars(config).values() if is_dataclass(value)]
+    classes = [c for c in vars(config).values() if isinstance(c, type) and is_dataclass(c)]
     assert all(not made.__doc__.startswith(made.__name__) for made in classes)
 
 
@@ -187,3 +189,64 @@ def test_a_kind_that_is_given_as_a_label_is_refused(hydra_compose, group, kind):
 def test_a_kind_without_its_option_takes_the_label_of_no_other(hydra_compose):
     made = build(hydra_compose("corruption.kind=shuffle_steps", "corruption.fraction=0.5"))
     assert (made.corruption.kind, made.corruption.name) == ("shuffle_steps", "shuffle_steps")
+
+
+def configs(kind=config.Config):
+    """Every class that a config is made of."""
+    found = {kind: None}
+    for hint in get_type_hints(kind).values():
+        for part in (hint, *get_args(hint)):
+            if is_dataclass(part) and part not in found:
+                found |= dict.fromkeys(configs(part))
+    return list(found)
+
+
+NUMBERS = [
+    (kind, name, hint)
+    for kind in configs()
+    for name, hint in get_type_hints(kind).items()
+    if {int, float} & {hint, *get_args(hint)} or "list[float]" in str(hint)
+]
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+@pytest.mark.parametrize(
+    ("kind", "name", "hint"), NUMBERS, ids=[f"{k.__name__}.{n}" for k, n, _ in NUMBERS]
+)
+def test_no_number_of_any_config_may_be_infinite_or_none_at_all(kind, name, hint, value):
+    given = {"a": [0.0, value]} if "dict" in str(hint) else value
+    with pytest.raises(ValueError, match=rf"{name}.* must be a finite number"):
+        kind(**{name: given})
+
+
+NO_NAMES = ["", ".", "..", ".hidden", "a/b", "../a", "/a", "a\\b", "a\0b", "a\nb", "\t", " a", "a "]
+NO_NAMES += [
+    "~a",
+    "a.",
+    "con",
+    "NUL",
+    "nul.txt",
+    "Com1",
+    "lpt9.log",
+    "a:b",
+    "a*",
+    "a?",
+    'a"',
+    "a<b",
+]
+NO_NAMES += ["a|b", "a" * 101, "\u00e4" * 51, "a\u202eb", "\ud800", " "]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_name_that_could_not_name_a_file_is_none(name):
+    with pytest.raises(ValueError, match=r"study\.name must be a name"):
+        config.StudyConfig(name)
+    with pytest.raises(ValueError, match=r"evaluation\.benchmarks must be a name"):
+        config.EvaluationConfig("x", {name: BenchmarkConfig()})
+
+
+@pytest.mark.parametrize(
+    "name", ["demo", "a b", "v1.2", "\u00fcn\u00ef", "console", "a" * 100, "com"]
+)
+def test_a_name_may_have_blanks_dots_and_letters_of_any_alphabet(name):
+    assert config.StudyConfig(name).name == name

@@ -70,6 +70,39 @@ def model_of(folder: str) -> AskConfig:
     return AskConfig(name="a", model=folder, user="{question}", engine=EngineConfig())
 
 
+LABELS = {
+    *("teacher.name", "teacher.prompt.name", "teacher.convert.name"),
+    *("teacher.engine.name", "teacher.engine.base_url"),
+    *("teacher.convert.engine.name", "teacher.convert.engine.base_url"),
+    *("dataset.name", "filter.name", "grading.name", "verification.name", "prompt.name"),
+    *("filter.rating.name", "filter.rating.engine.name", "filter.rating.engine.base_url"),
+    "verification.judge.name",
+    *("verification.judge.engine.name", "verification.judge.engine.base_url"),
+    *("corruption.name", "corruption._target_"),
+    *("corruption.title", "corruption.target", "corruption.colour"),
+    *("corruption.ask.name", "corruption.ask.engine.name", "corruption.ask.engine.base_url"),
+    *("student.name", "training.name", "evaluation.name", "engine.name", "engine.base_url"),
+}
+"""Fields that name a choice or a place and are part of no identity."""
+
+LIMITS = {"teacher.max_rejected", "dataset.max_rejected"}
+"""Fields that say whether an artifact may be used, and are part of no identity."""
+
+UNREAD = {
+    "model": {
+        *("teacher.path", "teacher.hub", "teacher.subset", "teacher.split", "teacher.format"),
+        *("teacher.columns", "teacher.where", "teacher.slip_rate", "teacher.seed"),
+        "teacher.revision",  # the model is a local folder
+    },
+    "recorded": {
+        *("teacher.model", "teacher.slip_rate", "teacher.seed"),
+        *(f"teacher.sampling.{n}" for n in ("temperature", "top_p", "max_new_tokens", "seed")),
+        *(f"teacher.engine.{name}" for name in ("kind", "dtype", "batch", "context", "api")),
+    },
+}
+"""Kind of a teacher -> fields that mean nothing for it, and so move no key."""
+
+
 def full(folder: str) -> Config:
     """A run in which every field means something: all stages, models in `folder`, LoRA."""
     config = Config()
@@ -167,14 +200,30 @@ def first_stage(name: str) -> Stage | None:
     return next((FIRST_STAGE[group] for group in known if group in FIRST_STAGE), None)
 
 
-@pytest.mark.parametrize(("name", "label"), leaves(full("")))
-def test_a_field_changes_its_stage_and_those_after_it_and_none_before(base, tmp_path, name, label):
+def test_which_fields_are_labels_is_decided_here():
+    assert {name for name, label in leaves(full("")) if label} == LABELS
+
+
+OF_TEACHERS = [
+    *(("model", name) for name, _ in leaves(full(""))),
+    *(("recorded", name) for name, _ in leaves(full("")) if name.startswith("teacher.")),
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), OF_TEACHERS)
+def test_a_field_changes_its_stage_and_those_after_it_and_none_before(
+    base, tmp_path, name, kind, monkeypatch
+):
+    if kind == "recorded":
+        base.teacher.kind, base.teacher.hub = kind, "a/b"
+        monkeypatch.setitem(OTHER, "teacher.kind", "model")
+    still = name in LABELS | LIMITS | UNREAD[kind]
     before, after = keys(base, tmp_path), keys(changed(base, name, tmp_path), tmp_path)
     if name == "until":
         before = {stage: key for stage, key in before.items() if stage in after}
     order = list(Stage)
     stage = first_stage(name)
-    first = None if label or stage is None else order.index(stage)
+    first = None if still or stage is None else order.index(stage)
     for stage in after:
         moved = before[stage] != after[stage]
         assert moved == (first is not None and order.index(stage) >= first), (name, stage)
@@ -311,7 +360,9 @@ SEEDS_OF_ONE_ARM = (
     *("compute", "tracking", "study", "until", "artifacts", "runs"),
     *("training.seed", "corruption.seed"),
 )
-"""Fields in which runs of one arm may differ, besides labels: `name` and `base_url` anywhere."""
+"""Fields in which runs of one arm may differ, besides labels and limits anywhere: `NEUTRAL`."""
+
+NEUTRAL = ("name", "base_url", "served_as", "_target_", "title", "target", "colour", "max_rejected")
 
 
 @pytest.fixture
@@ -363,7 +414,7 @@ def test_runs_that_differ_in_any_field_but_a_seed_are_never_seeds_of_one_arm(rec
     before, seen = arm_of(recorded), set()
     for path in json_leaves(recorded):
         name = ".".join(map(str, path))
-        neutral = name.startswith(SEEDS_OF_ONE_ARM) or path[-1] in ("name", "base_url")
+        neutral = name.startswith(SEEDS_OF_ONE_ARM) or path[-1] in NEUTRAL
         assert (arm_of(with_another(recorded, path)) == before) == neutral, name
         seen.add(name)
     assert {"training.union.0.ask.model", "evaluation.benchmarks.a.sampling.seed"} <= seen
@@ -384,7 +435,7 @@ def test_the_base_stands_in_every_section_that_is_scored_like_it(recorded):
     assert settings(base, "a") == trained | {"training_setting": None}
     scoring = ("student", "prompt", "engine", "grading", "evaluation")
     for path in json_leaves(base):
-        counts = path[0] in scoring and path[-1] not in ("name", "base_url")
+        counts = path[0] in scoring and path[-1] not in NEUTRAL
         same = settings(with_another(base, path), "a") == settings(base, "a")
         assert same != counts or path == ("training", "method"), path
 
@@ -393,3 +444,41 @@ def test_of_an_evaluation_only_the_benchmark_itself_counts(recorded):
     before = settings(recorded, "a")
     recorded["evaluation"]["benchmarks"]["other"] = {"samples": 3}
     assert settings(recorded, "a")["evaluation_setting"] == before["evaluation_setting"]
+
+
+SECTIONS = {
+    "both": {"grading", "prompt", "student"},
+    "training_setting": {
+        *("teacher", "dataset", "filter", "verification", "size", "selection", "training"),
+    },
+    "evaluation_setting": {"engine", "evaluation"},
+    "none": {"compute", "tracking", "study", "until", "artifacts", "runs", "corruption"},
+}
+"""Setting -> the sections of a config that decide it."""
+
+
+def test_each_leaf_of_a_config_moves_exactly_its_own_setting(recorded):
+    assert set().union(*SECTIONS.values()) == set(recorded)
+    before = settings(recorded, "a")
+    for path in json_leaves(recorded):
+        after = settings(with_another(recorded, path), "a")
+        moved = {name for name in before if after[name] != before[name]}
+        if path[-1] in NEUTRAL or path in (("training", "seed"), ("training", "method")):
+            assert moved <= {"training_setting"} if path[-1] == "method" else not moved, path
+            continue
+        (section,) = [name for name, parts in SECTIONS.items() if path[0] in parts]
+        expected = {"none": set(), "both": set(before)}.get(section, {section})
+        assert moved == expected, path
+
+
+def test_the_benchmark_is_in_the_key_of_a_run(base, tmp_path):
+    one, two = (BenchmarkConfig(DatasetConfig(kind="sign_puzzle", problems=n)) for n in (8, 9))
+
+    def key(benchmarks):
+        base.evaluation = EvaluationConfig(name="e", benchmarks=benchmarks)
+        return run_key(pipeline.run(base, Store(tmp_path).artifact))
+
+    found = [key(made) for made in ({"a": one}, {"b": one}, {"a": two}, {"a": one, "b": two},
+                                    {"a": two, "b": one})]  # fmt: skip
+    assert len(set(found)) == len(found)
+    assert key({"b": two, "a": one}) == key({"a": one, "b": two})

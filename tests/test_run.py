@@ -161,6 +161,9 @@ def test_two_processes_of_one_run_make_each_stage_once(unbroken, tiny_run, tmp_p
     made = re.findall(r"making (\w+/[0-9a-f]{12})", said)  # lines of two processes may run together
     assert len(made) == len(set(made)) == 8  # seven stages, and the benchmark's problems
     assert contents(tmp_path / "pair") == contents(unbroken)
+    assert said.count("waiting for another process that makes run") == 1
+    (folder,) = (tmp_path / "pair" / "runs" / "single").iterdir()
+    assert {path.name for path in folder.iterdir()} == {"run.json", "run.lock"}
 
 
 def test_a_run_of_the_base_alone_trains_nothing(tiny_run, tmp_path):

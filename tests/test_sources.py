@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from distill import pipeline
-from distill.corruptions.config import CORRUPTION_CHOICES
+from distill.corruptions.locate import OPERATORS
 from distill.store.identity import CHECKOUT
 
 RECORDED = Path(__file__).parent / "fixtures" / "sources.json"
@@ -144,7 +144,7 @@ def test_prose_does_not_count_and_code_does():
 
 def test_a_stage_counts_what_it_imports_by_name_too():
     corrupt = sources("corrupt_traces")
-    operators = {f"distill/corruptions/operators/{name}.py" for name in CORRUPTION_CHOICES}
+    operators = {f"distill/corruptions/operators/{name}.py" for name in OPERATORS}
     assert operators | {"distill/trace/steps.py"} <= {*corrupt}
     assert not any(file.startswith(("distill/training/", "distill/models/")) for file in corrupt)
     assert "distill/models/engines/vllm.py" in sources("evaluate_student")

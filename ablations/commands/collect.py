@@ -15,7 +15,9 @@ def command(
 ) -> None:
     """Copy a study's records and sample rows, without texts, to a folder for version control."""
     from ablations.results.collect import collect
+    from distill.checks import FILE_NAME
 
+    FILE_NAME.check("STUDY", study)
     out = out or Path("analysis", "results", study)
     count = collect(runs or Path("runs", study), out)
     print(f"{count} run(s) in {out}")

@@ -22,7 +22,10 @@ Name = Annotated[str, Option(help="a name, or @COLUMN that holds it")]
 
 
 def command(
-    file: Annotated[Path, Argument(help="JSON lines, a JSON array, or Parquet", metavar="FILE")],
+    file: Annotated[
+        Path,
+        Argument(help="JSON lines, a JSON array, CSV, TSV or Parquet; or a folder", metavar="FILE"),
+    ],
     overrides: Overrides,
     run: Name,
     benchmark: Name,

@@ -7,7 +7,7 @@ import pandas as pd
 from ablations.findings.sections import SECTION, arm_shares, section_runs, sections
 from ablations.render.grid import Grid
 from ablations.render.wording import interval, p_value, per_cent, sampled
-from ablations.results.arms import ARM, KINDS, NAMES, arm_name, place
+from ablations.results.arms import ARM, SHOWN, UNCORRUPTED, arm_name, kind, place, shown, variant
 from ablations.results.settings import SETTINGS
 from ablations.statistics import intervals
 from ablations.statistics.significance import holm
@@ -31,7 +31,15 @@ where both arms are one run with one sample per problem; Holm: adjusted for all 
 section. Intervals and p cover training seeds only where every trained side has several runs, never
 another teacher corpus or base student. Damaged: fraction of the digits, keywords or steps of the
 selected traces that was corrupted. Traces: training-set size. Tokens: mean response length."""
-"""Below the grids."""
+"""Below the grids; see `note`."""
+
+MARK = "†"
+"""Behind the damaged share of an arm that is hardly damaged."""
+
+MARKED = (
+    f" {MARK}: less than half of the corruption rate, or nothing, was corrupted; such an arm says "
+    "little about its operator."
+)
 
 
 def frame(
@@ -49,9 +57,11 @@ def frame(
             are rows with `state` "not run".
 
     Returns:
-        `SECTION`, `method`, `ARM`, and:
+        `SECTION`, `method`, `ARM`, `SHOWN`, and:
 
-        arm, kind, state: its name; base, uncorrupted, content or structure; "done" or "not run".
+        arm, kind, state: its name; base, uncorrupted, content, structure or other; "done" or "not
+            run".
+        variant: what its name says besides operator and rate, see `ablations.results.arms.variant`.
         problems, samples, runs: n, samples per problem and run, and runs averaged (their seeds).
         accuracy, low, high: `intervals.accuracy`; covers seeds where there are several.
         difference, difference_low, difference_high, p: `intervals.difference` to the uncorrupted
@@ -71,7 +81,7 @@ def frame(
     found = sections(asked)
     rows = [row for _, section in found.iterrows() for row in _section(section, asked, samples)]
     columns = [
-        *(*SECTION, "method", *ARM),
+        *(*SECTION, "method", *ARM, *SHOWN, "variant"),
         *("arm", "kind", "state", "problems", "samples", "runs", "accuracy", "low", "high"),
         *("difference", "difference_low", "difference_high", "p", "p_holm", *MEANS),
     ]
@@ -79,12 +89,29 @@ def frame(
 
 
 def grids(arms: pd.DataFrame) -> list[Grid]:
-    """The rows of `frame` as texts, one grid per section; `NOTE` belongs below."""
+    """The rows of `frame` as texts, one grid per section; `note` belongs below."""
     made = []
     for _, part in arms.groupby(list(SECTION), sort=False, dropna=False):
         title = ", ".join(f"{name} {part[name].iloc[0]}" for name in _varying(arms))
         made.append(Grid(title, HEADER, [_line(arm) for _, arm in part.iterrows()]))
     return made
+
+
+def note(arms: pd.DataFrame) -> str:
+    """What stands below the grids of `frame`: `NOTE`, and `MARKED` where an arm is marked."""
+    return NOTE + (MARKED if any(hardly_damaged(arm) for _, arm in arms.iterrows()) else "")
+
+
+def hardly_damaged(arm: Any) -> bool:
+    """Whether less than half of the corruption rate of a finished arm was corrupted, or nothing."""
+    if arm["state"] != "done" or arm["kind"] in ("base", UNCORRUPTED):
+        return False
+    return not arm["damaged_share"] >= arm["fraction"] / 2
+
+
+def damaged_share(arm: Any) -> str:
+    """The share of an arm's units that was corrupted as text, marked where it is hardly any."""
+    return per_cent(arm["damaged_share"]) + f" {MARK}" * hardly_damaged(arm)
 
 
 def _section(
@@ -107,15 +134,15 @@ def _section(
 
 def _arm(part: pd.DataFrame, shares: dict[str, pd.DataFrame | None]) -> dict[str, Any]:
     first, done = part.iloc[0], part[part["accuracy"].notna()]
-    undamaged = "base" if first["method"] == "none" else NAMES["none"]
     row = {name: first[name] for name in ("method", *ARM, "arm")}
-    row |= {"kind": KINDS.get(first["corruption"], undamaged), "state": "not run"}
-    mine, reference = shares[first["arm"]], shares.get(NAMES["none"])
+    row |= {name: getattr(shown(first), name) for name in SHOWN}
+    row |= {"variant": ", ".join(variant(first)), "kind": kind(first), "state": "not run"}
+    mine, reference = shares[first["arm"]], shares.get(UNCORRUPTED)
     if mine is None:
         return row
     row |= {"samples": int(done["samples"].iloc[0]), "runs": mine.shape[1], "state": "done"}
     row |= intervals.accuracy(mine).columns("accuracy", "") | {"problems": len(mine)}
-    if reference is not None and first["arm"] != NAMES["none"]:
+    if reference is not None and first["arm"] != UNCORRUPTED:
         change = intervals.difference(mine, reference)
         row |= change.columns("difference", "difference_") | {"p": change.p}
     return row | {name: done[name].astype(float).mean() for name in MEANS}
@@ -134,7 +161,7 @@ def _varying(arms: pd.DataFrame) -> list[str]:
 def _line(arm: pd.Series) -> list[str]:
     if arm["state"] != "done":
         return [arm["arm"], arm["state"], *[""] * (len(HEADER) - 2)]
-    shares = [per_cent(arm["truncated"]), per_cent(arm["damaged_share"])]
+    shares = [per_cent(arm["truncated"]), damaged_share(arm)]
     means = ["" if pd.isna(arm[name]) else f"{arm[name]:.0f}" for name in ("rows", "tokens")]
     change = (arm["difference"], arm["difference_low"], arm["difference_high"])
     scores = [interval(arm["accuracy"], arm["low"], arm["high"]), interval(*change, "+")]

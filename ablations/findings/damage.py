@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ablations.render.drawing import OPERATORS
+from ablations.findings.curves import operator_curves
 from ablations.render.grid import Grid
 from ablations.render.wording import per_cent
-from ablations.results.arms import KINDS, NAMES, arm, arm_name, place
+from ablations.results.arms import SHOWN, arm, arm_name, kind, place, variant
 from ablations.show.trace import until_corrupt
 from distill import pipeline
 from distill.config import Config
@@ -60,7 +60,7 @@ def frame(configs: Iterable[Config], store: Store) -> pd.DataFrame:
         store: where artifacts are read and written.
 
     Returns:
-        arm, kind, corruption, fraction, and:
+        arm, kind, variant, corruption, fraction, `SHOWN`, and:
 
         traces: of the arm.
         damaged_share: share of the operator's own units that was damaged, in all traces.
@@ -72,7 +72,8 @@ def frame(configs: Iterable[Config], store: Store) -> pd.DataFrame:
     """
     arms = [config for config in configs if config.training.method is not Method.none]
     rows = sorted((_arm(config, store) for config in arms), key=lambda row: place(row["run"]))
-    columns = ["arm", "kind", "corruption", "fraction", "traces", "damaged_share", *MEASURES]
+    told = ["arm", "kind", "variant", "corruption", "fraction", *SHOWN]
+    columns = [*told, "traces", "damaged_share", *MEASURES]
     return pd.DataFrame(rows, columns=columns).drop_duplicates("arm", ignore_index=True)
 
 
@@ -97,20 +98,15 @@ def figure(arms: pd.DataFrame) -> "Figure":
     from matplotlib.figure import Figure
 
     uncorrupted = arms[arms["kind"] == "uncorrupted"]
-    plain = arms[~arms["arm"].str.contains(",")]
     drawn = Figure(figsize=(10, 6), layout="constrained")
     axes = drawn.subplots(2, 3, sharex=True, sharey=True)
     for axis, (measure, name) in zip(axes.flat, MEASURES.items(), strict=True):
-        for operator, (colour, marker) in OPERATORS.items():
-            curve = plain[plain["corruption"] == operator]
-            if curve.empty or curve[measure].isna().all():
+        for curve in operator_curves(arms):
+            if curve.arms.empty or curve.arms[measure].isna().all():
                 continue
-            points = pd.concat([uncorrupted, curve]).sort_values("fraction")
-            dash, fill = ("-", "full") if KINDS[operator] == "content" else ("--", "none")
-            look: dict[str, Any] = {"color": colour, "marker": marker, "ls": dash}
-            look |= {"fillstyle": fill, "label": NAMES[operator]}
+            points = pd.concat([uncorrupted, curve.arms]).sort_values("fraction")
             share = points[measure] / uncorrupted[measure].iloc[0]
-            axis.plot(100 * points["fraction"], 100 * share, **look)
+            axis.plot(100 * points["fraction"], 100 * share, label=curve.name, **curve.look)
         axis.set_title(name, loc="left", fontsize="medium")
         axis.spines[["top", "right"]].set_visible(False)
     for axis in axes[-1]:
@@ -124,7 +120,7 @@ def figure(arms: pd.DataFrame) -> "Figure":
 
 def sentence(arms: pd.DataFrame) -> str:
     """How unequal equal rates are: what operators leave of a trace at their lowest rate."""
-    known = arms[arms["corruption"].isin(KINDS) & arms["steps_left"].notna()]
+    known = arms[arms["corruption"].ne("none") & arms["steps_left"].notna()]
     if known["corruption"].nunique() < 2:
         return "Fewer than two operators on the same traces: they cannot be compared."
     least = known.loc[known.groupby("corruption")["fraction"].idxmin()].sort_values("steps_left")
@@ -149,9 +145,9 @@ def _arm(config: Config, store: Store) -> dict[str, Any]:
     return {
         "run": run,
         "arm": arm_name(run),
-        "kind": KINDS.get(config.corruption.kind, "uncorrupted"),
-        "corruption": config.corruption.kind,
-        "fraction": config.corruption.fraction,
+        "kind": kind(run),
+        "variant": ", ".join(variant(run)),
+        **{name: run[name] for name in ("corruption", "fraction", *SHOWN)},
         "traces": len(counts),
         "damaged_share": made[Stage.corrupt].summary()["share"],
         **{name: counts[name].mean() for name in MEASURES},

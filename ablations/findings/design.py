@@ -16,7 +16,7 @@ from ablations.findings.study import Section
 from ablations.reference import problem_counts
 from ablations.render.grid import Grid
 from ablations.render.wording import per_cent
-from ablations.results.arms import ARM, NAMES
+from ablations.results.arms import ARM, UNCORRUPTED
 from ablations.results.runs import planned_runs
 from ablations.statistics.power import POWER, Assumptions, Design, detectable, measured
 
@@ -112,7 +112,7 @@ def measured_grid(section: Section) -> Grid | None:
     if len(reference) != 1 or len(done) < 2:
         return None
     shares = {arm["arm"]: section.shares(arm) for _, arm in done.iterrows()}
-    uncorrupted = shares[NAMES["none"]]
+    uncorrupted = shares[UNCORRUPTED]
     for _, arm in done[done["kind"] != "uncorrupted"].iterrows():
         mine = shares[arm["arm"]]
         samples = 1 if section.greedy else int(arm["samples"])

@@ -8,7 +8,7 @@ import pandas as pd
 from ablations.findings.sections import SECTION
 from ablations.findings.slopes import COSTS, curves
 from ablations.render.wording import per_cent, points, verdict
-from ablations.results.arms import KINDS
+from ablations.results.arms import shown
 from ablations.results.settings import SETTINGS
 from ablations.statistics.dose import structure_minus_content
 from ablations.statistics.intervals import Estimate
@@ -32,7 +32,7 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     for _, section in damaged.groupby(["benchmark", *SETTINGS], sort=False):
         found = curves(section, samples)
         structure, content = (
-            [curve for run, curve in found if KINDS[run["corruption"]] == kind]
+            [curve for run, curve in found if shown(run).target == kind]
             for kind in ("structure", "content")
         )
         if {*chain.from_iterable(structure)} & {*chain.from_iterable(content)}:

@@ -11,7 +11,7 @@ from ablations.reference import title
 from ablations.render.drawing import canvas, errors, name_rows
 from ablations.render.grid import Grid
 from ablations.render.wording import interval, points, verdict
-from ablations.results.arms import ARM, NAMES, arm_name, place
+from ablations.results.arms import ARM, UNCORRUPTED, arm_name, place
 from ablations.statistics.intervals import Estimate, Shares, accuracy, contrast, difference
 from ablations.statistics.significance import holm
 
@@ -88,7 +88,7 @@ def figure(arms: pd.DataFrame) -> "Figure":
 
 def sentence(arms: pd.DataFrame) -> str:
     """What the rows of one `ALIKE` say of uncorrupted traces and of damage."""
-    uncorrupted = arms[arms["arm"] == NAMES["none"]]
+    uncorrupted = arms[arms["arm"] == UNCORRUPTED]
     said = ["No uncorrupted arm was trained by both methods."]
     if len(uncorrupted):
         row = uncorrupted.iloc[0]
@@ -127,14 +127,14 @@ def _group(
     parts = sorted(parts, key=lambda arm: place(arm.iloc[0]))
     shares = {arm_name(arm.iloc[0]): _by_method(arm, samples) for arm in parts}
     pairs = {name: both for name, both in shares.items() if len(both) == len(LOOKS)}
-    reference = pairs.get(NAMES["none"])
+    reference = pairs.get(UNCORRUPTED)
     changes = {name: difference(both["lora"], both["sft"]) for name, both in pairs.items()}
     adjusted = holm([change.p if change.p is not None else 1.0 for change in changes.values()])
     for (name, change), p in zip(changes.items(), adjusted, strict=True):
         row = shared | {"arm": name} | asdict(change) | {"p_holm": p}
         for method, own in pairs[name].items():
             row |= accuracy(own).columns(method, f"{method}_")
-        if reference is not None and name != NAMES["none"]:
+        if reference is not None and name != UNCORRUPTED:
             four = [pairs[name]["lora"], pairs[name]["sft"], reference["lora"], reference["sft"]]
             extra = contrast(four, [1, -1, -1, 1])
             row |= extra.columns("extra", "extra_") | {"extra_p": extra.p}

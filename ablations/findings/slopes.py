@@ -9,10 +9,11 @@ import pandas as pd
 from ablations.findings.sections import SECTION, arm_shares
 from ablations.render.grid import Grid
 from ablations.render.wording import interval, p_value, per_cent, points, verdict
-from ablations.results.arms import ARM, KINDS, arm_name, place
+from ablations.results.arms import ARM, arm_name, place, shown
 from ablations.results.settings import SETTINGS
 from ablations.statistics.dose import Curve, slope, slope_contrast
 from ablations.statistics.intervals import Estimate
+from distill.corruptions.declare import TARGETS
 
 CONTRAST = "structure minus content"
 """Name of the row that compares the two kinds of damage."""
@@ -67,7 +68,7 @@ def sentence(slopes: pd.DataFrame) -> str:
 
 def curves(section: pd.DataFrame, samples: pd.DataFrame) -> list[tuple[pd.Series, Curve]]:
     """Each damaging operator and variant of a section's trained runs: a run, and scores by rate."""
-    damaged = section[section["corruption"].isin(KINDS) & section["fraction"].gt(0)]
+    damaged = section[section["corruption"].ne("none") & section["method"].ne("none")]
     variant = [name for name in ARM if name != "fraction"]
     found: list[tuple[pd.Series, Curve]] = []
     for _, operator in damaged.groupby(variant, dropna=False):
@@ -88,14 +89,15 @@ def _section(section: pd.DataFrame, samples: pd.DataFrame) -> Iterator[dict[str,
         return
     shared = {name: uncorrupted[name].iloc[0] for name in SECTION}
     reference = arm_shares(uncorrupted, samples)
-    kinds: dict[str, list[Curve]] = {"content": [], "structure": []}
+    kinds: dict[str, list[Curve]] = {target: [] for target in TARGETS}
     for run, curve in sorted(curves(section, samples), key=lambda one: place(one[0])):
-        kind = KINDS[run["corruption"]]
+        kind = shown(run).target
         kinds[kind].append(curve)
         name = arm_name(run).replace(f" {100 * run['fraction']:g} %", "")
         found = {"operator": name, "kind": kind, "doses": sorted(curve)}
         yield shared | found | asdict(slope(reference, curve))
-    if all(kinds.values()):
-        doses = sorted({fraction for both in kinds.values() for one in both for fraction in one})
-        contrast = slope_contrast(reference, kinds["structure"], kinds["content"])
+    structure, content = kinds["structure"], kinds["content"]
+    if structure and content:
+        doses = sorted({fraction for one in (*structure, *content) for fraction in one})
+        contrast = slope_contrast(reference, structure, content)
         yield shared | {"operator": CONTRAST, "kind": "", "doses": doses} | asdict(contrast)

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill.data.columns import Fields, Format, Reader, Row, RowError
+from distill.data.columns import Row
 from distill.data.config import SourceConfig
+from distill.data.fields import Fields, Format, Reader
 from distill.data.source import Rejected, parsed, report_rejected, rows
+from distill.data.values import RowError, items, no_answer, whole, written
 from distill.grading import answers
 
 FIELDS = ("question", "answer", "response", "verdict", "tokens", "truncated")
@@ -42,7 +44,7 @@ def read(
     """The responses of a file, in order; rejected rows are named in `out/rejected.jsonl`.
 
     Args:
-        file: JSON lines, a JSON array or Parquet.
+        file: JSON lines, a JSON array, CSV, TSV or Parquet; or a folder.
         form: a key of `FORMATS`.
         run: a name, or `@COLUMN` that holds it.
         benchmark: the same.
@@ -66,12 +68,12 @@ def read(
         return [reader(response) for response in responses(row, first)]
 
     source = SourceConfig(path=str(file))
-    items = list(parsed(rows(source), parse))
-    rejected = [item for item in items if isinstance(item, Rejected)]
-    found = [one for item in items if not isinstance(item, Rejected) for one in item[1]]
+    given = list(parsed(rows(source), parse))
+    rejected = [item for item in given if isinstance(item, Rejected)]
+    found = [one for item in given if not isinstance(item, Rejected) for one in item[1]]
     reader.check()
     out.mkdir(parents=True, exist_ok=True)
-    report_rejected(rejected, len(items), source, out)
+    report_rejected(rejected, len(given), source, out)
     if not found:
         raise ValueError(f"{file} has no rows")
     return found
@@ -100,8 +102,8 @@ def _lm_eval(row: Row, first: Row) -> Iterator[Row]:
             raise RowError(f"no {key}: not a row of --log_samples; has {', '.join(row)}")
     if row.get("filter") != first.get("filter"):
         return
-    texts = row["resps"][0]
-    if not all(isinstance(text, str) for text in texts):
+    texts = items(next(iter(items(row["resps"], "resps")), None), "the first of resps")
+    if not texts or not all(isinstance(text, str) for text in texts):
         raise RowError("not a generated text: the task compares likelihoods of choices")
     verdict = _verdict_of(row) if len(texts) == 1 else None
     yield from (dict(row) | {"response": text, "verdict": verdict} for text in texts)
@@ -112,10 +114,15 @@ def _lighteval(row: Row, first: Row) -> Iterator[Row]:
     for key in ("doc", "model_response", "metric"):
         if not isinstance(row.get(key), Mapping):
             raise RowError(f"no object {key}: not a row of lighteval; has {', '.join(row)}")
-    doc, texts = row["doc"], row["model_response"].get("text") or []
-    index = doc["gold_index"][0] if isinstance(doc["gold_index"], list) else doc["gold_index"]
+    doc, texts = row["doc"], items(row["model_response"].get("text"), "text of model_response")
+    if not texts:
+        raise RowError("no text in model_response")
+    index, choices = doc.get("gold_index"), items(doc.get("choices"), "choices of doc")
+    place = whole(next(iter(index), None) if isinstance(index, list) else index, "gold_index")
+    if not 0 <= place < len(choices):
+        raise RowError(f"gold_index is no index of choices: {place} of {len(choices)}, from 0")
     verdict = _verdict_of(row["metric"]) if len(texts) == 1 else None
-    gold = {"question": doc["query"], "answer": doc["choices"][index], "verdict": verdict}
+    gold = {"question": doc.get("query"), "answer": choices[place], "verdict": verdict}
     yield from (gold | {"response": text} for text in texts)
 
 
@@ -134,22 +141,26 @@ FORMATS: dict[str, tuple[Callable[[Row, Row], Iterator[Row]], dict[str, str]]] =
 
 
 def _foreign(row: Fields, constant: Mapping[str, str]) -> Foreign:
-    def needed(name: str) -> str:
-        text = constant.get(name) or row.text(name)
-        if not text.strip():
+    def needed(name: str, found: str) -> str:
+        if not found.strip():
             raise RowError(f"no {name}: {row.columns.get(name, name)} is empty")
-        return text
+        return found
 
-    tokens = row.value("tokens")
+    def named(name: str) -> str:
+        return constant.get(name) or needed(name, written(row.needed(name), row.name(name)))
+
+    answer = gold(row.answer("answer"))
+    if no_answer(answer):
+        raise RowError(f"no answer: {answer!r} says that there is none")
     return Foreign(
-        needed("--run"),
-        needed("--benchmark"),
-        needed("question"),
-        gold(needed("answer")),
+        named("--run"),
+        named("--benchmark"),
+        needed("question", row.text("question")),
+        answer,
         row.text("response"),
-        _truth(row.value("verdict")),
-        None if tokens is None else int(tokens),
-        _truth(row.value("truncated")),
+        row.truth("verdict"),
+        None if row.value("tokens") is None else row.whole("tokens"),
+        row.truth("truncated"),
     )
 
 
@@ -164,14 +175,3 @@ def _verdict_of(metrics: Row) -> Any:
     """The metric that has the first of `VERDICTS` in its name; None if none has one."""
     named = (name for wanted in VERDICTS for name in metrics if wanted in name)
     return metrics.get(next(named, ""))
-
-
-def _truth(value: Any) -> bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int | float) and value in (0, 1):
-        return bool(value)
-    known = {"true": True, "false": False, "1": True, "0": False}
-    if str(value).strip().lower() not in known:
-        raise RowError(f"{value!r} is neither true nor false")
-    return known[str(value).strip().lower()]

@@ -93,7 +93,7 @@ def import_file(asked: Request, compute: ComputeConfig | None = None) -> pd.Data
         raise ValueError(f"no prompt {asked.prompt!r}; known: {', '.join(known)}")
     setting = ("training=none", "tracking=none", f"prompt={asked.prompt}", *asked.overrides)
     config = Studies().one(setting).config
-    out = asked.runs / asked.study
+    out = asked.runs / StudyConfig(asked.study).name
     read = outputs.read(asked.file, asked.form, asked.run, asked.benchmark, asked.columns, out)
     groups: dict[str, dict[str, list[Foreign]]] = {}
     for row in read:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ablations.reference import published
 from ablations.render.wording import sampled
-from ablations.results.arms import NAMES
+from ablations.results.arms import UNCORRUPTED
 
 COMPARISON = (
     *("student", "training", "size", "row", "benchmark", "metric", "state"),
@@ -148,7 +148,7 @@ def _averages(done: pd.DataFrame) -> pd.DataFrame:
 def _changes(theirs: pd.DataFrame) -> pd.DataFrame:
     """Published accuracies minus those of uncorrupted traces; not of the printed average."""
     rows = theirs[theirs["metric"].eq("accuracy") & theirs["benchmark"].ne("average")]
-    uncorrupted = rows["row"] == NAMES["none"]
+    uncorrupted = rows["row"] == UNCORRUPTED
     reference = rows[uncorrupted].set_index("benchmark")["value"]
     change = rows["value"] - rows["benchmark"].map(reference)
     return rows.assign(metric="change", value=change)[~uncorrupted]

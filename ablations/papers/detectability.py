@@ -11,7 +11,7 @@ from ablations.reference import problem_counts, published, title
 from ablations.render.drawing import STYLES, canvas
 from ablations.render.grid import Grid
 from ablations.render.wording import LEVEL
-from ablations.results.arms import KINDS, arm_name, place
+from ablations.results.arms import arm_name, kind, place
 from ablations.statistics.power import Assumptions, Design, detectable, power
 from ablations.statistics.significance import mcnemar
 
@@ -44,11 +44,11 @@ def frame(assumed: Assumptions | None = None) -> pd.DataFrame:
     theirs = theirs[theirs["metric"].eq("accuracy") & theirs["method"].ne("none")]
     theirs = theirs.assign(row=[arm_name(arm) for _, arm in theirs.iterrows()])
     reference = theirs[theirs["corruption"] == "none"].set_index("benchmark")["value"]
-    damaged = theirs[theirs["corruption"].isin(KINDS)]
+    damaged = theirs[theirs["corruption"].ne("none")]
     rows: list[dict[str, Any]] = []
     groups = [(name, arm) for name, arm in damaged.groupby("row", sort=False)]
     for name, arm in sorted(groups, key=lambda group: place(group[1].iloc[0])):
-        shared = {"row": name, "kind": KINDS[arm["corruption"].iloc[0]]}
+        shared = {"row": name, "kind": kind(arm.iloc[0])}
         scores = arm.set_index("benchmark")["value"]
         single = []
         for benchmark in AVERAGED:
@@ -92,10 +92,11 @@ def figure(changes: pd.DataFrame) -> "Figure":
         edge = 100 * shown[column].max()
         axis.axvspan(-edge, edge, color=grey, linewidth=0, label=label)
     axis.axvline(0, color="0.2", linewidth=1)
-    for kind, (colour, marker, fill) in STYLES.items():
-        part = shown[shown["kind"] == kind]
+    for damaged, (colour, marker, fill) in STYLES.items():
+        part = shown[shown["kind"] == damaged]
         look: dict[str, Any] = {"color": colour, "marker": marker, "fillstyle": fill, "ls": "none"}
-        axis.plot(100 * part["change"], part.index, label=f"{kind} damaged", **look)
+        if len(part):
+            axis.plot(100 * part["change"], part.index, label=f"{damaged} damaged", **look)
     axis.set_yticks(list(shown.index), labels=list(shown["row"]))
     axis.set_xlabel(f"published difference to uncorrupted, {title(shown['benchmark'][0])}, points")
     drawn.legend(loc="outside lower center", ncols=2, frameon=False)
@@ -110,8 +111,8 @@ def sentence(changes: pd.DataFrame) -> str:
         f"Of {len(single)} published changes on one benchmark {_beyond(single)}; {never} could "
         "not be significant however the answers fell on the problems."
     ]
-    for kind, part in average.groupby("kind"):
-        said.append(f"Of {len(part)} changes of the average by damage to {kind} {_beyond(part)}.")
+    for target, part in average.groupby("kind"):
+        said.append(f"Of {len(part)} changes of the average by damage to {target} {_beyond(part)}.")
     return " ".join(said)
 
 

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ablations.findings.curves import operator_curves
 from ablations.papers.comparison import AVERAGE
 from ablations.papers.tables import table2
 from ablations.reference import published
 from ablations.render import drawing
-from ablations.results.arms import KINDS, NAMES
+from ablations.results.arms import UNCORRUPTED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +33,7 @@ def forest(arms: pd.DataFrame) -> "Figure":
         ValueError: the rows are of several sections, or none of them was run.
     """
     done = drawing.one_section(arms)
-    shown = arms[arms["arm"] != NAMES["none"]].iloc[::-1].reset_index(drop=True)
+    shown = arms[arms["arm"] != UNCORRUPTED].iloc[::-1].reset_index(drop=True)
     figure, axis = drawing.canvas(7, 1.9 + 0.32 * len(shown))
     axis.axvline(0, color="0.2", linewidth=1, label="uncorrupted")
     drawing.points_by_kind(axis, shown, CHANGE)
@@ -73,16 +74,13 @@ def dose_response(arms: pd.DataFrame) -> "Figure":
     drawing.references(left, done)
     for number, kind in ((uncorrupted, "uncorrupted"), (base, "base")):
         right.axhline(100 * number["value"].item(), color="0.2", linestyle=drawing.LINES[kind][0])
-    for operator, (colour, marker) in drawing.OPERATORS.items():
-        kind = KINDS[operator]
-        dash, fill = ("-", "full") if kind == "content" else ("--", "none")
-        look: dict[str, Any] = {"color": colour, "marker": marker, "ls": dash, "fillstyle": fill}
-        name = f"{NAMES[operator]} ({kind})"
-        mine = done[(done["kind"] == "uncorrupted") | (done["corruption"] == operator)]
-        mine = mine[~mine["arm"].str.contains(",")].sort_values("fraction")
-        if (mine["corruption"] == operator).any():
+    start = done[done["kind"] == "uncorrupted"]
+    for curve in operator_curves(done):
+        look, name = curve.look, f"{curve.name} ({curve.target})"
+        mine = pd.concat([start, curve.arms]).sort_values("fraction")
+        if len(curve.arms):
             drawing.errors(left, mine, ("fraction", "accuracy", "low", "high"), None, look)
-        points = pd.concat([uncorrupted, theirs[theirs["corruption"] == operator]])
+        points = pd.concat([uncorrupted, theirs[theirs["corruption"] == curve.operator]])
         points = points.sort_values("fraction")
         right.plot(100 * points["fraction"], 100 * points["value"], label=name, **look)
     left.set_title(f"ours: {drawing.section_title(done)}", loc="left")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from distill.corruptions.config import CORRUPTION_CHOICES
+from distill.corruptions.locate import declarations
 
 FOLDER = Path(__file__).parent
 
@@ -55,7 +55,7 @@ def problem_counts() -> dict[str, int]:
 def _everything() -> pd.DataFrame:
     files = [FOLDER / "li2025.csv", FOLDER / "deepseek_r1.csv"]
     rows = pd.concat([pd.read_csv(file) for file in files], ignore_index=True)
-    choices = [CORRUPTION_CHOICES[name] for name in rows["corruption"]]
+    choices = [declarations()[name].reads for name in rows["corruption"]]
     defaults: dict[str, Any] = {
         name: [choice[name][0] if name in choice else None for choice in choices]
         for name in ("mode", "unit", "scope", "steps")

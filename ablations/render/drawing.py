@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STYLES = {"content": ("#0072b2", "o", "full"), "structure": ("#d55e00", "s", "none")}
-"""Kind of corruption -> colour (of Okabe and Ito), marker and filling, distinct in grey, too."""
+STYLES = {
+    "content": ("#0072b2", "o", "full"),
+    "structure": ("#d55e00", "s", "none"),
+    "other": ("#009e73", "^", "full"),
+}
+"""What of a trace is corrupted -> colour (of Okabe and Ito), marker, filling, distinct in grey."""
 
 LINES = {"uncorrupted": ("-", "uncorrupted traces"), "base": ("--", "before training")}
 """Kind of arm without corruption -> dash of its line, and its name."""
@@ -70,7 +74,8 @@ def points_by_kind(axis: "Axes", arms: pd.DataFrame, columns: tuple[str, str, st
     for kind, (colour, marker, fill) in STYLES.items():
         look = {"color": colour, "marker": marker, "fillstyle": fill, "ls": "none"}
         part = arms[(arms["kind"] == kind) & arms[columns[0]].notna()]
-        errors(axis, part, (None, *columns), f"{kind} corrupted", look)
+        if len(part):
+            errors(axis, part, (None, *columns), f"{kind} corrupted", look)
 
 
 def errors(
@@ -117,15 +122,3 @@ def scored_on(done: pd.DataFrame) -> str:
 def section_title(done: pd.DataFrame) -> str:
     """The titles of student and training."""
     return f"{title(done['student'].iloc[0])}, {done['training'].iloc[0]}"
-
-
-OPERATORS = {
-    "wrong_answers": ("#0072b2", "D"),
-    "random_digits": ("#0072b2", "o"),
-    "remove_keywords": ("#56b4e9", "^"),
-    "shuffle_steps": ("#d55e00", "s"),
-    "delete_steps": ("#e69f00", "v"),
-    "insert_steps": ("#cc79a7", "P"),
-}
-"""Operator -> colour and marker of its curve. Content has filled markers and solid lines, structure
-open markers and dashed lines."""

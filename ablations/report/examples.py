@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ablations.report.blocks import Damage
-from ablations.results.arms import NAMES, arm, arm_name
+from ablations.results.arms import ORDER, arm, arm_name
 from ablations.results.records import launched_in
 from ablations.show.trace import iter_traces, until_corrupt
 from ablations.studies.cells import Cell
@@ -95,8 +95,8 @@ def _choose(cells: Sequence[Cell]) -> list[Cell]:
         corruption = cell.config.corruption
         if cell.config.training.method is not Method.none and corruption.fraction > 0:
             by_operator.setdefault(corruption.kind, []).append(cell)
-    known = [name for name in NAMES if name in by_operator]
-    operators = known + [name for name in by_operator if name not in NAMES]
+    known = [name for name in ORDER if name in by_operator]
+    operators = known + [name for name in by_operator if name not in ORDER]
     most = min(MOST, len(operators))
     places = [(2 * place + 1) * len(operators) // (2 * most) for place in range(most)]
     return [by_operator[operators[at]][len(by_operator[operators[at]]) // 2] for at in places]

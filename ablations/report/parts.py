@@ -28,6 +28,7 @@ from ablations.report.blocks import (
 )
 from ablations.report.examples import examples
 from ablations.report.provenance import command, commands, configs, costs, failures, versions
+from ablations.results.arms import TARGETS
 from ablations.studies.plan import plan
 
 SAMPLES = "Best of several samples of the base"
@@ -82,7 +83,7 @@ def _section(section: Section, said: Sequence[str], name: str) -> Part:
         shows += "The numbers are in the table of this section."
         picture = Picture(partial(forest, section.arms), f"{name}-forest", shows)
         passages.append(Passage("Effects by arm", [picture], Panels.accuracy_by_corruption))
-    if section.done["kind"].isin(("content", "structure")).any():
+    if section.done["kind"].isin(TARGETS).any():
         shows = f"Accuracy by corruption rate, {section.title}; ours left, published right. "
         shows += f"{' '.join(said)} The numbers are in the tables of this section."
         drawn = Picture(partial(dose_response, section.arms), f"{name}-dose", shows)
@@ -96,7 +97,7 @@ def _section(section: Section, said: Sequence[str], name: str) -> Part:
         passages.append(Passage(SAMPLES, [drawn]))
     responses = Tables([sentences.responses(section)])
     title = "Truncation, tokens and keywords"
-    passages.append(Passage("Scores", [Tables(arms.grids(section.arms), arms.NOTE)]))
+    passages.append(Passage("Scores", [Tables(arms.grids(section.arms), arms.note(section.arms))]))
     passages.append(Passage(title, [responses], Panels.responses_by_corruption))
     return Part(section.title, name, passages, section.title, section.runs)
 

@@ -5,10 +5,11 @@ from collections.abc import Callable
 import pandas as pd
 
 from ablations.findings import equal_rates, slopes
+from ablations.findings.arms import damaged_share
 from ablations.findings.study import Section
 from ablations.render.grid import Grid
 from ablations.render.wording import LEVEL, per_cent, sampled
-from ablations.results.arms import KINDS
+from ablations.results.arms import TARGETS
 
 
 def answers(section: Section) -> list[str]:
@@ -17,9 +18,7 @@ def answers(section: Section) -> list[str]:
     First by slopes over all corruption rates, then at the rates that both kinds have; no sentence
     if no arm is corrupted.
     """
-    corrupted = section.done[
-        section.done["fraction"].gt(0) & section.done["kind"].isin(KINDS.values())
-    ]
+    corrupted = section.done[section.done["fraction"].gt(0) & section.done["kind"].isin(TARGETS)]
     if corrupted.empty:
         return []
     kinds = (corrupted["kind"] == kind for kind in ("structure", "content"))
@@ -58,14 +57,13 @@ def responses(section: Section) -> Grid:
         "truncated": per_cent,
         "tokens": "{:,.0f}".format,
         "keywords": "{:.2f}".format,
-        "damaged_share": per_cent,
         "rows": "{:,.0f}".format,
     }
     rows = []
     for _, arm in section.arms.iterrows():
-        values = [arm["state"], *[""] * len(forms)]
+        values = [arm["state"], *[""] * (len(header) - 2)]
         if arm["state"] == "done":
-            means = ("" if pd.isna(arm[name]) else form(arm[name]) for name, form in forms.items())
-            values = [sampled(arm), *means]
+            means = ["" if pd.isna(arm[name]) else form(arm[name]) for name, form in forms.items()]
+            values = [sampled(arm), *means[:-1], damaged_share(arm), means[-1]]
         rows.append([arm["arm"], *values])
     return Grid("Responses: mean by arm; keywords of reflection", header, rows)

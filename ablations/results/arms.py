@@ -1,34 +1,52 @@
 """An arm is what a corruption does: this names it and gives it its place in a table."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from distill.corruptions.config import CORRUPTION_CHOICES
+from distill.corruptions.declare import FIELDS, Declaration
+from distill.corruptions.declare import TARGETS as TARGETS
+from distill.corruptions.locate import declarations
 from distill.models.config import AskConfig
 from distill.store.identity import arm_group
 
-ARM = ("corruption", "fraction", "mode", "unit", "scope", "steps", "asked")
-"""Columns that say what an arm is; `asked` names the model that the corruption asked and how, where
-it asked one."""
+ARM = ("corruption", "fraction", *FIELDS, "source", "asked")
+"""Columns that say what an arm is; `source` is the hash of a user's operator, `asked` names the
+model that the corruption asked and how, where it asked one."""
 
-NAMES = {
-    "none": "uncorrupted",
-    "wrong_answers": "wrong answers",
-    "random_digits": "random digits",
-    "remove_keywords": "keywords removed",
-    "shuffle_steps": "steps shuffled",
-    "delete_steps": "steps deleted",
-    "insert_steps": "steps inserted",
-}
-"""Operator -> its name in a table, in the order of Table 2 of arXiv:2502.07374. Other operators
-follow, under their own names."""
+SHOWN = ("title", "target", "colour")
+"""Columns that say how an arm is shown: as its operator declared when it ran."""
 
-KINDS = {
-    **dict.fromkeys(("wrong_answers", "random_digits", "remove_keywords"), "content"),
-    **dict.fromkeys(("shuffle_steps", "delete_steps", "insert_steps"), "structure"),
-}
-"""Operator -> what of a trace it damages. An arm without corruption is of the kind `base` (not
-trained) or `uncorrupted`."""
+ORDER = (
+    *("none", "wrong_answers", "random_digits", "remove_keywords"),
+    *("shuffle_steps", "delete_steps", "insert_steps"),
+)
+"""Operators in the order of Table 2 of arXiv:2502.07374; others follow."""
+
+UNCORRUPTED = "uncorrupted"
+"""Name and kind of the arm without corruption; that of the base, not trained, is `base`."""
+
+
+def shown(run: Any) -> Declaration:
+    """What the operator of a run declares, as recorded; nothing of the user's is imported.
+
+    Records of older versions, and published rows, have no declaration: theirs is that of the
+    project's operator of this name.
+    """
+    name = run["corruption"]
+    own = declarations().get(name) or Declaration(title=name)
+    title, target, colour = (
+        text if isinstance(text := run.get(field), str) and text else getattr(own, field)
+        for field in SHOWN
+    )
+    return replace(own, title=title, target=target, colour=colour)
+
+
+def kind(run: Any) -> str:
+    """`base`, `uncorrupted`, or what of a trace the run's operator damages."""
+    if run["method"] == "none":
+        return "base"
+    return UNCORRUPTED if run["corruption"] == "none" else shown(run).target
 
 
 def arm_name(run: Any) -> str:
@@ -36,22 +54,29 @@ def arm_name(run: Any) -> str:
     if run["method"] == "none":
         return "base"
     if run["corruption"] == "none":
-        return NAMES["none"]
-    choices = CORRUPTION_CHOICES.get(run["corruption"], {})
-    variant = [str(run[name]) for name in choices if run[name] != choices[name][0]]
+        return UNCORRUPTED
+    return ", ".join([f"{shown(run).title} {100 * run['fraction']:g} %", *variant(run)])
+
+
+def variant(run: Any) -> list[str]:
+    """What tells an arm from its operator's plain form; of a user's operator all its choices."""
+    own = declarations().get(run["corruption"])
+    if own:
+        made = [str(run[name]) for name in own.reads if run[name] != own.reads[name][0]]
+    else:
+        made = [value for name in FIELDS if isinstance(value := run.get(name), str)]
+    if isinstance(source := run.get("source"), str):
+        made.append(f"code {source[:4]}")
     asked = run.get("asked")  # published rows have none
-    variant += [asked] if isinstance(asked, str) else []
-    name = NAMES.get(run["corruption"], run["corruption"])
-    return ", ".join([f"{name} {100 * run['fraction']:g} %", *variant])
+    return [*made, asked] if isinstance(asked, str) else made
 
 
 def place(run: Any) -> tuple[Any, ...]:
     """Where an arm stands among others: sorts them in the order of Table 2."""
-    order = list(NAMES)
-    known = order.index(run["corruption"]) if run["corruption"] in order else len(order)
-    choices = CORRUPTION_CHOICES.get(run["corruption"], {})
-    variant = [choices[name].index(run[name]) for name in choices]
-    return run["method"] != "none", known, run["corruption"], variant, run["fraction"]
+    name, own = run["corruption"], declarations().get(run["corruption"])
+    known = ORDER.index(name) if name in ORDER else len(ORDER)
+    choices = [own.reads[n].index(run[n]) for n in own.reads] if own else variant(run)
+    return run["method"] != "none", known, name, choices, run["fraction"]
 
 
 def asked_model(corruption: Mapping[str, Any]) -> str | None:

@@ -3,14 +3,17 @@
 A broken record is an error that names its file; it is never skipped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from distill.run.record import RUN, read_record
+from distill.run.record import RUN, differing, read_record
 
 MADE = Path("runs")
 """Folder of a checkout in which `python -m distill` writes the runs of each study."""
+
+SHOWN = 3
+"""Differences that an error lists."""
 
 RECORDED = Path("analysis", "results")
 """Folder of a checkout with the runs behind the README's tables."""
@@ -40,12 +43,36 @@ def records(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: a record is not JSON, or of a later format; names the file.
+        ValueError: a record is not JSON, lacks a part, is of a later format, or has other numbers
+            than its artifacts, where these are there; names the file.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {folder}; python -m distill study=NAME makes runs/NAME")
     for path in sorted(path for depth in ("", "*/", "*/*/") for path in folder.glob(depth + RUN)):
-        yield path, read_record(path)
+        yield path, held(path)
+
+
+def held(path: Path) -> dict[str, Any]:
+    """A record that was held against its artifacts, where these are there.
+
+    Raises:
+        ValueError: it is no record, or differs from its artifacts; names the file.
+    """
+    record = read_record(path)
+    refuse_differing(path, record, launched_in(path, record))
+    return record
+
+
+def refuse_differing(path: Path, record: Mapping[str, Any], folder: Path) -> None:
+    """Raise ValueError if a record, read from `path`, has other numbers than its artifacts.
+
+    Their paths are relative to `folder`; those that are not there are passed over.
+    """
+    if wrong := differing(record, folder):
+        raise ValueError(
+            f"{path} differs from its artifacts: {'; '.join(wrong[:SHOWN])}; repeat the run "
+            "to record it again"
+        )
 
 
 def launched_in(path: Path, record: dict[str, Any]) -> Path:
@@ -53,5 +80,6 @@ def launched_in(path: Path, record: dict[str, Any]) -> Path:
 
     If `runs` in the record, which is read from `path`, is absolute: the current folder.
     """
-    runs = Path(record["config"]["runs"])
-    return Path.cwd() if runs.is_absolute() else path.absolute().parents[2 + len(runs.parts)]
+    runs, above = Path(record["config"]["runs"]), path.absolute().parents
+    depth = 2 + len(runs.parts)
+    return Path.cwd() if runs.is_absolute() or depth >= len(above) else above[depth]

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.results.records import launched_in
+from distill.store.artifacts import verify
+from distill.store.identity import RECIPE
 
 if TYPE_CHECKING:
     import pyarrow
@@ -26,6 +28,7 @@ def responses(
     Raises:
         ValueError: the rows are missing, cannot be read, or are not those that the record's score
             was computed from; names the file.
+        ArtifactError: the artifact that holds them was changed since it was made.
     """
     file = _file(path, record, benchmark)
     rows = _read(file, columns)
@@ -40,6 +43,8 @@ def _file(path: Path, record: dict[str, Any], benchmark: str) -> Path:
         return collected
     stage = record["scores"][benchmark]
     file = launched_in(path, record) / stage["path"] / "samples.parquet"
+    if (file.parent / RECIPE).is_file():
+        verify(file.parent)
     if not file.is_file():
         raise ValueError(
             f"{path} was scored on {file}, which is missing, as is {collected.name} next to the "

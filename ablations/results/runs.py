@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ablations.results.arms import asked_model
+from ablations.results.arms import SHOWN, asked_model
 from ablations.results.records import records
 from ablations.results.responses import responses
 from ablations.results.settings import SETTINGS, settings
+from distill.corruptions.declare import FIELDS
 from distill.stages import Stage
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ IDENTITY = {
     "training": "config.training.name",
     "method": "config.training.method",
     "corruption": "config.corruption.kind",
-    **{n: f"config.corruption.{n}" for n in ("fraction", "mode", "unit", "scope", "steps")},
+    **{n: f"config.corruption.{n}" for n in ("fraction", *FIELDS, "source", *SHOWN)},
     "training_seed": "config.training.seed",
     "corruption_seed": "config.corruption.seed",
 }
@@ -47,7 +48,7 @@ COUNTS = {
 } | {f"seconds_{s}": f"{s.value}.seconds" for s in Stage if s is not Stage.evaluate}
 """Column -> its field below `stages` in `run.json`; empty for runs without that stage. `damaged` of
 the `units` in the selected traces were corrupted; the student was trained on `rows` traces, and
-`dropped` were too long in at least one arm."""
+`dropped` were too long in at least one arm, or are not given back by the student's tokenizer."""
 
 SCORES = (
     *("problems", "samples", "accuracy", "low", "high", "standard_error"),

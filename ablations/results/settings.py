@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from distill.config import Config
+from distill.corruptions.declare import FIELDS
 from distill.store.identity import arm_group
 
 SETTINGS = ("training_setting", "evaluation_setting")
@@ -17,7 +18,7 @@ SETTINGS = ("training_setting", "evaluation_setting")
 NEUTRAL = (
     *("compute", "tracking", "study", "until", "artifacts", "runs"),
     *("training.seed", "corruption.seed"),
-    *(f"corruption.{name}" for name in ("kind", "fraction", "mode", "unit", "scope", "steps")),
+    *(f"corruption.{name}" for name in ("kind", "fraction", *FIELDS, "source")),
     "corruption.ask",
 )
 """Fields that no setting counts: how and where a run is carried out, the two seeds that runs of one

@@ -7,13 +7,13 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from distill.config import Config, StudyConfig
 from distill.run.compose import CONF, Composer
 from distill.run.fields import refuse_unknown
 from distill.run.formats import FORMAT
-from distill.run.sweep import distinct, expand, register
+from distill.run.overrides import parse
+from distill.run.sweep import distinct, expand, grids_of, register
 
 SINGLE = StudyConfig().name
 """Study of the runs that were launched without one."""
@@ -80,7 +80,8 @@ class Studies:
         named = [] if study == SINGLE else [f"study={study}"]
         sweeper = self._composer.composed((*named, *_fixed(overrides))).hydra.sweeper
         axes = [f"{name}={value}" for name, value in (sweeper.params or {}).items()]
-        runs = expand(list(sweeper.grids), [*axes, *named, *overrides])
+        grids = grids_of(study if named else None, sweeper, overrides)
+        runs = expand(grids, [*axes, *named, *overrides])
         kept, errors = distinct(runs, self._composer)
         if errors:
             more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
@@ -103,8 +104,7 @@ class Studies:
 
 def _fixed(overrides: Sequence[str]) -> list[str]:
     """Those with one value; the sweeper takes the others."""
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    return [o.input_line for o in parsed if o.input_line and not o.is_sweep_override()]
+    return [o.input_line for o in parse(overrides) if o.input_line and not o.is_sweep_override()]
 
 
 def _label(overrides: Sequence[str]) -> str:

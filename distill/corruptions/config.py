@@ -1,38 +1,29 @@
 """Options of a corruption, and which of them each operator reads."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
-from distill.checks import APART, LABEL, SHARE, Checked, label, one_of, ruled
+from distill.checks import APART, LABEL, RULE, SHARE, Checked, Rule, label, one_of, ruled
+from distill.corruptions.declare import COLOUR, FIELDS, TARGET
+from distill.corruptions.declare import STEP_RULES as STEP_RULES
+from distill.corruptions.locate import OPERATORS, locate
 from distill.models.config import AskConfig
 from distill.stages import Stage
 
-STEP_RULES = ("blank_line", "reflection")
-"""Rules that split any thought into steps; steps `model` are found by a model beforehand."""
+KIND = Rule(f"one of {', '.join(OPERATORS)}, or an entry point", lambda kind: isinstance(kind, str))
+"""What may be a kind; `locate` looks it up."""
 
-
-CORRUPTION_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {
-    "none": {},
-    "wrong_answers": {"mode": ("natural", "matched", "edited")},
-    "random_digits": {
-        "unit": ("digit", "number"),
-        "scope": ("response", "thought"),
-        "mode": ("independent", "consistent"),
-    },
-    "remove_keywords": {"unit": ("sentence", "keyword", "reflection"), "mode": ("units", "traces")},
-    "delete_steps": {"mode": ("random", "prefix"), "steps": (*STEP_RULES, "model")},
-    "insert_steps": {"mode": ("replace", "add"), "steps": (*STEP_RULES, "model")},
-    "shuffle_steps": {"steps": (*STEP_RULES, "model")},
-}
-"""Operator -> the fields that it reads -> their choices, the default first. A new operator is a
-line here, a file in `distill/corruptions/operators/` and a YAML in `conf/corruption/`."""
+DECLARED_TARGET = Rule(f"{TARGET.text}, or empty", lambda value: not value or TARGET.holds(value))
+DECLARED_COLOUR = Rule(f"{COLOUR.text}, or empty", lambda value: not value or COLOUR.holds(value))
 
 
 @dataclass
 class CorruptionConfig(Checked):
     """How the teacher's traces are damaged, and how much. See `conf/corruption/`."""
 
-    kind: str = ruled("none", one_of(*CORRUPTION_CHOICES))
-    """A function in `distill/corruptions/operators/`."""
+    kind: str = ruled("none", KIND)
+    """A function in `distill/corruptions/operators/`, or an entry point of `distill.corruptions`;
+    with `_target_` the name of that function."""
 
     fraction: float = ruled(0.0, SHARE)
     """Corruption rate: share of units damaged; the operator says what its unit is. 0 is the same
@@ -42,8 +33,7 @@ class CorruptionConfig(Checked):
     """Base seed; each trace draws from its own stream, derived from this and its id."""
 
     mode: str | None = None
-    """Which definition of the damage; choices per operator in `CORRUPTION_CHOICES`; None is the
-    first of them."""
+    """Which definition of the damage; choices per operator; None is the first of them."""
 
     unit: str | None = None
     """What is damaged as one piece; choices per operator."""
@@ -58,28 +48,45 @@ class CorruptionConfig(Checked):
     name: str = field(default="", metadata=LABEL)
     """The YAML's file name."""
 
+    _target_: str | None = field(default=None, metadata=LABEL)
+    """An operator of your own: `my_package.my_module.my_operator`, or `FILE.py:FUNCTION`."""
+
+    title: str = field(default="", metadata=LABEL)
+    """The operator's name in tables and figures; empty: as it declares."""
+
+    target: str = field(default="", metadata=LABEL | {RULE: DECLARED_TARGET})
+    """What of a trace it damages: `content`, `structure` or `other`; empty: as it declares. Content
+    and structure are compared."""
+
+    colour: str = field(default="", metadata=LABEL | {RULE: DECLARED_COLOUR})
+    """Of its curve, such as `#009e73`; empty: as it declares, or one that is free."""
+
+    source: str | None = None
+    """Hash of the code of an operator of your own, computed; an edit of it makes other traces."""
+
     ask: AskConfig | None = field(default=None, metadata=APART)
     """The model that removes reflections (unit `reflection`) or finds steps (steps `model`). Its
     replies are an artifact of their own, through which they enter the identity of the damage."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.name = label("corruption", self.name, self.kind, tuple(CORRUPTION_CHOICES), "none")
-        if self.kind == "none" or self.fraction == 0:
-            self.kind, self.name, self.fraction, self.seed = "none", "none", 0.0, 0
-            self.mode = self.unit = self.scope = self.steps = self.ask = None
-        choices = CORRUPTION_CHOICES[self.kind]
-        for name in ("mode", "unit", "scope", "steps"):
-            value = getattr(self, name)
-            if name in choices:
-                setattr(self, name, choices[name][0] if value is None else value)
-                read = f"corruption.{name} of {self.kind}"
-                one_of(*choices[name]).check(read, getattr(self, name))
-            elif value is not None:
-                raise ValueError(
-                    f"corruption.{name} is {value!r}, but {self.kind} does not read it; it reads "
-                    f"{', '.join(sorted(choices)) or 'no such choice'}"
-                )
+        if not self._target_:
+            self.name = label("corruption", self.name, self.kind, OPERATORS, "none")
+        if self.fraction == 0 or (self.kind == "none" and not self._target_):
+            self._undamaged()
+            return
+        found = locate(self.kind, self._target_)
+        declared = found.declared
+        if self.name == "none":
+            self.name = found.kind
+        self.kind, self.source = found.kind, found.source
+        if self.source is None:
+            self._target_ = None
+        self.title = self.title or declared.title
+        self.target, self.colour = self.target or declared.target, self.colour or declared.colour
+        if self.fraction == 1 and not declared.drawn_at_all:
+            self.seed = 0
+        self._check_choices(declared.reads)
         if self.unit == "reflection" and self.mode != "traces":
             raise ValueError(
                 f"corruption.mode is {self.mode!r}, but a model removes all reflections of a trace "
@@ -92,6 +99,31 @@ class CorruptionConfig(Checked):
                 "(+ask@corruption.ask=remove_reflections) and to steps 'model' "
                 "(+ask@corruption.ask=split_steps)"
             )
+
+    def _undamaged(self) -> None:
+        """All that damages nothing is `none`, and so one identity."""
+        if self._target_:
+            raise ValueError(
+                f"corruption._target_={self._target_} at corruption.fraction=0 damages nothing; "
+                "set a fraction above 0, or take corruption=none for the uncorrupted arm"
+            )
+        if self.kind != "none":
+            locate(self.kind, None)
+        vars(self).update({f.name: f.default for f in fields(self)} | {"name": "none"})
+
+    def _check_choices(self, reads: Mapping[str, tuple[str, ...]]) -> None:
+        """Fill in the operator's defaults; refuse what it does not read or does not know."""
+        for name in FIELDS:
+            value = getattr(self, name)
+            if name in reads:
+                setattr(self, name, reads[name][0] if value is None else value)
+                read = f"corruption.{name} of {self.kind}"
+                one_of(*reads[name]).check(read, getattr(self, name))
+            elif value is not None:
+                raise ValueError(
+                    f"corruption.{name} is {value!r}, but {self.kind} does not read it; it reads "
+                    f"{', '.join(sorted(reads)) or 'no such choice'}"
+                )
 
     @property
     def asks(self) -> Stage | None:

@@ -1,7 +1,7 @@
 """The stage `corrupt` damages selected traces by one operator and counts what it damaged."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,14 @@ from typing import Any
 from distill.corruptions.config import CorruptionConfig
 from distill.corruptions.operators import Borrow, Damaged, operator
 from distill.corruptions.segment import read_starts
+from distill.corruptions.tally import Tally, warnings
 from distill.stages import Stage
-from distill.store.artifacts import write_json
+from distill.store.artifacts import read_json, write_json
 from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS
 from distill.trace.records import Trace, read_traces, write_records
 
-VERSION = 3
+VERSION = 4
 """Raised when the output of an operator changes, for whatever reason in this room or `trace`;
 `tests/fixtures/damage.json` holds what each makes at this version."""
 
@@ -34,20 +35,31 @@ def corrupt_traces(
     and the artifact `said`, what a model made of the selected traces, where the corruption asks
     one. Traces are read one at a time, so that memory is bounded.
 
-    Writes `traces.jsonl`, as many traces in the same order (`none`: the same bytes), and
-    `summary.json`: `traces`, `units` that could be damaged, `damaged`, their `share` (null where
-    there is no unit) and `untouched_traces`, those with nothing damaged.
+    Writes `traces.jsonl`, as many traces in the same order (`none`: the same bytes); except for
+    `none` `damage.jsonl`, of each trace its `id`, `units`, `damaged` and `places` (`Damaged`); and
+    `summary.json`, see `distill.corruptions.tally.Tally`.
+
+    Raises:
+        ValueError: nothing was damaged; names what found nothing, and in how many traces. Or a
+            user's operator did not yield a `Damaged` for each trace.
     """
-    target = out / "traces.jsonl"
-    tally = Tally()
+    target, tally = out / "traces.jsonl", Tally(corruption)
     damaged = damage(corruption, selected, verified, said)
     if corruption.kind == "none":
         tally.traces = tally.untouched_traces = sum(1 for _ in damaged)
         shutil.copyfile(selected / "traces.jsonl", target)
     else:
-        write_records(target, tally.count(damaged))
-    share = tally.damaged / tally.units if tally.units else None
-    write_json(out / "summary.json", vars(tally) | {"share": share})
+        with (out / "damage.jsonl").open("w", encoding="utf-8", newline="\n") as rows:
+            write_records(target, tally.count(damaged, rows))
+        if corruption.source:
+            tally.compare(sum(1 for _ in TraceFile(selected / "traces.jsonl")))
+        tally.refuse_nothing()
+    write_json(out / "summary.json", tally.summary())
+
+
+def served(corruption: CorruptionConfig, *artifacts: Path | None, out: Path) -> list[str]:
+    """What is to be said of damage whenever it is used: warnings, see `tally.warnings`."""
+    return warnings(corruption, read_json(out / "summary.json"))
 
 
 def damage(
@@ -60,12 +72,13 @@ def damage(
         borrow = Borrow(rewritten=TraceFile(said / "traces.jsonl"))
     elif said and corruption.asks is Stage.segment:
         borrow = Borrow(corpus, starts=read_starts(said))
-    return operator(corruption.kind)(corpus, corruption, borrow)
+    return operator(corruption.kind, corruption._target_)(corpus, corruption, borrow)
 
 
 def pins(corruption: CorruptionConfig, *artifacts: Any) -> dict[str, str]:
-    """Hash of the keyword list, where the operator reads it."""
+    """Hash of the keyword list, where the operator reads it; a user's operator may."""
     reads = corruption.kind == "remove_keywords" or corruption.steps == "reflection"
+    reads = reads or corruption.source is not None
     return {KEYWORDS.name: content_hash(KEYWORDS)} if reads else {}
 
 
@@ -78,22 +91,3 @@ class TraceFile:
     def __iter__(self) -> Iterator[Trace]:
         """Open the file and read its traces in order."""
         return read_traces(self.path)
-
-
-@dataclass
-class Tally:
-    """Counts of what was damaged; the keys of `summary.json`."""
-
-    traces: int = 0
-    units: int = 0
-    damaged: int = 0
-    untouched_traces: int = 0
-
-    def count(self, damaged: Iterable[Damaged]) -> Iterator[Trace]:
-        """Yield the traces, counting each."""
-        for item in damaged:
-            self.traces += 1
-            self.units += item.units
-            self.damaged += item.damaged
-            self.untouched_traces += not item.damaged
-            yield item.trace

@@ -1,11 +1,13 @@
-"""Replace a trace's final answer by a wrong one of the same shape, wherever it is stated."""
+"""Replace a trace's final answer by a wrong one of the same shape, where the trace concludes."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import accumulate, product
 from random import Random
+from typing import NamedTuple
 
+from distill.corruptions.notations import fraction, fraction_written, number_written, word
+from distill.corruptions.statements import final_statements
 from distill.grading import answers
 from distill.trace.records import Problem, Trace
 
@@ -13,6 +15,7 @@ _NUMBER = re.compile(r"[-+]?([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?)")
 _UNIT = re.compile(
     r"\\(?:text|mathrm)\{[^}]*\}(?:\^\{?[0-9]\}?)?|\^?\{?\\circ\}?|\\?[%$]|\\[,! ]|\s"
 )
+_DIGIT = re.compile(r"[0-9]")
 _DIGITS = re.compile(r"[0-9]+")
 _SIGNS = re.compile(r"[+-]")
 _SIGNED_SUM = re.compile(r"[0-9]+(?:\s*[+-]\s*[0-9]+){1,10}")
@@ -25,31 +28,42 @@ _TRIES = 100
 _CHOICE_STATED = r"(?:(?<=\{{)|(?<=\()|(?<=option )|(?<=answer is ))\(?{letter}\b"
 
 
-def edit_answer(trace: Trace, rng: Random) -> Trace | None:
+class Edited(NamedTuple):
+    """A trace with another final answer."""
+
+    trace: Trace
+    changed: int
+    """Places in thought and solution at which it was replaced."""
+
+
+def edit_answer(trace: Trace, rng: Random) -> Edited | None:
     r"""Give a trace another final answer and mark it wrong; None if the answer cannot be changed.
 
     The answer is what the grader reads in the solution; where it reads none, the problem's. It is
-    replaced in thought and solution, and of a joint answer (`\boxed{1} and \boxed{2}`) every part:
+    replaced where thought and solution conclude (`final_statements`) and stays elsewhere: a small
+    number stands for much else in a thought. Of a joint answer (`\boxed{1} and \boxed{2}`) every
+    part is replaced:
 
-    * one number (`204`, `1,234.5`, also with a unit, `60\%`): one run of its digits is redrawn, in
-      every occurrence of the number that is not part of a longer one;
+    * one number (`204`, `1,234.5`, also with a unit, `60\%`): its digits are redrawn, however they
+      are written (`1234.5`; `three` for 3), where they are not part of a longer number;
+    * a fraction (`\frac{1}{2}`, `1/2`): one of its two numbers is redrawn, in either notation;
     * a sum with signs (`6+1-1+3`): signs are flipped so that the total differs and, if possible, no
-      running total is negative; in every occurrence, with or without blanks;
-    * anything else with digits (`\frac{1}{2}`): one run of digits is redrawn, in every occurrence
-      with or without blanks, whether written with `\frac`, `\dfrac` or `\tfrac`;
+      running total is negative; it is replaced wherever it stands, with or without blanks;
+    * anything else with digits (`2\sqrt{3}`): one run of digits is redrawn;
     * a choice (`B`): another letter, where it stands in braces or parentheses or after "answer is".
     """
     read = _read(trace.problem, trace.solution)
     for _ in range(_TRIES):
         answer = read or [trace.problem.answer.strip()]
         changes = [change for part in answer if (change := _change(part, rng))]
-        solution = _apply(changes, trace.solution)
-        if solution == trace.solution:
+        solution, in_solution = _apply(changes, trace.solution)
+        if not in_solution or solution == trace.solution:
             return None
         if not set(read) & set(_read(trace.problem, solution)):
-            thought = _apply(changes, trace.thought)
+            thought, in_thought = _apply(changes, trace.thought)
             why = "final answer was replaced"
-            return replace(trace, thought=thought, solution=solution, correct=False, why=why)
+            made = replace(trace, thought=thought, solution=solution, correct=False, why=why)
+            return Edited(made, in_solution + in_thought)
     return None
 
 
@@ -61,39 +75,74 @@ def _read(problem: Problem, solution: str) -> list[str]:
     return [part for part in parts if part]
 
 
-Change = tuple[re.Pattern[str], re.Pattern[str], list[str]]
-"""Pattern of an answer as it is stated; pattern of what changes in it; new values in order."""
+@dataclass(frozen=True)
+class Change:
+    """How one part of an answer becomes another."""
+
+    stated: re.Pattern[str]
+    """The part, as texts state it."""
+
+    changing: re.Pattern[str]
+    """What changes in such a statement."""
+
+    new: list[str]
+    """What comes instead, in order; what is left of them stays."""
+
+    word: str = ""
+    """A small number's new word, where it is stated as a word."""
+
+    everywhere: bool = False
+    """Whether it is replaced wherever it stands, since it can mean nothing else."""
+
+    def swapped(self, text: str) -> str:
+        """A statement of the old part as one of the new."""
+        if self.word and text[0].isalpha():
+            return self.word.capitalize() if text[0].isupper() else self.word
+        values = iter(self.new)
+        return self.changing.sub(lambda old: next(values, old[0]), text)
 
 
-def _apply(changes: list[Change], text: str) -> str:
-    """Replace every stated answer, all in one pass: no new answer is changed again."""
+def _apply(changes: list[Change], text: str) -> tuple[str, int]:
+    """Replace the stated parts, all in one pass: no new one is changed again; and how many."""
     if not changes:
-        return text
-    stated = re.compile("|".join(f"({pattern.pattern})" for pattern, _, _ in changes))
-
-    def swap(match: re.Match[str]) -> str:
-        _, changing, new = changes[int(match.lastindex or 1) - 1]
-        values: Iterator[str] = iter(new)
-        return changing.sub(lambda _: next(values), match[0])
-
-    return stated.sub(swap, text)
+        return text, 0
+    stated = re.compile("|".join(f"({change.stated.pattern})" for change in changes))
+    if any(change.everywhere for change in changes):
+        places = list(stated.finditer(text))
+    else:
+        places = final_statements(text, stated)
+    made: list[str] = []
+    at = 0
+    for place in places:
+        change = changes[int(place.lastindex or 1) - 1]
+        made += text[at : place.start()], change.swapped(place[0])
+        at = place.end()
+    return "".join((*made, text[at:])), len(places)
 
 
 def _change(answer: str, rng: Random) -> Change | None:
     if choice := _CHOICE.fullmatch(answer):
         letter = rng.choice([other for other in _CHOICES if other != choice[1]])
         stated = re.compile(_CHOICE_STATED.format(letter=choice[1]))
-        return stated, re.compile(choice[1]), [letter]
+        return Change(stated, re.compile(choice[1]), [letter])
     if _SIGNED_SUM.fullmatch(answer) and (signs := _other_signs(answer, rng)):
-        return occurrence(answer, "+*/-"), _SIGNS, signs
-    if number := _NUMBER.fullmatch(_UNIT.sub("", answer)):
-        answer = number[1]
-    runs = _DIGITS.findall(answer)
+        return Change(occurrence(answer, "+*/-"), _SIGNS, signs, everywhere=True)
+    number = _NUMBER.fullmatch(_UNIT.sub("", answer))
+    written = number[1] if number else answer
+    runs = _DIGITS.findall(written)
     if not runs:
         return None
+    old = "".join(runs)
     place = rng.randrange(len(runs))
     runs[place] = _other_digits(runs[place], rng)
-    return occurrence(answer), _DIGITS, runs
+    if parts := fraction(answer):
+        return Change(fraction_written(*parts), _DIGIT, [*"".join(runs)])
+    if not number:
+        return Change(occurrence(answer), _DIGITS, runs)
+    new = "".join(runs)
+    said = old if old == written and len(old) < 3 else ""
+    stated = number_written(written, word(int(said)) if said else "")
+    return Change(stated, _DIGIT, [*new], word(int(new)) if said else "")
 
 
 def occurrence(answer: str, operators: str = "") -> re.Pattern[str]:

@@ -16,16 +16,16 @@ from distill.corruptions.edit_answer import occurrence
 from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.remove_keywords import remove_keywords
 from distill.grading.answers import extract
-from distill.models.annotate import ReplyError, annotate, annotator_pins
+from distill.models.annotate import ReplyError, annotate, annotator_pins, limit_failed
 from distill.models.config import AskConfig
 from distill.models.converse import REPLIES
 from distill.models.engines import Completion
-from distill.store.artifacts import write_json
+from distill.store.artifacts import read_json, write_json
 from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import Trace, read_traces, write_records
 
-VERSION = 3
+VERSION = 4
 
 OPEN, CLOSE = "<|begin_of_thought|>", "<|end_of_thought|>"
 """What a reply must put the rewritten thought between."""
@@ -71,6 +71,14 @@ def rewrite_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
     }
     write_json(out / "summary.json", counts)
     (out / REPLIES).unlink(missing_ok=True)
+
+
+def served(model: AskConfig, traces: Path, *, compute: ComputeConfig, out: Path) -> None:
+    """Check `compute.max_unusable` whenever the replies are used."""
+    given = traces / "traces.jsonl"
+    if read_json(out / "summary.json")["failed"] and given.exists():
+        asked = sum(bool(t.thought.strip()) for t in read_traces(given))
+        limit_failed(asked, compute, out)
 
 
 def _rewritten(trace: Trace, reply: Completion) -> Trace:

@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from distill.compute import ComputeConfig
-from distill.models.annotate import ReplyError, annotate, annotator_pins, fields
+from distill.models.annotate import ReplyError, annotate, annotator_pins, fields, limit_failed
 from distill.models.config import AskConfig
 from distill.models.converse import REPLIES
 from distill.models.engines import Completion
-from distill.store.artifacts import write_json
+from distill.store.artifacts import read_json, write_json
 from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS, openings
 from distill.trace.records import Trace, digest, read_rows, read_traces, write_rows
 from distill.trace.steps import Starts, cut
 
-VERSION = 3
+VERSION = 4
 
 _SENTENCE = re.compile(r"\n\s*|[.!?…][\"')\]*]{0,2}\s++(?![a-z])")
 """What separates two sentences; the second begins where it ends."""
@@ -60,6 +60,14 @@ def segment_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
     }
     write_json(out / "summary.json", counts)
     (out / REPLIES).unlink(missing_ok=True)
+
+
+def served(model: AskConfig, traces: Path, *, compute: ComputeConfig, out: Path) -> None:
+    """Check `compute.max_unusable` whenever the replies are used."""
+    given = traces / "traces.jsonl"
+    if read_json(out / "summary.json")["failed"] and given.exists():
+        asked = sum(bool(t.thought.strip()) for t in read_traces(given))
+        limit_failed(asked, compute, out)
 
 
 def read_starts(folder: Path) -> Starts:

@@ -9,11 +9,23 @@ import base64
 import json
 import pickletools
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from distill.data.values import RowError, items, kind, text, written
 
 MAX_BYTES = 1 << 30
 """Largest size to which the packed tests of one problem may unpack."""
+
+_TYPES: dict[str, dict[str, type]] = {
+    "stdin": {"input": str, "output": str},
+    "call": {"function": str, "arguments": list, "expected": object},
+    "program": {"code": str},
+}
+"""Type of a test -> what it needs; see `distill/grading/code_tests.py`."""
+
+_MORE: dict[str, type] = {"type": str, "tolerance": float, "imports": bool}
+_MORE |= {"setup": str, "entry": list}
 
 _TEXT = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
 _FRAMING = {"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"}
@@ -35,23 +47,58 @@ def completion_question(prompt: str) -> str:
     return f"Complete this function; give all of it.\n\n```python\n{prompt.rstrip()}\n```"
 
 
-def input_output(text: str) -> tuple[str, ...]:
+def own(given: Sequence[Any], of: str) -> tuple[str, ...]:
+    """Tests in the schema of `distill/grading/code_tests.py`, as objects or JSON texts.
+
+    Raises:
+        RowError: one is not in the schema, or the kind of the problem is not `code`.
+    """
+    if given and of != "code":
+        raise RowError(f"tests are of problems of kind code, not of: {of[:40]!r}")
+    return tuple(map(_own, given))
+
+
+def _own(given: Any) -> str:
+    test = _object(given, "an item of tests") if isinstance(given, str) else given
+    if not isinstance(test, Mapping):
+        raise RowError(f"an item of tests is {kind(test)}, not an object")
+    needed = _TYPES.get(str(test.get("type")), {})
+    wrong = [n for n in (*needed, *test) if n not in test or n not in _MORE | needed]
+    wrong += [n for n, value in test.items() if not _is(value, (_MORE | needed).get(n, object))]
+    if not needed or wrong:
+        known = ", ".join(f"{name} ({', '.join(parts)})" for name, parts in _TYPES.items())
+        fault = ", ".join(dict.fromkeys(wrong)) or "type"
+        raise RowError(f"an item of tests is not in the schema: {fault}; known are {known}")
+    return given if isinstance(given, str) else json.dumps(test, ensure_ascii=False)
+
+
+def _is(value: Any, wanted: type) -> bool:
+    return isinstance(value, int | float) if wanted is float else isinstance(value, wanted)
+
+
+def input_output(given: str) -> tuple[str, ...]:
     """Tests of APPS and TACO: `inputs`, `outputs`, and `fn_name` where a function is called.
 
     Where every output of a function is a list of one item, the list is a wrapper and is removed, as
     their own graders allow. Lines given as a list are joined.
 
     Raises:
-        ValueError: not JSON, or not as many outputs as inputs.
-        KeyError: no inputs or outputs.
+        RowError: not JSON, or not in that form.
     """
-    given = json.loads(text) if text.strip() else {"inputs": [], "outputs": []}
-    pairs = list(zip(given["inputs"], given["outputs"], strict=True))
-    name = given.get("fn_name")
-    if name is None:
-        return tuple(_stdin(_lines(put), _lines(got)) for put, got in pairs)
-    wrapped = all(isinstance(got, list) and len(got) == 1 for _, got in pairs)
-    return tuple(_call(name, put, got[0] if wrapped else got) for put, got in pairs)
+    if not given.strip():
+        return ()
+    found = _object(given, "the tests")
+    puts, gots = (items(found.get(name), name) for name in ("inputs", "outputs"))
+    if len(puts) != len(gots):
+        raise RowError(f"not as many outputs as inputs: {len(gots)} for {len(puts)}")
+    pairs = list(zip(puts, gots, strict=True))
+    if (name := text(found.get("fn_name"), "fn_name")) == "":
+        return tuple(_stdin(_lines(put, "inputs"), _lines(got, "outputs")) for put, got in pairs)
+    wrapped = all(isinstance(got, list) and len(got) == 1 for got in gots)
+    return tuple(
+        _call(name, items(put, "an item of inputs"), got[0] if wrapped else got)
+        for put, got in pairs
+    )
 
 
 def humaneval(prompt: str, test: str, name: str) -> tuple[str, ...]:
@@ -72,16 +119,20 @@ def livecodebench(packed: Sequence[str], metadata: str) -> tuple[str, ...]:
     Arguments of a function are one JSON value per line; the modules that LeetCode imports are too.
 
     Raises:
-        ValueError: not in that form, or a pickle that holds more than one text.
+        RowError: not in that form.
+        ValueError: a pickle that holds more than one text.
     """
-    cases = [case for text in packed for case in _cases(text)]
+    cases = [case for packing in packed for case in _cases(packing)]
     if all(case["testtype"] == "stdin" for case in cases):
         return tuple(_stdin(case["input"], case["output"]) for case in cases)
-    name = json.loads(metadata)["func_name"]
+    name = text(_object(metadata, "metadata").get("func_name"), "func_name")
+    if not name:
+        raise RowError("metadata names no function: no func_name")
 
-    def call(case: dict[str, Any]) -> str:
-        arguments = [json.loads(line) for line in case["input"].split("\n") if line.strip()]
-        return _call(name, arguments, json.loads(case["output"]), imports=True)
+    def call(case: Mapping[str, str]) -> str:
+        lines = case["input"].split("\n")
+        arguments = [_json(line, "input of a test") for line in lines if line.strip()]
+        return _call(name, arguments, _json(case["output"], "output of a test"), imports=True)
 
     return tuple(map(call, cases))
 
@@ -103,19 +154,42 @@ def pickled_text(data: bytes) -> str:
     return str(texts[0])
 
 
-def _cases(text: str) -> list[dict[str, Any]]:
-    if not text.strip():
+def _cases(packing: str) -> list[dict[str, str]]:
+    if not packing.strip():
         return []
-    if text.lstrip().startswith("["):
-        return list(json.loads(text))
-    unpacker = zlib.decompressobj()
+    if not packing.lstrip().startswith("["):
+        unpacker = zlib.decompressobj()
+        try:
+            data = unpacker.decompress(base64.b64decode(packing, validate=True), MAX_BYTES)
+        except zlib.error as error:
+            raise RowError(f"private tests are not zlib data: {error}") from error
+        if not unpacker.eof:
+            raise RowError(
+                f"private tests are incomplete, or unpack to more than {MAX_BYTES} bytes"
+            )
+        packing = pickled_text(data)
+    found = items(_json(packing, "test cases"), "test cases")
+    return [{name: _part(case, name) for name in ("testtype", "input", "output")} for case in found]
+
+
+def _part(case: Any, name: str) -> str:
+    if not isinstance(case, Mapping) or name not in case:
+        raise RowError(f"a test case has no {name}")
+    return text(case[name], f"{name} of a test")
+
+
+def _json(given: str, name: str) -> Any:
     try:
-        data = unpacker.decompress(base64.b64decode(text, validate=True), MAX_BYTES)
-    except zlib.error as error:
-        raise ValueError(f"private tests are not zlib data: {error}") from error
-    if not unpacker.eof:
-        raise ValueError(f"private tests are incomplete, or unpack to more than {MAX_BYTES} bytes")
-    return list(json.loads(pickled_text(data)))
+        return json.loads(given)
+    except (ValueError, RecursionError) as error:
+        raise RowError(f"{name} is not JSON: {error}") from error
+
+
+def _object(given: str, name: str) -> dict[str, Any]:
+    found = _json(given, name)
+    if not isinstance(found, dict):
+        raise RowError(f"{name} is {kind(found)}, not an object")
+    return found
 
 
 def _stdin(put: str, got: str) -> str:
@@ -127,5 +201,6 @@ def _call(name: str, arguments: Any, expected: Any, imports: bool = False) -> st
     return json.dumps(test | ({"imports": True} if imports else {}), ensure_ascii=False)
 
 
-def _lines(value: Any) -> str:
-    return "\n".join(map(str, value)) if isinstance(value, list) else str(value)
+def _lines(value: Any, name: str) -> str:
+    lines = value if isinstance(value, list) else [value]
+    return "\n".join(written(line, f"an item of {name}") for line in lines)

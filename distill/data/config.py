@@ -1,8 +1,21 @@
 """Options of problem sources, benchmarks and filters."""
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, fields
 
-from distill.checks import LABEL, SHARE, Checked, Named, at_least, label, one_of, ruled
+from distill.checks import (
+    LABEL,
+    LIMIT,
+    RULE,
+    SHARE,
+    Checked,
+    Named,
+    at_least,
+    label,
+    one_of,
+    reset,
+    ruled,
+)
 from distill.models.config import ASKS, AskConfig, SamplingConfig
 
 KINDS = ("sign_puzzle", "recorded", "rows")
@@ -14,8 +27,9 @@ class SourceConfig(Checked):
     """Where rows come from: a data set on the hub, or a local file in the same schema."""
 
     path: str | None = field(default=None, metadata={"content": True})
-    """JSON, JSON lines or Parquet file; counts by its content. Where it is set, `hub` and `subset`
-    mean nothing."""
+    """JSON lines, JSON array, CSV, TSV or Parquet, also with `.gz`; a folder of such files of one
+    kind, or of `save_to_disk`; counts by its content. Where it is set, `hub` and `subset` mean
+    nothing."""
 
     hub: str | None = None
     """Hub id of the data set."""
@@ -39,16 +53,28 @@ class SourceConfig(Checked):
     `distill/data/columns.py`."""
 
     where: dict[str, str] = field(default_factory=dict)
-    """Column -> regular expression that must be found in its value; other rows are passed over."""
+    """Column, or another place as in `columns` -> regular expression that must be found in its
+    value; other rows are passed over."""
 
-    max_rejected: float = ruled(0.01, SHARE)
+    max_rejected: float = field(default=0.01, metadata=LIMIT | {RULE: SHARE})
     """Share of rows that may be rejected; they are named in `rejected.jsonl`, and above it the run
-    stops."""
+    stops, also where an earlier one that allowed more has read them. No part of an identity."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for column, pattern in self.where.items():
+            try:
+                re.compile(pattern)
+            except (re.error, OverflowError, RecursionError) as error:
+                raise ValueError(
+                    f"where.{column} is no regular expression: {error}; got {pattern!r}"
+                ) from error
         if self.path:
             self.hub = self.subset = None
+
+
+SOURCE = tuple(f.name for f in fields(SourceConfig))
+"""Fields of what is read from rows; they mean nothing for what is generated."""
 
 
 @dataclass
@@ -71,6 +97,12 @@ class DatasetConfig(SourceConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.name = label("dataset", self.name, self.kind, KINDS, "sign_puzzle")
+        if self.kind == "sign_puzzle":
+            reset(self, *(name for name in SOURCE if name != "split"))
+        elif not self.problems:
+            reset(self, "seed")
+        if self.path:
+            reset(self, "revision")
         if self.kind == "sign_puzzle":
             one_of("train", "validation", "test").check("dataset.split", self.split)
 
@@ -142,6 +174,8 @@ class FilterConfig(Named):
                     f"filter.benchmarks.{name} is a task of lm-evaluation-harness, which keeps its "
                     "questions to itself; name a dataset"
                 )
+        if not self.contamination:
+            reset(self, "overlap", "keep_contaminated", "benchmarks")
 
     @property
     def active(self) -> bool:

@@ -4,7 +4,6 @@ The function's name is the format's, and mostly that of a YAML in `conf/dataset/
 source has in other columns are found by `columns`; see `distill/data/columns.py`.
 """
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,13 +11,22 @@ from random import Random
 from typing import Any
 
 from distill.data import code_formats
-from distill.data.columns import Fields, Formats, RowError
+from distill.data.chat import dialogue
+from distill.data.fields import Fields, Formats
+from distill.data.gold import check_gold
+from distill.data.values import RowError, no_answer, whole, written
+from distill.data.values import answer as stated_answer
 from distill.grading import answers
 from distill.grading.countdown import expression
 from distill.trace.records import digest
 
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3})")
-_NUMBER = re.compile(r"\d+(\.\d+)?")
+
+_SOLUTION = "<|begin_of_solution|>"
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+_MOST_NUMBERS = 6
+"""A search through all expressions of more numbers takes hours."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ def _complete(made: Read) -> Read:
         raise RowError("no tests")
     if made.kind != "code" and not made.answer.strip():
         raise RowError("no answer")
+    check_gold(made.kind, made.answer)
     return made
 
 
@@ -58,17 +67,22 @@ def json_lines(row: Fields) -> Read:
     `tests` is a list in the schema of `distill/grading/code_tests.py`, its items objects or JSON
     texts.
     """
-    tests = row.value("tests") or []
-    if not isinstance(tests, list | tuple):
-        raise RowError("tests is not a list in the schema of distill/grading/code_tests.py")
-    kind = str(row.value("kind") or "math")
-    return Read(
-        row.text("question"),
-        row.text("answer") if kind != "code" else "",
-        kind,
-        _difficulty(row),
-        tuple(test if isinstance(test, str) else json.dumps(test) for test in tests),
-    )
+    return _plain(row, row.text("question"))
+
+
+@_format("messages", "answer", "kind", "difficulty", "tests")
+def messages(row: Fields) -> Read:
+    """Chat messages: the question is the user's turn in `messages`; the rest as in `json_lines`.
+
+    See `distill/data/chat.py`; a reply of the assistant is not read.
+    """
+    return _plain(row, dialogue(row, "messages").question)
+
+
+@_format("conversations", "answer", "kind", "difficulty", "tests")
+def sharegpt(row: Fields) -> Read:
+    """The same in `conversations`."""
+    return _plain(row, dialogue(row, "conversations").question)
 
 
 @_format("problem", "solution", "source", "difficulty")
@@ -78,24 +92,28 @@ def numina_math(row: Fields) -> Read:
     The answer is what the solution boxes; proofs box none and are rejected.
     """
     answer = answers.extract(row.text("solution")) or ""
-    difficulty = _difficulty(row)
-    return Read(row.text("problem"), answer, difficulty=difficulty, part=row.text("source"))
+    return Read(row.text("problem"), answer, difficulty=row.level(), part=row.text("source"))
 
 
 @_format("problem", "solution", "answer", "level")
 def math(row: Fields) -> Read:
     """MATH (arXiv:2103.03874): `problem`, `solution` with a boxed answer, `level` (`Level 5`)."""
-    level = _NUMBER.search(str(row.value("level") or ""))
-    stated = row.value("answer") or answers.extract(row.text("solution")) or ""
-    question = row.text("problem")
-    return Read(question, str(stated), difficulty=float(level[0]) if level else None)
+    if row.value("answer") is None:
+        stated = answers.extract(row.text("solution")) or ""
+    else:
+        stated = row.answer()
+    return Read(row.text("problem"), stated, difficulty=row.level("level"))
 
 
 @_format("question", "answer")
 def gsm8k(row: Fields) -> Read:
     """GSM8K (arXiv:2110.14168): `question`, and `answer` that ends in `#### 1,234`."""
-    answer = row.text("answer").rpartition("####")[2].strip()
-    return Read(row.text("question"), _THOUSANDS.sub("", answer))
+    _, mark, answer = row.text("answer").rpartition("####")
+    if not mark:
+        raise RowError("no ####: the answer is what follows this mark")
+    if "\n" in answer.strip():
+        raise RowError("several lines after ####: the answer is one")
+    return Read(row.text("question"), _THOUSANDS.sub("", stated_answer(answer, "answer")))
 
 
 @_format("question", "combined_text", "domain")
@@ -104,7 +122,9 @@ def still_2(row: Fields) -> Read:
 
     It has no reference answers: the answer is what the published solution ends in.
     """
-    solution = row.text("combined_text").rpartition("<|begin_of_solution|>")[2]
+    _, mark, solution = row.text("combined_text").rpartition(_SOLUTION)
+    if not mark:
+        raise RowError(f"no {_SOLUTION}: the answer is in the solution that follows it")
     return Read(row.text("question"), answers.extract(solution) or "", part=row.text("domain"))
 
 
@@ -116,23 +136,27 @@ def olympiadbench(row: Fields) -> Read:
     names the unit, which is no part of the answer; `error` is how far from it a number may be, of
     several errors the least.
     """
-    context = str(row.value("context") or "").strip()
-    unit = str(row.value("unit") or "").strip()
+    context, unit = row.optional("context").strip(), row.optional("unit").strip()
     question = "\n\n".join(filter(None, (context, row.text("question"))))
     given = row.value("final_answer")
     if given is None:
         raise RowError("no final_answer")
-    parts = [given] if isinstance(given, str) else given
+    parts = row.texts("final_answer") if isinstance(given, list) else [row.answer("final_answer")]
+    if any(no_answer(part.strip()) for part in parts):
+        raise RowError(f"no final_answer: {', '.join(parts)!r} says that there is none")
     asked = f"{question}\n\nGive the answer in ${unit}$, without the unit." if unit else question
-    answer = ", ".join(str(part).strip() for part in parts)
-    error = row.value("error") or 0.0
+    return Read(asked, ", ".join(part.strip() for part in parts), tolerance=_tolerance(row))
+
+
+def _tolerance(row: Fields) -> float:
+    error = written(row.value("error"), "error")
     try:
-        tolerance = min(float(part or 0) for part in str(error).split(","))
+        tolerance = min(float(part or 0) for part in error.split(","))
     except ValueError:
         tolerance = -1.0
     if not 0 <= tolerance < float("inf"):
-        raise RowError(f"error is {error!r}, not one number >= 0 or several separated by ','")
-    return Read(asked, answer, tolerance=tolerance)
+        raise RowError(f"error is not a number >= 0, nor several separated by ',': {error!r}")
+    return tolerance
 
 
 @_format(
@@ -140,8 +164,8 @@ def olympiadbench(row: Fields) -> Read:
 )
 def gpqa(row: Fields) -> Read:
     """GPQA (arXiv:2311.12022): `Question`, `Correct Answer`, `Incorrect Answer 1` to `3`."""
-    right = row.text("Correct Answer").strip()
-    wrong = [row.text(f"Incorrect Answer {i}").strip() for i in (1, 2, 3)]
+    names = ("Correct Answer", *(f"Incorrect Answer {i}" for i in (1, 2, 3)))
+    right, *wrong = [written(row.needed(name), row.name(name)).strip() for name in names]
     question = row.text("Question").strip()
     options = sorted([right, *wrong])
     Random(digest(question, *options)).shuffle(options)
@@ -151,31 +175,33 @@ def gpqa(row: Fields) -> Read:
 @_format("question", "choices", "answer")
 def mmlu(row: Fields) -> Read:
     """MMLU (arXiv:2009.03300): `question`, `choices`, `answer` (an index); the order stays."""
-    options = [str(option) for option in row.value("choices") or []]
-    answer = row.value("answer")
-    if not isinstance(answer, int) or not 0 <= answer < len(options):
-        raise RowError(f"answer {answer!r} is no index of {len(options)} choices")
+    options, answer = row.texts("choices"), row.whole("answer")
+    if not 0 <= answer < len(options):
+        raise RowError(f"answer is no index of choices: {answer} of {len(options)}, from 0")
     return _choice(row.text("question").strip(), options, answer)
 
 
 @_format("nums", "target", "question", "answer")
 def countdown(row: Fields) -> Read:
-    """Countdown: `nums` and `target`, or a whole `question`; `answer` is one right expression.
+    """Countdown: `nums` and `target`, and optionally a `question` and an `answer` that is right.
 
     Without an answer one is searched for; rows that have no solution are rejected.
     """
-    numbers, target = row.value("nums"), row.value("target")
-    question, answer = row.value("question"), row.value("answer")
-    if numbers is None or target is None:
-        raise RowError(f"no nums or no target; has {', '.join(row.row)}")
-    answer = answer or expression([int(number) for number in numbers], int(target))
-    if answer is None:
-        raise RowError(f"{list(numbers)} do not make {target}")
+    if row.value("nums") is None or row.value("target") is None:
+        raise RowError(f"no nums or no target: has {', '.join(row.row)}")
+    numbers = [whole(number, "an item of nums") for number in row.items("nums")]
+    target = row.whole("target")
+    answer = row.optional("answer")
+    if not answer and len(numbers) > _MOST_NUMBERS:
+        raise RowError(f"no answer: one is searched for up to {_MOST_NUMBERS} nums")
+    answer = answer or expression(numbers, target) or ""
+    if not answer:
+        raise RowError(f"no solution: {numbers} do not make {target}")
     asked = (
-        f"Using the numbers {list(numbers)}, each exactly once, and + - * / with brackets, write "
+        f"Using the numbers {numbers}, each exactly once, and + - * / with brackets, write "
         f"an expression that equals {target}."
     )
-    return Read(str(question or asked), str(answer), "countdown")
+    return Read(row.optional("question", asked), answer, "countdown")
 
 
 @_format("question", "input_output", "starter_code")
@@ -185,7 +211,7 @@ def apps(row: Fields) -> Read:
     And `starter_code`, which is shown with the question. Without tests a row is rejected.
     """
     text = row.text("input_output")
-    starter = str(row.value("starter_code") or "")
+    starter = row.optional("starter_code")
     asked = code_formats.program_question(row.text("question"), starter, '"fn_name"' in text)
     return Read(asked, "", "code", tests=_tests(code_formats.input_output, text))
 
@@ -199,16 +225,17 @@ def taco(row: Fields) -> Read:
 @_format("prompt", "test", "entry_point")
 def humaneval(row: Fields) -> Read:
     """HumanEval (arXiv:2107.03374): `prompt`, `test`, `entry_point`."""
-    prompt, name = row.text("prompt"), row.text("entry_point")
-    tests = code_formats.humaneval(prompt, row.text("test"), name)
+    prompt, test, name = (row.text(field) for field in ("prompt", "test", "entry_point"))
+    if not (prompt.strip() and test.strip() and name.isidentifier()):
+        raise RowError("no tests: prompt, test and the name in entry_point are needed")
+    tests = code_formats.humaneval(prompt, test, name)
     return Read(code_formats.completion_question(prompt), "", "code", tests=tests)
 
 
 @_format("text", "test_list", "test_setup_code")
 def mbpp(row: Fields) -> Read:
     """MBPP (arXiv:2108.07732): `text`, `test_list`, `test_setup_code`; the tests are shown."""
-    tests = [str(test) for test in row.value("test_list") or []]
-    setup = str(row.value("test_setup_code") or "")
+    tests, setup = row.texts("test_list"), row.optional("test_setup_code")
     asked = f"{row.text('text')}\n\nIt should pass these tests:\n\n" + "\n".join(tests)
     return Read(asked, "", "code", tests=code_formats.mbpp(setup, tests))
 
@@ -229,19 +256,23 @@ def livecodebench(row: Fields) -> Read:
     return Read(asked, "", "code", tests=tests)
 
 
+def _plain(row: Fields, question: str) -> Read:
+    kind = row.optional("kind", "math")
+    tests = code_formats.own(row.items("tests"), kind)
+    return Read(question, row.answer() if kind != "code" else "", kind, row.level(), tests)
+
+
 def _choice(question: str, options: Sequence[str], right: int) -> Read:
-    lines = [f"{chr(ord('A') + i)}) {option}" for i, option in enumerate(options)]
-    return Read(f"{question}\n\n" + "\n".join(lines), chr(ord("A") + right), "choice")
+    if not all(option.strip() for option in options) or len(options) > len(_LETTERS):
+        raise RowError(f"an option is empty, or there are more than {len(_LETTERS)}")
+    if options.count(options[right]) > 1:
+        raise RowError("the right option is there twice")
+    lines = [f"{letter}) {option}" for letter, option in zip(_LETTERS, options, strict=False)]
+    return Read(f"{question}\n\n" + "\n".join(lines), _LETTERS[right], "choice")
 
 
 def _tests(made: Callable[[Any], tuple[str, ...]], packed: Any) -> tuple[str, ...]:
     try:
         return made(packed)
-    except (ValueError, TypeError, KeyError) as error:
-        raise RowError(f"no tests: {type(error).__name__}: {error}") from error
-
-
-def _difficulty(row: Fields) -> float | None:
-    value = row.value("difficulty")
-    found = _NUMBER.search(str(value)) if value is not None else None
-    return float(found[0]) if found else None
+    except ValueError as error:
+        raise RowError(f"no tests: {error}") from error

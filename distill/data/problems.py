@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from distill.data import problem_formats, source, trace_formats
-from distill.data.columns import Reader
 from distill.data.config import DatasetConfig
+from distill.data.fields import Reader
 from distill.micro import sign_puzzle
-from distill.store.artifacts import write_json
+from distill.store.artifacts import read_json, write_json
 from distill.trace.records import Problem, digest, write_records
 
-VERSION = 3
+VERSION = 4
 
 
 def pins(dataset: DatasetConfig) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def load_problems(dataset: DatasetConfig, *, out: Path) -> None:
             rows are rejected than `dataset.max_rejected` allows, or more problems are asked for
             than there are.
     """
-    counts: dict[str, int] = {}
+    counts: dict[str, Any] = {}
     if dataset.kind in MADE:
         problems = MADE[dataset.kind](dataset)
     else:
@@ -39,7 +39,13 @@ def load_problems(dataset: DatasetConfig, *, out: Path) -> None:
     write_json(out / "summary.json", {"problems": len(problems)} | counts)
 
 
-def _read(dataset: DatasetConfig, out: Path) -> tuple[list[Problem], dict[str, int]]:
+def served(dataset: DatasetConfig, *, out: Path) -> None:
+    """Check `dataset.max_rejected` whenever the problems are used."""
+    if dataset.kind not in MADE:
+        source.limit_rejected(read_json(out / "summary.json")["rows"], dataset, out)
+
+
+def _read(dataset: DatasetConfig, out: Path) -> tuple[list[Problem], dict[str, Any]]:
     problems: dict[str, Problem] = {}
     rejected: list[source.Rejected] = []
     total = 0
@@ -51,9 +57,8 @@ def _read(dataset: DatasetConfig, out: Path) -> tuple[list[Problem], dict[str, i
         else:
             problems.setdefault(item[1].id, item[1])
     reader.check()
-    source.report_rejected(rejected, total, dataset, out)
-    repeated = total - len(rejected) - len(problems)
-    counts = {"rows": total, "rejected": len(rejected), "repeated": repeated}
+    counts = source.report_rejected(rejected, total, dataset, out)
+    counts["repeated"] = total - len(rejected) - len(problems)
     return _chosen(list(problems.values()), dataset), counts
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from distill.compute import ComputeConfig
-from distill.models.annotate import annotate, annotator_pins
+from distill.models.annotate import annotate, annotator_pins, limit_failed
 from distill.models.config import AskConfig
 from distill.models.converse import REPLIES
 from distill.models.engines import Completion
-from distill.store.artifacts import write_json
+from distill.store.artifacts import read_json, write_json
 from distill.trace.records import Problem, read_problems, write_records
 
-VERSION = 2
+VERSION = 3
 
 LEAST, GREATEST = 1.0, 10.0
 """Ends of the scale, which is that of the Art of Problem Solving."""
@@ -49,6 +49,11 @@ def rate_problems(rating: AskConfig, problems: Path, *, compute: ComputeConfig, 
     }
     write_json(out / "summary.json", counts)
     (out / REPLIES).unlink(missing_ok=True)
+
+
+def served(rating: AskConfig, *inputs: Path, compute: ComputeConfig, out: Path) -> None:
+    """Check `compute.max_unusable` whenever the ratings are used."""
+    limit_failed(read_json(out / "summary.json")["problems"], compute, out)
 
 
 def _level(problem: Problem, reply: Completion) -> float | None:

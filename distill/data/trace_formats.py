@@ -5,10 +5,14 @@ in other columns are found by `columns`; see `distill/data/columns.py`.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from distill.data import code_formats
-from distill.data.columns import Fields, Formats, RowError
+from distill.data.chat import dialogue
 from distill.data.config import SourceConfig
+from distill.data.fields import Fields, Formats
+from distill.data.gold import check_gold
+from distill.data.values import RowError, no_answer, text
 from distill.grading import answers
 from distill.trace.records import Problem
 
@@ -18,6 +22,7 @@ PREFIX = r"Return your final response within \boxed{}. "
 CODE_PREFIX = "Generate an executable Python function generated from the given prompt."
 """What they put before a question that asks for a program."""
 
+_OPENS = ("<|begin_of_thought|>", "<think>")
 _CLOSES = ("<|end_of_thought|>", "</think>")
 
 _LONGEST_ANSWER = 100
@@ -46,7 +51,9 @@ class Recorded:
     answer: str
     """Empty where the source gives none; no grader can then decide."""
 
-    responses: tuple[Response, ...]
+    responses: tuple[Response | RowError, ...]
+    """Of one that cannot be used, why."""
+
     kind: str = "math"
     difficulty: float | None = None
     tests: tuple[str, ...] = ()
@@ -56,6 +63,7 @@ class Recorded:
 def _complete(read: Recorded) -> Recorded:
     if not read.question:
         raise RowError("no question")
+    check_gold(read.kind, read.answer)
     return read
 
 
@@ -70,44 +78,50 @@ def as_problem(read: Recorded, source: SourceConfig) -> Problem:
     return Problem.of(read.question, read.answer, read.kind, place, **more)
 
 
-@_format(
-    "question",
-    "answer",
-    "thought",
-    "solution",
-    "text",
-    "truncated",
-    "teacher",
-    "kind",
-    "difficulty",
-)
+_PLAIN = ("answer", "truncated", "teacher", "kind", "difficulty", "tests")
+
+
+@_format("question", "thought", "solution", "text", *_PLAIN)
 def json_lines(row: Fields) -> Recorded:
     """Plain rows: `question`, `answer`, and `thought` and `solution`, or all of it as `text`.
 
     `text` is read if `columns` names it. Optional are `truncated` (true where the teacher was cut
-    off), `teacher`, `kind` and `difficulty`.
+    off), `teacher`, `kind`, `difficulty` and, of programs, `tests` instead of `answer`.
     """
-    thinks = "text" not in row.columns
-    parts = (row.text("thought"), row.text("solution")) if thinks else None
-    text = "" if thinks else row.text("text")
-    reason = "length" if row.value("truncated") else "stop"
-    response = Response(str(row.value("teacher") or "recorded"), text, parts, reason)
-    difficulty = None if row.value("difficulty") is None else float(row.value("difficulty"))
-    question, kind = row.text("question").strip(), str(row.value("kind") or "math")
-    return Recorded(question, _answer(row), (response,), kind, difficulty)
+    if "text" not in row.columns:
+        return _plain(row, row.text("question"), parts=(row.text("thought"), row.text("solution")))
+    if both := {"thought", "solution"} & {*row.columns}:
+        raise RowError(f"columns names text and {', '.join(sorted(both))}: text is the whole")
+    return _plain(row, row.text("question"), row.text("text"))
 
 
-@_format("conversations")
+@_format("messages", *_PLAIN)
+def messages(row: Fields) -> Recorded:
+    """Chat `messages`, a question and a reply; see `distill/data/chat.py`.
+
+    The reply's thought stands apart, or is split off by `teacher.prompt`. Without a column `answer`
+    there is no gold answer, and no grader decides; the other fields are as in `json_lines`.
+    """
+    return _chat(row, "messages")
+
+
+@_format("conversations", *_PLAIN)
+def sharegpt(row: Fields) -> Recorded:
+    """The same in `conversations`, the field of ShareGPT."""
+    return _chat(row, "conversations")
+
+
+@_format("conversations", "answer")
 def bespoke_stratos_17k(row: Fields) -> Recorded:
     """`bespokelabs/Bespoke-Stratos-17k`: `system` and `conversations` of user and assistant.
 
     It has no reference answers; its authors kept only traces that they verified as right. The
-    answer of a problem is the one that its trace ends in.
+    answer of a problem is the one that its trace ends in, unless there is a column `answer`.
     """
     return _conversation(row, "DeepSeek-R1")
 
 
-@_format("conversations")
+@_format("conversations", "answer")
 def sky_t1_17k(row: Fields) -> Recorded:
     """`NovaSky-AI/Sky-T1_data_17k`: as Bespoke-Stratos, traces of QwQ, rewritten and verified."""
     return _conversation(row, "QwQ-32B-Preview")
@@ -132,16 +146,16 @@ def openthoughts_114k(row: Fields) -> Recorded:
     question = row.text("problem").strip()
     parts = (row.text("deepseek_reasoning"), row.text("deepseek_solution"))
     responses = (Response("DeepSeek-R1", parts=parts),)
-    if row.value("domain") != "code":
+    if row.optional("domain") != "code":
         reference = _reference(row.text("ground_truth_solution"))
         return Recorded(question, reference, responses)
     try:
         tests = code_formats.input_output(row.text("test_cases"))
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise RowError(f"test_cases are not as in TACO: {error}") from error
     if question:
         called = '"type": "call"' in "".join(tests[:1])
-        question = code_formats.program_question(question, row.text("starter_code"), called)
+        question = code_formats.program_question(question, row.optional("starter_code"), called)
     return Recorded(question, "", responses, "code", tests=tests)
 
 
@@ -162,7 +176,7 @@ def s1k_1_1(row: Fields) -> Recorded:
 def limo(row: Fields) -> Recorded:
     """`GAIR/LIMO`: `question`, `solution` (a whole trace up to its final answer) and `answer`."""
     response = Response("LIMO", row.text("solution"))
-    return Recorded(row.text("question").strip(), _answer(row), (response,))
+    return Recorded(row.text("question").strip(), row.answer(), (response,))
 
 
 @_format("problem", "answer", "generations", "finish_reasons")
@@ -171,16 +185,25 @@ def openr1_math_220k(row: Fields) -> Recorded:
 
     `finish_reasons`, where there are any, say which of them were cut off.
     """
-    texts = row.value("generations")
-    if texts is None or not len(texts):
-        raise RowError("no generations")
-    reasons = row.value("finish_reasons")
-    reasons = ["stop"] * len(texts) if reasons is None else reasons
-    responses = tuple(
-        Response("DeepSeek-R1", text, finish_reason="length" if why == "length" else "stop")
-        for text, why in zip(texts, reasons, strict=True)
-    )
-    return Recorded(row.text("problem").strip(), _answer(row), responses)
+    texts = row.items("generations")
+    reasons = row.items("finish_reasons")
+    if not any(isinstance(text, str) for text in texts):
+        raise RowError("no generations: none is text" if texts else "no generations")
+    if reasons and len(reasons) != len(texts):
+        raise RowError(f"not as many finish_reasons as generations: {len(reasons)}, {len(texts)}")
+    responses = map(_generation, texts, reasons or [None] * len(texts))
+    return Recorded(row.text("problem").strip(), row.answer(), tuple(responses))
+
+
+def _generation(given: Any, reason: Any) -> Response | RowError:
+    try:
+        if given is None:
+            raise RowError("a generation is null, not text")
+        whole = text(given, "a generation")
+        cut_off = text(reason, "a finish_reason") == "length"
+        return Response("DeepSeek-R1", whole, finish_reason="length" if cut_off else "stop")
+    except RowError as error:
+        return error
 
 
 @_format("problem", "solution")
@@ -198,27 +221,56 @@ def numina_cot(row: Fields) -> Recorded:
     return Recorded(question, answer, (Response("NuminaMath-CoT", parts=parts),))
 
 
+def _plain(
+    row: Fields,
+    question: str,
+    whole: str = "",
+    parts: tuple[str, str] | None = None,
+    needs_answer: bool = True,
+) -> Recorded:
+    kind = row.optional("kind", "math")
+    tests = code_formats.own(row.items("tests"), kind)
+    answered = kind != "code" and (needs_answer or row.has("answer"))
+    answer = row.answer() if answered else ""
+    reason = "length" if row.truth("truncated") else "stop"
+    response = Response(row.optional("teacher", "recorded"), whole, parts, reason)
+    return Recorded(question.strip(), answer, (response,), kind, row.level(), tests)
+
+
+def _chat(row: Fields, field: str) -> Recorded:
+    found = dialogue(row, field)
+    if not (found.thought.strip() or found.reply.strip()):
+        raise RowError(f"no reply: the assistant says nothing in {row.name(field)}")
+    parts = (found.thought, found.reply) if found.thought.strip() else None
+    whole = "" if parts else found.reply
+    return _plain(row, found.question, whole, parts, needs_answer=False)
+
+
 def _conversation(row: Fields, teacher: str) -> Recorded:
-    turns = row.value("conversations")
-    if turns is None or len(turns) != 2:
+    found = dialogue(row, "conversations")
+    if found.thought or not found.reply.strip():
         raise RowError("conversations must hold a question and a response")
-    question, text = (str(turn["value"]) for turn in turns)
-    solution = text
+    question, kind = found.question, "math"
+    if question.startswith(CODE_PREFIX):
+        kind = "code"
+    answer = "" if kind == "code" else _own_answer(found.reply)
+    if row.has("answer") and kind != "code":
+        answer = row.answer()
+    response = Response(teacher, found.reply)
+    return Recorded(question.removeprefix(PREFIX).strip(), answer, (response,), kind)
+
+
+def _own_answer(trace: str) -> str:
+    """The answer that a trace ends in; empty where its thought never ends."""
+    solution = trace
     for close in _CLOSES:
         solution = solution.rpartition(close)[2]
-    kind = "code" if question.startswith(CODE_PREFIX) else "math"
-    answer = "" if kind == "code" else answers.extract(solution) or ""
-    return Recorded(question.removeprefix(PREFIX).strip(), answer, (Response(teacher, text),), kind)
+    endless = solution == trace and any(mark in trace for mark in _OPENS)
+    return "" if endless else answers.extract(solution) or ""
 
 
-def _reference(text: str) -> str:
+def _reference(given: str) -> str:
     """The answer of a worked solution; the whole text where it is short; else empty."""
-    stated = answers.extract(text)
-    return stated if stated else text.strip() if len(text.strip()) <= _LONGEST_ANSWER else ""
-
-
-def _answer(row: Fields) -> str:
-    answer = row.text("answer").strip()
-    if not answer:
-        raise RowError("no answer")
-    return answer
+    stated = answers.extract(given)
+    short = given.strip() if len(given.strip()) <= _LONGEST_ANSWER else ""
+    return stated or ("" if no_answer(short) else short)

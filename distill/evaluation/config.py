@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from distill.checks import Named
+from distill.checks import Named, check_names
 from distill.data.config import BenchmarkConfig
 from distill.models.config import SamplingConfig
 
@@ -17,3 +17,7 @@ class EvaluationConfig(Named):
 
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     """How responses are sampled, the same for every arm."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_names("evaluation.benchmarks", self.benchmarks)

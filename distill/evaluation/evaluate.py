@@ -14,12 +14,12 @@ from distill.models import converse, engines, hub
 from distill.models.config import EngineConfig, PromptConfig, SamplingConfig, StudentConfig
 from distill.models.engines import Completion, Refusal
 from distill.models.prompt import Parsed, messages, parse
-from distill.store.artifacts import write_json
+from distill.store.artifacts import read_json, write_json
 from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import Problem, read_problems
 
-VERSION = 4
+VERSION = 5
 
 DIAGNOSTICS: dict[str, Callable[[str, str], dict[str, float | None]]] = {"sign_puzzle": diagnose}
 """Kind of problem -> measures of (question, response) that explain a score, or None."""
@@ -101,6 +101,22 @@ def evaluate_student(
     share = {"refused": len(refused) / len(rows)} if refused else {}
     write_json(out / "summary.json", scores(rows) | share)
     path.unlink()
+
+
+def served(*asked: Any, compute: ComputeConfig, out: Path) -> None:
+    """Check `compute.max_unusable` whenever the scores are used.
+
+    Raises:
+        ValueError: more prompts were refused than it allows.
+    """
+    counts = read_json(out / "summary.json")
+    prompts = counts["problems"] * counts["samples"]
+    refused = round(counts.get("refused", 0) * prompts)
+    if refused > compute.max_unusable * prompts:
+        raise ValueError(
+            f"{refused} of {prompts} prompts were refused when these scores were made, more than "
+            f"compute.max_unusable={compute.max_unusable} allows; raise it to use the rest"
+        )
 
 
 def graded(

@@ -11,12 +11,13 @@ from distill.compute import ComputeConfig
 from distill.evaluation.scores import scores, write_samples
 from distill.models import engines, hub
 from distill.models.config import EngineConfig, PromptConfig, SamplingConfig, StudentConfig
+from distill.models.template import DATE, fixed_date
 from distill.store.artifacts import write_json
 from distill.store.identity import content_hash, local_path, version
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import digest
 
-VERSION = 2
+VERSION = 3
 
 LENIENT = "flexible-extract"
 """The filter of a task that finds the answer in a longer reply; used where a task has it."""
@@ -37,7 +38,7 @@ def pins(
     student: StudentConfig,
     trained: Any,
 ) -> dict[str, Any]:
-    """What decides the scores besides the arguments: model, harness, local task, keyword list."""
+    """What decides the scores besides the arguments: model, harness, task, keywords, date."""
     folder = local_path(task)
     libraries = ("lm_eval", "torch", "transformers", "peft", "vllm")
     return {
@@ -45,7 +46,19 @@ def pins(
         "libraries": {name: version(name) for name in libraries},
         "task": content_hash(folder.parent) if folder else None,
         "keywords": content_hash(KEYWORDS),
+        "date": DATE,
     }
+
+
+def unusable(task: str, engine: EngineConfig) -> str:
+    """Why the task cannot be run on this engine, as far as that is known without the harness."""
+    if engine.kind not in BACKENDS:
+        return f"a harness task needs engine {' or '.join(BACKENDS)}, got {engine.kind!r}"
+    if not version("lm_eval"):
+        return f"harness task {task!r} needs lm-evaluation-harness: pip install lm-eval"
+    if task.endswith((".yaml", ".yml")) and local_path(task) is None:
+        return f"there is no file {task!r}, seen from here or the checkout"
+    return ""
 
 
 def evaluate_with_harness(
@@ -72,11 +85,8 @@ def evaluate_with_harness(
         ValueError: lm-evaluation-harness is not installed or cannot use this engine, or the task
             has no metric that says which responses are right.
     """
-    if engine.kind not in BACKENDS:
-        known = " or ".join(BACKENDS)
-        raise ValueError(f"a harness task needs engine {known}, got {engine.kind!r}")
-    if not version("lm_eval"):
-        raise ValueError(f"harness task {task!r} needs lm-evaluation-harness: pip install lm-eval")
+    if problem := unusable(task, engine):
+        raise ValueError(problem)
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
@@ -128,6 +138,7 @@ def _model_arguments(
         "revision": model.revision or "main",
         "dtype": str(engine.dtype),
         "think_end_token": _tag(prompt.thought_close),
+        "chat_template_args": fixed_date(),
     }
     if engine.kind == "transformers":
         more = {"peft": str(model.adapter)} if model.adapter else {}

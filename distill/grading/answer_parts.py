@@ -1,27 +1,31 @@
-r"""An answer is taken apart, as text, into what it is assigned to, its parts, and its unit."""
+r"""An answer is taken apart, as text, into what it is assigned to and its parts."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from distill.grading.numbers import number
+from distill.grading.units import TEXT, without_unit
 
 _NESTING = r"(?P<open>\\\{|\\begin(?=\{)|[(\[{])|(?P<close>\\\}|\\end(?=\{)|[)\]}])"
-_WORDS = re.compile(r"\\(?:text(?:bf|it|rm|normal)?|mbox|mathrm|rm)\s*\{([^{}]*)\}")
 _COMMA = r",|(?<!\\)\b(?:and|or)\b"
-_FUNCTION = r"(?!\\(?:sin|cos|tan|cot|sec|csc|log|ln|exp|sqrt|frac|lim|sum|prod|int)\b)"
+_CUP = r"\\cup(?![a-zA-Z])"
+_FUNCTION = r"\\(?:sin|cos|tan|cot|sec|csc|log|ln|exp|sqrt|frac|lim|sum|prod|int)\b"
+_INDEX = r"(?:_(?:\{[^{}]*\}|\w))?"
+_LETTERS = rf"(?!{_FUNCTION})(?:[A-Za-z]|[A-Z]{{2,}}|[A-Za-z]{{4,}}|\\[A-Za-z]+)'*{_INDEX}'*"
 _NAME = (
-    rf"{_FUNCTION}(?:[A-Za-z]|[A-Z]{{2,}}|[A-Za-z]{{4,}}|\\[A-Za-z]+)"
-    r"'*(?:_(?:\{[^{}]*\}|\w))?(?:\([^()]*\))?"
+    r"(?:m?\\(?:angle|triangle|overline|overrightarrow|widehat))?"
+    rf"(?:{_LETTERS}(?:\([^()]*\))?|\{{{_LETTERS}\}}|\|{_LETTERS}\||\[{_LETTERS}\])"
 )
-_LABEL = re.compile(rf"\(?{_NAME}(?:[,;:]{_NAME})*\)?")
-_UNIT_WORDS = re.compile(
-    r"(?P<value>.*?(?:[\d)}]|\\circ))\s*(?P<unit>(?:\\(?:text(?:bf|it|rm|normal)?|mbox|mathrm|rm)\s*"
-    r"\{[^{}]*\}\s*(?:\^\s*(?:\{-?\d\}|-?\d))?[\s/]*)+)",
-    re.DOTALL,
+_STATED = (
+    rf"[A-Za-z](?:\+[A-Za-z])+|\\(?:sin|cos|tan)(?:\\angle)?\(?{_LETTERS}\)?"
+    rf"|\\frac\{{{_NAME}\}}\{{{_NAME}\}}"
 )
-_UNIT_BARE = re.compile(r"(?P<value>[-+]?[\d.,/ ]*\d)\s*(?P<unit>[A-Za-z]{2,}[A-Za-z ]*(?:\^\d)?)")
-_PERCENT = re.compile(r"(?P<value>.*\S)\s*(?:%|\bpct|\bpercent(?:age points?)?)", re.DOTALL)
+"""Left sides by which an answer says what was asked: `m + n = 17`, `\\cos A = 3/5`."""
+_NAMES = re.compile(rf"\(?{_NAME}(?:[,;]{_NAME})*\)?|{_NAME}:{_NAME}")
 _BOUND = r"\s*(<|>|\\le(?![a-zA-Z])|\\ge(?![a-zA-Z]))\s*"
+_PROSE = re.compile(r"[^\W\d_]+(?:[ ',.-]+[^\W_]+)*\.?")
+_WORD = re.compile(r"(?<![\\A-Za-z])(?=[a-z]*[aeiouy])[A-Za-z][a-z]{4,}")
+_MATRIX = re.compile(r"\\begin\{pmatrix\}(.*)\\end\{pmatrix\}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,15 @@ class Parts:
     """An answer of several parts."""
 
     brackets: str
-    """`()`, `[)`, `{}` and so on; empty for a bare list, `cup` for a union."""
+    """`()`, `[)`, `{}` and so on; empty for a bare list, `cup` for a union, `row` and `col` for
+    a vector."""
 
     items: list[str]
+    names: list[str] = field(default_factory=list)
+    """What each part is assigned to, if each is assigned to something else."""
+
+    bounded: str = ""
+    """The variable of an inequality whose solutions these are."""
 
 
 def parts(text: str) -> Parts | None:
@@ -41,63 +51,112 @@ def parts(text: str) -> Parts | None:
     """
     if number(without_unit(text)[0]) is not None:
         return None
-    for separator in (r"\\cup(?![a-zA-Z])", ";", _COMMA):
+    if matrix := _MATRIX.fullmatch(text):
+        rows = [row.split("&") for row in matrix[1].split("\\\\") if row.strip()]
+        flat, single = [item.strip() for row in rows for item in row], len(rows) == 1
+        return (
+            Parts("row" if single else "col", flat)
+            if len(flat) in map(len, (rows, rows[0]))
+            else None
+        )
+    for separator in (_CUP, ";", _COMMA):
         items = split(text, separator)
+        if len(items) == 2 and re.search(r"\band\b", text) and all(map(_interval, items)):
+            return _both(*map(_interval, items))
         if len(items) > 1:
-            brackets = "cup" if "cup" in separator else ""
-            return Parts(brackets, [sign for item in items for sign in _signs(item)])
+            return _named("cup" if separator == _CUP else "", [s for i in items for s in _signs(i)])
+    if len(terms := split(text, ":")) > 2:
+        first, values = number(terms[0]), [number(term) for term in terms]
+        ratios = [str(value / first) if value is not None and first else "" for value in values]
+        return Parts("()", ratios if all(ratios) else terms)
+    name, value = assigned(text)
+    if "," in name or ";" in name:
+        several, names = parts(value), re.split("[,;]", name.strip("()"))
+        fits = several and not several.names and len(several.items) == len(names)
+        return Parts("", several.items, names) if several and fits else several
     if len(_signs(text)) > 1:
-        return Parts("", _signs(text))
+        return _named("", _signs(text))
     if interval := _interval(text):
         return interval
+    if value != text:
+        return parts(value)
     inside, brackets = _enclosed(text)
     if not brackets:
         return None
     for separator in (";", _COMMA):
         items = [sign for item in split(inside, separator) for sign in _signs(item)]
         if len(items) > 1:
-            return Parts(brackets, items)
+            return _named(brackets, items)
     return None if brackets[0] == "[" else parts(inside)
 
 
-def assigned(text: str) -> tuple[str, str]:
-    r"""The name that is assigned a value (or empty), and the value: `x = 5` is (`x`, `5`).
+def _named(brackets: str, items: list[str]) -> Parts:
+    """The parts with their names apart; a name of all, or of the first alone, is dropped."""
+    names, values = zip(*map(assigned, items), strict=True)
+    if "" not in names and "=" not in names and len(set(names)) == len(names):
+        return Parts(brackets, list(values), list(names))
+    if names[0] not in ("", "=") and set(names[1:]) <= {"", names[0]}:
+        return Parts(brackets, list(values))
+    return Parts(brackets, items)
+
+
+def assigned(text: str, stated: bool = False) -> tuple[str, str]:
+    r"""The name that is assigned a value, and the value: `x = 5` and `5 = x` are (`x`, `5`).
 
     The value of `x = a = b` is `b`, that of `a \approx b` is `a`; `x \in A` is an assignment too.
+    Without an equation the name is empty; with one that assigns nothing (`x + y = 0`) it is `=`.
+
+    Args:
+        text: A tidy answer.
+        stated: Whether it may name what was asked by an expression, as in `m + n = 17`.
     """
-    text = split(text, r"\\approx(?![a-zA-Z])")[0]
+    head, *rest = split(text, r"\\approx(?![a-zA-Z])")
+    if rest and _name(head):
+        text = f"{head} = {rest[-1]}"
+    elif rest:
+        text = head
     if any(len(split(text, separator)) > 1 for separator in (";", _COMMA)):
         return "", text
     for sign in ("=", r"\\in(?![a-zA-Z])"):
         sides = split(text, sign)
         if len(sides) > 1:
-            label = re.sub(r"\s", "", _WORDS.sub(r"\1", sides[0]))
-            if _LABEL.fullmatch(label):
-                return label, sides[-1]
-            return ("", sides[-1]) if len(sides) > 2 else ("", text)
-    return "", text
+            for side, value in ((sides[0], sides[-1]), (sides[-1], sides[0])):
+                if name := _name(side, stated):
+                    return name, value
+            values = {number(side) for side in sides} - {None}
+            numbers = not re.search(r"(?<![\\a-zA-Z])[a-zA-Z]", text) and len(values) < 2
+            return ("", sides[-1]) if len(sides) > 2 or numbers else ("=", text)
+    return "", text.lstrip("= ")
 
 
-def without_unit(text: str) -> tuple[str, str]:
-    r"""Value and unit: (`28`, `%`), (`15`, `cm^2`), (`3`, empty). A degree sign is dropped."""
-    words = _WORDS.sub(lambda m: m[1] if "perc" in m[1] or "pct" in m[1] else m[0], text)
-    if match := _PERCENT.fullmatch(words):
-        return match["value"], "%"
-    match, value, unit = _UNIT_WORDS.fullmatch(text) or _UNIT_BARE.fullmatch(text), text, ""
-    if match:
-        value, unit = match["value"], _WORDS.sub(r"\1", match["unit"])
-    value = re.sub(r"\s*\^\s*\\circ$", "", value.strip())
-    return value, re.sub(r"[\s.,(){}]", "", unit).lower().removesuffix("s")
+def _name(text: str, stated: bool = False) -> str:
+    text = re.sub(r"\s", "", TEXT.sub(r"\1", text))
+    is_name = _NAMES.fullmatch(text) or (stated and re.fullmatch(_STATED, text))
+    return text if is_name and text not in ("e", "i", r"\pi", r"\infty", r"\emptyset") else ""
+
+
+def words(*texts: str) -> list[str] | None:
+    r"""The words of answers in prose, in lower case without an article; None if they are none.
+
+    Of prose all are letters, and one answer is in `\text{}` or has a word of five letters with a
+    vowel; else they are products of variables.
+    """
+    plain = [" ".join(TEXT.sub(r" \1 ", text).split()) for text in texts]
+    if not all(_PROSE.fullmatch(text) and len(text) > 1 for text in plain):
+        return None
+    if not any(TEXT.search(text) or _WORD.search(text) for text in texts):
+        return None
+    plain = [re.sub(r"^(?:an?|the) (?=\w{3})(?!and\b)|\.", "", text.casefold()) for text in plain]
+    return [",".join(sorted(re.split(r"(?:,| and| or)+ ", text))) for text in plain]
 
 
 def squeezed(text: str) -> str:
-    """The text for literal comparison: without spaces and fonts, a word in lower case."""
-    text = re.sub(r"\s", "", _WORDS.sub(r"\1", text))
-    while text.startswith("(") and text.endswith(")") and _encloses(text):
-        if re.search(r"[,;]", text):
-            break
+    """The text for literal comparison: without fonts, and blanks only between digits."""
+    text = re.sub(r"(?<=[\d.]) (?=[\d.])", "_ ", TEXT.sub(r"\1", text))
+    text = re.sub(r"\s", "", text)
+    while text[:1] + text[-1:] in ("()", "{}") and _encloses(text) and not re.search(r"[,;]", text):
         text = text[1:-1]
-    return text.casefold() if text.isalpha() and len(text) > 1 else text
+    return text
 
 
 def split(text: str, separator: str) -> list[str]:
@@ -146,23 +205,36 @@ def _signs(text: str) -> list[str]:
 
 
 def _interval(text: str) -> Parts | None:
-    r"""The solutions of `x < 3` or `1 \le x < 3`; None if the text says neither."""
+    r"""The solutions of `x < 3`, `1 \le x < 3` or `x \ne 3`; None if the text says none."""
     pieces = [piece.strip() for piece in re.split(_BOUND, text)]
-    if len(pieces) == 3 and re.fullmatch(_NAME, pieces[2]):
+    if len(pieces) == 3 and _name(pieces[2]) and not _name(pieces[0]):
         pieces = [pieces[2], _FLIPPED[pieces[1]], pieces[0]]
-    if len(pieces) == 3 and re.fullmatch(_NAME, pieces[0]):
+    if len(pieces) == 3 and _name(pieces[0]):
         name, sign, bound = pieces
         pieces = [bound, _FLIPPED[sign], name, "<", r"\infty"]
         if sign in ("<", r"\le"):
             pieces = [r"-\infty", "<", name, sign, bound]
-    if len(pieces) != 5 or not re.fullmatch(_NAME, pieces[2]):
+    sides = split(text, r"\\ne(?![a-zA-Z])")
+    if len(sides) == 2 and _name(sides[0]):
+        return Parts("cup", [rf"(-\infty, {sides[1]})", rf"({sides[1]}, \infty)"], [], sides[0])
+    if len(pieces) != 5 or not _name(pieces[2]) or "|" in pieces[2]:
         return None
     if {pieces[1], pieces[3]} <= {">", r"\ge"}:
         pieces = [_FLIPPED.get(piece, piece) for piece in reversed(pieces)]
-    low, left, _, right, high = pieces
+    low, left, name, right, high = pieces
     if not {left, right} <= {"<", r"\le"}:
         return None
-    return Parts(("[" if left == r"\le" else "(") + ("]" if right == r"\le" else ")"), [low, high])
+    brackets = ("[" if left == r"\le" else "(") + ("]" if right == r"\le" else ")")
+    return Parts(brackets, [low, high], [], name)
 
 
+def _both(*sides: Parts | None) -> Parts:
+    """What solves two bounds of one variable, one from below and one from above."""
+    low, high = sorted((side for side in sides if side), key=lambda side: side.items[0] == _LOWEST)
+    if low.items[1] != r"\infty" or high.items[0] != _LOWEST or low.bounded != high.bounded:
+        return Parts("cap", [*low.items, *high.items])
+    return Parts(low.brackets[0] + high.brackets[1], [low.items[0], high.items[1]], [], low.bounded)
+
+
+_LOWEST = r"-\infty"
 _FLIPPED = {"<": ">", ">": "<", r"\le": r"\ge", r"\ge": r"\le"}

@@ -7,6 +7,7 @@ answer is" or "answer:". A formula that none of these announces is not an answer
 
 import re
 
+from distill.grading.notation import tidy
 from distill.trace.boxes import Box, boxes
 
 _JOINT = re.compile(r"[\s$,;]*(?:[^.\n\\]{0,30}?(?:\band\b|\bor\b)[^.\n\\]{0,30}|[$,;\s]*)")
@@ -98,62 +99,3 @@ def _sentence(announced: str) -> str:
 
 _PROSE = re.compile(r"(?<![\\\w])[A-Za-z][a-z]{2,}")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:\s?/\s?\d+|\s?\\?%)?")
-
-
-_SYMBOLS = {
-    **dict.fromkeys("\u2212\u2013\u2014\u2010\u2011", "-"),
-    **dict.fromkeys("\u00a0\u202f\u2009\u2007~", " "),
-    **{"×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"/", "π": r"\pi ", "∞": r"\infty "},
-    **{"≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx "},
-    **{"\u222a": r"\cup ", "∈": r"\in "},
-    **{"°": r"^\circ ", "±": r"\pm ", "²": "^2", "³": "^3", "½": r"\frac{1}{2}", "θ": r"\theta "},
-    **dict.fromkeys("€£¥₹", ""),
-}
-_REWRITES = tuple(
-    (re.compile(pattern), by)
-    for pattern, by in (
-        (
-            r"(?<!\\)\\\\(?=(?:frac|sqrt|pi|begin|end|left|right|text|cdot|times)(?![a-zA-Z]))",
-            r"\\",
-        ),
-        (r"\\{4}", r"\\\\"),
-        (r"√\s*\(([^()]*)\)", r"\\sqrt{\1}"),
-        (r"√\s*(\d+|\w)", r"\\sqrt{\1}"),
-        (r"(?<![\\\w])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
-        (r"\\\$", ""),
-        (r"\$|\\displaystyle(?![a-zA-Z])|(?<!\\)\\[()\[\]]", " "),
-        (r"\\(?:left|right|[bB]igg?[lrm]?)(?![a-zA-Z])\s*\.?", ""),
-        (r",\s*\\!\s*", ","),
-        (r"\\!|\{\}", ""),
-        (r"\{,\}", ","),
-        (r"\\(?:text\w*|mbox|mathrm)\s*\{\s*(and|or|,)\s*\}", r" \1 "),
-        (r"_\s*\{\s*\\(?:text\w*|mbox|mathrm)\s*\{(\w+)\}\s*\}", r"_{\1}"),
-        (r"(?<!\\)\\(?:[,;: ]|qquad|quad)", " "),
-        (r"\\[dtc]frac(?![a-zA-Z])", r"\\frac"),
-        (r"\\frac\s*([0-9a-zA-Z])\s*([0-9a-zA-Z])", r"\\frac{\1}{\2}"),
-        (r"\\frac\s*([0-9a-zA-Z])\s*\{", r"\\frac{\1}{"),
-        (r"(\\frac\s*\{[^{}]*\})\s*([0-9a-zA-Z])", r"\1{\2}"),
-        (r"\\sqrt\s*([0-9a-zA-Z])", r"\\sqrt{\1}"),
-        (r"\\(?:leq|leqslant)(?![a-zA-Z])|<=", r"\\le "),
-        (r"\\(?:geq|geqslant)(?![a-zA-Z])|>=", r"\\ge "),
-        (r"\\neq(?![a-zA-Z])|!=", r"\\ne "),
-        (r"\\lt(?![a-zA-Z])", "<"),
-        (r"\\gt(?![a-zA-Z])", ">"),
-        (r"\*\*", "^"),
-        (r"\\%", "%"),
-        (r"\\degree(?![a-zA-Z])|\^\s*\{\s*\\circ\s*\}", r"^\\circ"),
-        (r"\\(?:mathbf|boldsymbol|operatorname|mathit)\s*\{([^{}]*)\}", r"\1"),
-        (r"\^\{(\w)\}", r"^\1"),
-    )
-)
-
-
-def tidy(answer: str) -> str:
-    """The answer in one notation: without delimiters, spacing and sizes, symbols spelt one way."""
-    text = answer.strip().strip("*").translate(_TABLE)
-    for pattern, by in _REWRITES:
-        text = pattern.sub(by, text)
-    return re.sub(r"\s+", " ", text).strip().strip("*").rstrip(".,;: ").lstrip(",;: ").strip()
-
-
-_TABLE = str.maketrans(_SYMBOLS)

@@ -14,8 +14,9 @@ Each of `Problem.tests` is a JSON object of one of these types:
         program, which is in another, through a socket that carries plain data. So the program sees
         the arguments and nothing else: no test, no expected value, no frame of the harness. `entry`
         are the names that the program supplies; if left out, all that `code` uses and does not
-        define. `setup` runs before `code`, in the same sandbox: HumanEval's prompt, so that its
-        helper functions are the benchmark's own.
+        define. A name of Python's own, such as `sum`, is then the program's only where nothing else
+        of the program's is tested. `setup` runs before `code`, in the same sandbox: HumanEval's
+        prompt, so that its helper functions are the benchmark's own.
 
 The expected value of a `stdin` or `call` test does not enter the sandbox either. Optional in each:
     "tolerance": numbers may differ by that much, absolute or relative, if the source says so.
@@ -31,12 +32,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from distill.sandbox import bubblewrap
+from distill.sandbox import start
 from distill.sandbox.box import Box, Limits, Result
 from distill.sandbox.roles import decode
 from distill.trace.records import Problem
 
-VERSION = 2
+VERSION = 3
 """Part of the identity of everything graded; raise it when a verdict can change."""
 
 
@@ -58,13 +59,12 @@ def grade_code(
     code: str,
     *,
     limits: Limits | None = None,
-    unsafe_without_sandbox: bool = False,
+    choice: start.Choice | None = None,
 ) -> tuple[bool | None, str]:
     """Run a Python program against the tests of a problem, up to the first that fails.
 
     All `stdin` tests share a sandbox, as do all `call` tests, with a process for each test; a
-    `program` test takes two sandboxes. `limits` are for each test; with `unsafe_without_sandbox`
-    the program is an ordinary process of this user instead.
+    `program` test takes two sandboxes. `limits` are for each test; `choice` is of the sandbox.
 
     Returns:
         Whether it passes, and why not. None: undecided, because there are no tests or they do not
@@ -72,18 +72,16 @@ def grade_code(
 
     Raises:
         ValueError: a test does not follow the schema.
-        SandboxUnavailableError: no working bwrap, and `unsafe_without_sandbox` is False.
+        SandboxUnavailableError: the chosen sandbox does not work here, or none does.
     """
     tests = [_test(text, problem.id) for text in problem.tests]
     if not tests:
         return None, "no tests"
-    start = partial(
-        bubblewrap.started, limits=limits, unsafe_without_sandbox=unsafe_without_sandbox
-    )
+    begin = partial(start.started, limits=limits, choice=choice)
     for kind, grade in _GRADERS.items():
         chosen = [(number, test) for number, test in enumerate(tests) if test["type"] == kind]
         if chosen:
-            passed, why = grade(chosen, code, start)
+            passed, why = grade(chosen, code, begin)
             if not passed:
                 return passed, why
     return True, f"passed {len(tests)} tests"
@@ -133,11 +131,11 @@ def _same_numbers(got: Sequence[str], expected: Sequence[str], tolerance: float)
 
 
 _Numbered = list[tuple[int, dict[str, Any]]]
-_Start = Callable[..., AbstractContextManager[Box]]
+_Begin = Callable[..., AbstractContextManager[Box]]
 _Verdict = tuple[bool | None, str]
 
 
-def _grade_stdin(tests: _Numbered, code: str, start: _Start) -> _Verdict:
+def _grade_stdin(tests: _Numbered, code: str, begin: _Begin) -> _Verdict:
     def judge(test: dict[str, Any], result: Result) -> str:
         if result.exit != 0:
             return _failure(result)
@@ -145,11 +143,11 @@ def _grade_stdin(tests: _Numbered, code: str, start: _Start) -> _Verdict:
         return "" if same else "another output"
 
     cases = [{"stdin": test["input"], "imports": test.get("imports")} for _, test in tests]
-    with start({"role": "stdin", "program": code, "cases": cases}) as box:
+    with begin({"role": "stdin", "program": code, "cases": cases}) as box:
         return _first_failure(tests, box, judge)
 
 
-def _grade_calls(tests: _Numbered, code: str, start: _Start) -> _Verdict:
+def _grade_calls(tests: _Numbered, code: str, begin: _Begin) -> _Verdict:
     def judge(test: dict[str, Any], result: Result) -> str:
         if result.ended or not result.value:
             return _failure(result)
@@ -162,7 +160,7 @@ def _grade_calls(tests: _Numbered, code: str, start: _Start) -> _Verdict:
 
     names = ("function", "arguments", "imports")
     cases = [{name: test.get(name) for name in names} for _, test in tests]
-    with start({"role": "call", "program": code, "cases": cases}) as box:
+    with begin({"role": "call", "program": code, "cases": cases}) as box:
         return _first_failure(tests, box, judge)
 
 
@@ -175,7 +173,7 @@ def _first_failure(
     return True, ""
 
 
-def _grade_programs(tests: _Numbered, code: str, start: _Start) -> _Verdict:
+def _grade_programs(tests: _Numbered, code: str, begin: _Begin) -> _Verdict:
     for number, test in tests:
         ours, theirs = socket.socketpair()
         with ours, theirs:
@@ -185,8 +183,8 @@ def _grade_programs(tests: _Numbered, code: str, start: _Start) -> _Verdict:
             serving = {"role": "serve", "program": code, "cases": [served]}
             checking = {"role": "check", "program": "", "cases": [check]}
             with (
-                start(serving, sockets=[theirs.fileno()]) as program,
-                start(checking, sockets=[ours.fileno()]) as checker,
+                begin(serving, sockets=[theirs.fileno()]) as program,
+                begin(checking, sockets=[ours.fileno()]) as checker,
             ):
                 ours.close()
                 theirs.close()

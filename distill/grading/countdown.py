@@ -13,7 +13,7 @@ from itertools import combinations
 from operator import add, mul, sub, truediv
 from typing import Any
 
-from distill.grading.answers import tidy
+from distill.grading.notation import tidy
 
 _FRACTION = re.compile(r"\\frac\{([^{}]*)\}\{([^{}]*)\}")
 _SPELLINGS = (

@@ -3,7 +3,8 @@ r"""Two answers are compared part by part: texts literally, numbers exactly, the
 Lists, tuples, sets, intervals and assignments are taken apart, so that the same rules hold for
 every part. A part that is not a plain number goes to an `Oracle`, which knows algebra. Equal means
 mathematically equal, with these exceptions: a decimal of six digits or more equals a number without
-finite decimals that rounds to it, and units and degree signs may be left out.
+finite decimals that rounds to it; units and degree signs may be left out; and a percentage equals
+a gold answer that is its bare number.
 """
 
 import re
@@ -16,12 +17,12 @@ from distill.grading.answer_parts import (
     assigned,
     depth,
     parts,
-    split,
     squeezed,
-    without_unit,
+    words,
 )
-from distill.grading.answers import tidy
+from distill.grading.notation import tidy
 from distill.grading.numbers import is_finite, number, rounds_to
+from distill.grading.units import without_unit
 
 Outcome = tuple[bool | None, str]
 """Verdict (None: undecided) and its reason."""
@@ -32,6 +33,7 @@ Oracle = Callable[[str, str], Outcome]
 _DECIMAL_COMMA = (r"(\d+),(\d+)", r"(0),(\d{2,})")
 """Patterns of a decimal comma in an answer, and in a gold answer, where a comma more often
 separates the items of a list."""
+_TIME = re.compile(r"(\d\d?):([0-5]\d)([ap]?)m?", re.IGNORECASE)
 
 MAX_CHARACTERS = 2000
 MAX_DEPTH = 40
@@ -44,7 +46,7 @@ class Comparison:
 
     oracle: Oracle
     percent: bool = False
-    """Whether 10 % and 10 are the same."""
+    """Whether 10 is the same as a gold answer of 10 %."""
 
     tolerance: float = 0.0
     """Numbers that differ by no more than this are the same; >= 0."""
@@ -63,15 +65,49 @@ class Comparison:
     def _same(self, gold: str, answer: str) -> Outcome:
         if squeezed(gold) == squeezed(answer):
             return True, "the same text"
-        (gold_label, gold), (label, answer) = assigned(gold), assigned(answer)
-        if len(gold_label) == len(label) == 1 and gold_label != label:
-            return False, f"{label} is answered, {gold_label} is asked"
+        if said := words(gold, answer):
+            same = said[0] == said[1]
+            return same, "the same words" if same else "other words"
+        times = [_TIME.fullmatch(re.sub(r"\\text|[{} .]", "", text)) for text in (gold, answer)]
+        if times[0] and times[1]:
+            return self._times(*(time.groups() for time in times if time))
         left, right = parts(gold), parts(answer)
+        if left and right and left.names and right.names and {*left.names} != {*right.names}:
+            return self.oracle(gold, answer)
+        if (left and left.names) or (right and right.names):
+            return self._parts(left, right) if left and right else self._mixed(gold, answer)
+        (gold_name, value), (name, other) = assigned(gold), assigned(answer, stated=True)
+        if gold_name and name:
+            return self._equations((gold_name, value), (name, other), gold, answer)
+        if "=" in (gold_name, name):
+            return False, "an equation against a value"
+        if left and right and left.bounded and right.bounded and left.bounded != right.bounded:
+            return self.oracle(gold, answer)
         if left and right:
             return self._parts(left, right)
         if left or right:
-            return self._mixed(gold, answer)
-        return self._atoms(gold, answer)
+            return self._mixed(value, other)
+        return self._atoms(value, other)
+
+    def _times(self, gold: tuple[str, ...], answer: tuple[str, ...]) -> Outcome:
+        """Two times of day, of which one may leave out its half of the day."""
+        same = all(
+            a.lower() == b.lower() or "" in (a, b) for a, b in zip(gold, answer, strict=True)
+        )
+        return same, "the same time" if same else "another time"
+
+    def _equations(self, gold: tuple[str, str], answer: tuple[str, str], *whole: str) -> Outcome:
+        """Two equations: values of the same name, else relations between their variables."""
+        (left, value), (right, other) = gold, answer
+        if left == right != "=":
+            return self._same(value, other)
+        asked, of = (re.fullmatch(r"(.*\()([a-zA-Z])\)", name) for name in (left, right))
+        if asked and of and asked[1] == of[1] and asked[2] not in other:
+            renamed = re.sub(rf"(?<![\\a-zA-Z]){of[2]}(?![a-zA-Z])", asked[2], other)
+            return self._same(value, renamed)
+        if left.isalpha() and right.isalpha() and (len(left) > 3) != (len(right) > 3):
+            return self._same(value, other)  # a word and a symbol for the same thing
+        return self.oracle(*whole)
 
     def _mixed(self, gold: str, answer: str) -> Outcome:
         """One answer has several parts, the other is a single expression."""
@@ -85,14 +121,26 @@ class Comparison:
         return self.oracle(gold, answer)
 
     def _parts(self, gold: Parts, answer: Parts) -> Outcome:
-        if len(gold.items) != len(answer.items):
-            return False, f"{len(answer.items)} parts against {len(gold.items)}"
         kinds = {gold.brackets, answer.brackets}
-        if len(kinds) == 2 and "" not in kinds and len(gold.items) == 2:
+        if gold.names and answer.names:
+            items = dict(zip(answer.names, answer.items, strict=True))
+            return self._ordered(gold.items, [items[name] for name in gold.names])
+        unordered = kinds <= {"", "{}", "cup"} and not (gold.names or answer.names)
+        is_set = unordered and "{}" in kinds
+        if len(gold.items) != len(answer.items) and not is_set:
+            return False, f"{len(answer.items)} parts against {len(gold.items)}"
+        if unordered:
+            return self._unordered(gold.items, answer.items, repeat=is_set)
+        half_open = kinds & {"[)", "(]", "cap"} or ("{}" in kinds and len(kinds) > 1)
+        turned = kinds == {"row", "col"}
+        pair = (
+            len(kinds) == 2
+            and "" not in kinds
+            and not kinds & {"row", "col"}
+            and len(gold.items) == 2
+        )
+        if len(kinds) > 1 and (half_open or turned or pair):
             return False, f"brackets {answer.brackets} against {gold.brackets}"
-        labelled = [all(assigned(item)[0] for item in side.items) for side in (gold, answer)]
-        if kinds <= {"", "{}", "cup"} and labelled[0] == labelled[1]:
-            return self._unordered(gold.items, answer.items)
         return self._ordered(gold.items, answer.items)
 
     def _ordered(self, gold: list[str], answer: list[str]) -> Outcome:
@@ -104,29 +152,48 @@ class Comparison:
             unsure = unsure or ("" if correct else why)
         return (None, unsure) if unsure else (True, "every part is equal")
 
-    def _unordered(self, gold: list[str], answer: list[str]) -> Outcome:
-        left, unsure = list(answer), ""
-        for item in gold:
-            outcomes = [self._same(item, other) for other in left]
-            verdicts = [correct for correct, _ in outcomes]
-            if True in verdicts:
-                del left[verdicts.index(True)]
-            elif None in verdicts:
-                unsure = outcomes[verdicts.index(None)][1]
-            else:
-                return False, f"nothing equals the part {item}"
+    def _unordered(self, gold: list[str], answer: list[str], repeat: bool) -> Outcome:
+        """Every item has its equal on the other side, one of its own unless items may repeat."""
+        unsure = ""
+        for here, there, order in ((gold, answer, 1), (answer, gold, -1)):
+            left = list(there)
+            for item in here:
+                outcomes = [self._same(*(item, other)[::order]) for other in left]
+                verdicts = [correct for correct, _ in outcomes]
+                if True in verdicts:
+                    left = left if repeat else left[: (k := verdicts.index(True))] + left[k + 1 :]
+                elif None in verdicts:
+                    unsure = outcomes[verdicts.index(None)][1]
+                else:
+                    return False, f"nothing equals the part {item}"
+            if not repeat:
+                break
         return (None, unsure) if unsure else (True, "every part is equal")
 
     def _atoms(self, gold: str, answer: str) -> Outcome:
         (left, unit), (right, other) = without_unit(gold), without_unit(answer)
-        if unit == other or not (unit and other):
-            if "%" not in (unit, other) or unit == other:
-                return self._values(left, right)
-            percent = [
-                rf"\frac{{{t}}}{{100}}" if u else t for t, u in ((left, unit), (right, other))
+        if {unit, other} == {"degree", ""}:
+            outcome = self._values(left, right)
+            radians = [
+                rf"\frac{{{t}\pi}}{{180}}" if u == "degree" else t
+                for t, u in ((left, unit), (right, other))
             ]
-            outcome = self._values(*percent)
-            return self._values(left, right) if self.percent and not outcome[0] else outcome
+            return outcome if outcome[0] else self._values(*radians)
+        if {unit, other} == {"%", ""}:
+            hundredths = [
+                rf"\frac{{{t}}}{{100}}" if u == "%" else t
+                for t, u in ((left, unit), (right, other))
+            ]
+            outcome = self._values(*hundredths)
+            bare = self.percent if unit else (number(left) or 2) > 1
+            return outcome if outcome[0] or not bare else self._values(left, right)
+        if (
+            not unit
+            or not other
+            or set(unit.split()) >= set(other.split())
+            or set(unit.split()) <= set(other.split())
+        ):
+            return self._values(left, right)
         return None, f"the units differ: {other} against {unit}"
 
     def _values(self, gold: str, answer: str) -> Outcome:
@@ -134,11 +201,6 @@ class Comparison:
             return True, "the same text but for the unit"
         left, right = number(gold), number(answer)
         if left is None or right is None:
-            for value, other in ((left, answer), (right, gold)):
-                if value is not None and re.fullmatch(r"[A-Za-df-hj-z]", other):
-                    return False, "a name against a number"
-            if (len(split(gold, "=")) > 1) != (len(split(answer, "=")) > 1):
-                return False, "an equation against a value"
             return self.oracle(gold, answer)
         if left == right:
             return True, "the same number"

@@ -14,11 +14,12 @@ from distill.compute import ComputeConfig
 from distill.grading import answers, countdown, equivalence, workers
 from distill.grading.config import GradingConfig
 from distill.micro import sign_puzzle
+from distill.sandbox.start import Choice
 from distill.store.identity import version
 from distill.trace.boxes import boxes
 from distill.trace.records import Problem
 
-VERSION = 3
+VERSION = 4
 """Part of the identity of everything graded; raise it when a verdict can change."""
 
 
@@ -108,13 +109,12 @@ class _Program:
 
     problem: Problem
     code: str
-    unsandboxed: bool
+    choice: Choice
 
     def __call__(self) -> Verdict:
         from distill.grading import code_tests
 
-        unsafe = self.unsandboxed
-        graded = code_tests.grade_code(self.problem, self.code, unsafe_without_sandbox=unsafe)
+        graded = code_tests.grade_code(self.problem, self.code, choice=self.choice)
         return Verdict(graded[0], self.code, graded[1])
 
 
@@ -172,7 +172,8 @@ def _code(
     code = answers.code(solution)
     if code is None:
         return Verdict(False, None, "no fenced block of Python")
-    return _Program(problem, code, compute.unsandboxed_code)
+    choice = Choice(compute.sandbox, compute.sandbox_image, compute.unsandboxed_code)
+    return _Program(problem, code, choice)
 
 
 def _sign_puzzle(problem: Problem, solution: str, *rest: Any) -> Verdict:

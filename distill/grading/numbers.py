@@ -12,15 +12,20 @@ _SCIENTIFIC = re.compile(r"(?P<head>.+?)(?:\\times|\\cdot|\*)\s*10\s*\^\s*(?P<po
 _FLOAT = re.compile(r"(?P<head>[\d.]+)[eE](?P<power>[+-]?\d{1,5})")
 _BASED = re.compile(r"(?P<digits>[0-9A-Z]+)\s*_\s*\{?\s*(?P<base>\d{1,2})\s*\}?")
 _FRACTION = re.compile(r"(?P<whole>\d*)\s*\\frac\{(?P<over>[^{}]+)\}\{(?P<under>[^{}]+)\}")
+_REPEATING = re.compile(
+    r"(?P<whole>\d*)\.(?P<once>\d*?)"
+    r"(?:\\(?:overline|bar|dot)\s*\{?(?P<over>\d+)\}?|\((?P<round>\d+)\)|(?P<seen>\d+?)(?P=seen)+\s*\\ldots)"
+)
 _MIXED = re.compile(r"(?P<whole>\d+)\s+(?P<over>\d+)\s*/\s*(?P<under>\d+)")
 
 
 def number(text: str) -> Fraction | None:
-    r"""The value of a tidy text (see `answers.tidy`) if it is a single number, else None.
+    r"""The value of a tidy text (see `notation.tidy`) if it is a single number, else None.
 
     It reads integers and decimals, with or without thousands separators (`10,080`, `10 080`),
-    fractions and mixed numbers (`a/b`, `\frac{a}{b}`, `2\frac{5}{8}`), powers, scientific notation
-    and digits with a base (`2516_8`). A comma that is not before three digits separates a list.
+    repeating ones (`0.\overline{3}`, `0.(3)`, `0.333\ldots`), fractions and mixed numbers (`a/b`,
+    `\frac{a}{b}`, `2\frac{5}{8}`), powers, scientific notation and digits with a base (`2516_8`).
+    A comma that is not before three digits separates a list.
     """
     text = text.strip()
     if len(text) > 1000:  # longer than any real answer
@@ -65,6 +70,10 @@ def _unsigned(text: str) -> Fraction | None:
         digits = re.sub(r"[,\s]", "", grouped[0]) + text[grouped.end() :]
     if _DECIMAL.fullmatch(digits):
         return Fraction(digits)
+    if match := _REPEATING.fullmatch(text):
+        cycle = match["over"] or match["round"] or match["seen"]
+        once = Fraction(f"{match['whole'] or 0}.{match['once'] or 0}")
+        return once + Fraction(int(cycle), (10 ** len(cycle) - 1) * 10 ** len(match["once"]))
     if match := _BASED.fullmatch(text):
         return _based(match["digits"], int(match["base"]))
     if match := _FLOAT.fullmatch(text):

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from distill.compute import ComputeConfig
-from distill.models import engines, hub
-from distill.models.prompt import Chat
+from distill.models import engines, hub, network
+from distill.models.prompt import Chat, chat_ids
 from distill.store.resume import append, kept_rows
 from distill.trace.records import Trace
 
@@ -49,23 +49,22 @@ def _chat(trace: Trace) -> Chat:
 def _reader(name: str, revision: str, compute: ComputeConfig) -> Any:
     """A function from a conversation to its score."""
     import torch
-    from transformers import AutoModelForSequenceClassification
 
     engines.free()
     device = hub.set_up(compute)
     model = hub.model_of(name, revision)
     tokenizer = hub.load_tokenizer(model)
-    auto = AutoModelForSequenceClassification
-    network = auto.from_pretrained(**model.source, dtype=torch.float32).to(device).eval()
-    if (outputs := network.config.num_labels) != 1:
+    auto = "AutoModelForSequenceClassification"
+    net = network.load_network(model, auto, dtype=torch.float32).to(device).eval()
+    if (outputs := net.config.num_labels) != 1:
         raise ValueError(f"reward model {name!r} must have one output, it has {outputs}")
 
     def read(chat: Chat) -> float:
         if tokenizer.chat_template is None:
-            ids = tokenizer("\n\n".join(m["content"] for m in chat), return_tensors="pt")
+            ids = tokenizer("\n\n".join(m["content"] for m in chat))["input_ids"]
         else:
-            ids = tokenizer.apply_chat_template(chat, return_tensors="pt", return_dict=True)
+            ids = chat_ids(tokenizer, chat, reply=False)
         with torch.inference_mode():
-            return float(network(**ids.to(device)).logits[0, 0])
+            return float(net(torch.tensor([ids], device=device)).logits[0, 0])
 
     return read

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -130,7 +131,8 @@ def _serve() -> None:
         gold, answer, percent, tolerance = json.loads(line)
         signal.setitimer(signal.ITIMER_PROF, DEADLINE)
         try:
-            correct, why = Comparison(algebra.compare, percent, tolerance).equal(gold, answer)
+            oracle = partial(algebra.compare, tolerance=tolerance)
+            correct, why = Comparison(oracle, percent, tolerance).equal(gold, answer)
         except (MemoryError, RecursionError) as error:
             correct, why = None, f"stopped by {type(error).__name__}"
         signal.setitimer(signal.ITIMER_PROF, 0)

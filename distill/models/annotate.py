@@ -18,7 +18,7 @@ from distill.models.converse import REPLIES, converse
 from distill.models.engines import Completion, Refusal
 from distill.models.prompt import conversation
 from distill.store.identity import canonical_json
-from distill.trace.records import Problem, Trace, digest, write_any
+from distill.trace.records import Problem, Trace, digest, read_rows, write_any
 
 FAILED = "failed.jsonl"
 """File of a stage that names the model calls which gave nothing usable: `id` and `why`."""
@@ -110,6 +110,17 @@ def report_failed(failed: Sequence[Failed], calls: int, compute: ComputeConfig, 
         ValueError: their share is above `compute.max_unusable`; names the most frequent reasons.
     """
     write_any(out / FAILED, [asdict(call) for call in failed])
+    limit_failed(calls, compute, out)
+
+
+def limit_failed(calls: int, compute: ComputeConfig, out: Path) -> None:
+    """Stop where too many of all `calls` failed, when they are made and whenever they are used.
+
+    Raises:
+        ValueError: the share of `out/failed.jsonl` is above `compute.max_unusable`; names the most
+            frequent reasons.
+    """
+    failed = [Failed(**row) for row in read_rows(out / FAILED)] if (out / FAILED).exists() else []
     if len(failed) > compute.max_unusable * calls:
         reasons = Counter(call.why for call in failed).most_common(5)
         raise ValueError(

@@ -15,8 +15,10 @@ from distill.checks import (
     at_least,
     label,
     one_of,
+    reset,
     ruled,
 )
+from distill.store.identity import local_path
 
 
 class Dtype(StrEnum):
@@ -59,6 +61,11 @@ class SamplingConfig(Checked):
     """Base seed of the draws; each (problem, sample) has a random stream of its own if the engine
     supports it."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.temperature == 0:  # greedy: nothing is drawn
+            reset(self, "top_p", "seed")
+
 
 @dataclass
 class EngineConfig(Checked):
@@ -88,6 +95,10 @@ class EngineConfig(Checked):
     api: Api = Api.completions
     """`openai` only: `completions` sends token ids (vLLM), `chat` sends messages (vendors)."""
 
+    served_as: str = field(default="", metadata=LABEL)
+    """`openai` only: the model's name in the server's replies, where it is not the asked one, as
+    with a deployment or a router. Replies of any other model are refused."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.name = label("engine", self.name, self.kind, ENGINES, "transformers")
@@ -100,7 +111,7 @@ class EngineConfig(Checked):
                 "engine.base_url must contain no user, key or query: it is written to every record"
             )
         if self.kind != "openai":
-            self.base_url, self.api = "", Api.completions
+            self.base_url, self.api, self.served_as = "", Api.completions, ""
 
     @property
     def wants_messages(self) -> bool:
@@ -138,6 +149,11 @@ class ModelConfig(Named):
 
     revision: str = "main"
     """Branch, tag or commit of a hub model; its commit is part of the identity."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.model != MISSING and local_path(self.model):
+            reset(self, "revision")
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Batched chat completion with an on-disk cache that survives interruption."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -8,13 +9,18 @@ from typing import Any
 from distill.compute import ComputeConfig
 from distill.models import engines, hub
 from distill.models.config import EngineConfig, SamplingConfig
+from distill.models.control import UnwritableError
 from distill.models.engines import Completion, Refusal
 from distill.models.prompt import Chat, chat_ids, opening
+from distill.store.artifacts import write_json
 from distill.store.resume import append, kept_rows
 from distill.trace.records import digest
 
 REPLIES = "rows.jsonl"
 """File of the replies so far; the stage deletes it once its own files are written."""
+
+SERVED = "served.json"
+"""File that names the models which answered, as a server's replies name them: name -> replies."""
 
 _FLUSH = 64
 """Every how many replies the cache is forced to disk, so that they survive a power cut too."""
@@ -33,7 +39,8 @@ def converse(
 ) -> list[Completion | Refusal]:
     """A reply to every conversation, or why the server refused it.
 
-    Refusals are not cached: a call that continues asks again, in case the server was fixed.
+    Refusals are not cached: a call that continues asks again, in case the server was fixed. Where
+    replies name the model, `served.json` beside `keep` counts them by that name.
 
     Args:
         model: weights and tokenizer, or a server's name for them.
@@ -48,7 +55,8 @@ def converse(
         compute: devices, concurrency, progress bar.
 
     Returns:
-        The replies in order, without token ids.
+        The replies in order, without token ids. A conversation that the tokenizer cannot write as
+        text is refused without being sent.
 
     Raises:
         ValueError: more are refused than `compute.max_unusable` allows; the other replies stay
@@ -58,18 +66,30 @@ def converse(
     done = {i for i, key in enumerate(keys) if key in rows}
     refused: dict[str, Refusal] = {}
     if len(done) < len(keys):
-        prompts, opened = _prompts(model, engine, chats, thought_open)
-        seeds = [int(digest(str(sampling.seed), key), 16) for key in keys]
+        prompts, opened, unwritable = _prompts(model, engine, chats, thought_open)
+        refused = {keys[i]: Refusal(why) for i, why in unwritable.items() if i not in done}
+        asked = [i for i in range(len(keys)) if i not in unwritable]
+        seeds = [int(digest(str(sampling.seed), keys[i]), 16) for i in asked]
         completions = engines.generate(
-            engine, model, prompts, seeds, sampling, done=done, compute=compute
+            engine,
+            model,
+            [prompts[i] for i in asked],
+            seeds,
+            sampling,
+            done={place for place, i in enumerate(asked) if i in done},
+            compute=compute,
         )
         with keep.open("a", encoding="utf-8", newline="\n") as file:
-            for i, made in completions:
+            for place, made in completions:
+                i = asked[place]
                 if isinstance(made, Refusal):
                     refused[keys[i]] = made
                 elif keys[i] not in rows:
                     rows[keys[i]] = _row(made, opened[i])
                     append(file, {"key": keys[i]} | rows[keys[i]], flush=len(rows) % _FLUSH == 0)
+    named = Counter(rows[key]["model"] for key in keys if rows.get(key, {}).get("model"))
+    if named:
+        write_json(keep.with_name(SERVED), dict(sorted(named.items())))
     if len(refused) > compute.max_unusable * len(keys):
         reasons = "; ".join(f"{name}: {refusal}" for name, refusal in islice(refused.items(), 5))
         raise ValueError(
@@ -86,15 +106,27 @@ def _row(completion: Completion, opened: str) -> dict[str, Any]:
         "finish_reason": completion.finish_reason,
         "tokens": completion.tokens,
         "reasoning": completion.reasoning,
-    }
+    } | ({"model": completion.model} if completion.model else {})
 
 
 def _prompts(
     model: hub.Model, engine: EngineConfig, chats: Sequence[Chat], thought_open: str
-) -> tuple[Sequence[engines.Prompt], list[str]]:
-    """What the engine is given, and what the chat template already wrote of each reply."""
+) -> tuple[Sequence[engines.Prompt], list[str], dict[int, str]]:
+    """What the engine is given, and what the chat template already wrote of each reply.
+
+    The third is why the tokenizer cannot write some of them; their prompts are empty.
+    """
     if engine.wants_messages:
-        return list(chats), [""] * len(chats)
+        return list(chats), [""] * len(chats), {}
     tokenizer = hub.load_tokenizer(model)
-    ids = [chat_ids(tokenizer, chat) for chat in chats]
-    return ids, [opening(tokenizer, prompt, thought_open) for prompt in ids]
+    prompts: list[engines.Prompt] = []
+    opened: list[str] = []
+    unwritable: dict[int, str] = {}
+    for i, chat in enumerate(chats):
+        try:
+            ids = chat_ids(tokenizer, chat)
+        except UnwritableError as error:
+            ids, unwritable[i] = [], f"the tokenizer cannot write it as text: {error}"
+        prompts.append(ids)
+        opened.append(opening(tokenizer, ids, thought_open))
+    return prompts, opened, unwritable

@@ -1,6 +1,7 @@
 """Resolve model names to local folders or pinned hub commits; load tokenizers; pick the device."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -29,16 +30,19 @@ class Model:
 
     @property
     def source(self) -> dict[str, Any]:
-        """Keyword arguments of every `from_pretrained`."""
-        return {"pretrained_model_name_or_path": self.name} | (
-            {"revision": self.revision} if self.revision else {}
-        )
+        """Keyword arguments of every `from_pretrained`; no code of a model's own is ever run."""
+        named = {"pretrained_model_name_or_path": self.name, "trust_remote_code": False}
+        return named | ({"revision": self.revision} if self.revision else {})
+
+    @property
+    def folder(self) -> Path | None:
+        """Local folder of the weights; None for a model of the hub."""
+        return local_path(self.name)
 
     @property
     def content(self) -> str:
         """What identifies the weights, without the adapter: a content hash, or name and commit."""
-        folder = local_path(self.name)
-        return content_hash(folder) if folder else f"{self.name}@{self.revision}"
+        return content_hash(self.folder) if self.folder else f"{self.name}@{self.revision}"
 
 
 def base_model(student: StudentConfig) -> Model:
@@ -102,10 +106,32 @@ def commit(kind: Literal["model", "dataset"], name: str, revision: str) -> str:
 
 
 def load_tokenizer(model: Model) -> Any:
-    """The model's tokenizer, a `PreTrainedTokenizerBase` of transformers."""
+    """The model's tokenizer, a `PreTrainedTokenizerBase` of transformers.
+
+    Raises:
+        ValueError: it brings code of its own.
+    """
     from transformers import AutoTokenizer
 
+    refuse_code(model)
     return AutoTokenizer.from_pretrained(**model.source)
+
+
+def refuse_code(model: Model) -> None:
+    """Raise ValueError if the model's configs name code of its own, which would have to be run."""
+    from transformers import PreTrainedConfig
+    from transformers.models.auto.tokenization_auto import get_tokenizer_config
+
+    where = {"revision": model.revision} if model.revision else {}
+    configs = {"tokenizer_config.json": get_tokenizer_config(model.name, **where)}
+    with suppress(OSError):  # a tokenizer alone has none
+        configs["config.json"] = PreTrainedConfig.get_config_dict(model.name, **where)[0]
+    if named := [file for file, config in configs.items() if config.get("auto_map")]:
+        raise ValueError(
+            f"{model.name} brings code of its own (auto_map in {' and '.join(sorted(named))}), "
+            "which is never run here (trust_remote_code=False); choose a model that transformers "
+            "has the code of, or a copy without auto_map where it has"
+        )
 
 
 def set_up(compute: ComputeConfig) -> str:

@@ -6,12 +6,11 @@ from functools import cache
 from typing import Any
 
 from distill.models.config import PromptConfig
+from distill.models.control import encode_one, quote, start
+from distill.models.template import Chat, rendered, reply_begun
 
 Tokenizer = Any
 """A `PreTrainedTokenizerBase` of transformers."""
-
-Chat = list[dict[str, str]]
-"""Messages, each with `role` and `content`."""
 
 _TAGS = re.compile(r"<[^<>\s]+>(?:\s*<[^<>\s]+>)*")
 
@@ -42,34 +41,58 @@ def conversation(system: str, user: str) -> Chat:
     return [{"role": "system", "content": system}, asked] if system else [asked]
 
 
-def chat_ids(tokenizer: Tokenizer, chat: Chat) -> list[int]:
-    """Token ids of a conversation, up to where the reply begins.
+def chat_ids(tokenizer: Tokenizer, chat: Chat, *, reply: bool = True) -> list[int]:
+    """Token ids of a conversation, with `reply` up to where the next reply begins.
 
-    They follow the tokenizer's chat template, including its generation prompt. If the template
-    rejects system messages (Gemma), the user message begins with it instead. If the tokenizer has
-    no template (a base model), the messages are separated by blank lines.
+    They follow the tokenizer's chat template, including its generation prompt; see
+    `distill.models.template`. If the template rejects system messages (Gemma), the user message
+    begins with it instead. If the tokenizer has no template (a base model), the messages are
+    separated by blank lines, after the tokens that begin every text. What messages say is text,
+    also where they mention control tokens; see `distill.models.control`.
+
+    Raises:
+        UnwritableError: the tokenizer cannot encode these messages as text, or the template alters
+            them.
+        ValueError: the template leaves a message out, whatever it says.
     """
     from jinja2 import TemplateError
 
+    quoted = [m | {"content": quote(tokenizer, m["content"])} for m in chat]
     if tokenizer.chat_template is None:
-        return list(tokenizer("".join(f"{m['content']}\n\n" for m in chat))["input_ids"])
+        text = "".join(f"{m['content']}\n\n" for m in quoted)
+        return [*start(tokenizer), *encode_one(tokenizer, text)]
     try:
-        return _templated(tokenizer, chat)
+        return encode_one(tokenizer, rendered(tokenizer, quoted, reply=reply))
     except TemplateError:
         if chat[0]["role"] != "system":
             raise
-        joined = "\n\n".join(m["content"] for m in chat)
-        return _templated(tokenizer, [{"role": "user", "content": joined}])
+        joined = "\n\n".join(m["content"] for m in quoted)
+        merged = [{"role": "user", "content": joined}]
+        return encode_one(tokenizer, rendered(tokenizer, merged, reply=reply))
 
 
 def opening(tokenizer: Tokenizer, ids: list[int], thought_open: str) -> str:
     """What a chat template has written of the response: the opening of its thought, or nothing.
 
     Templates of reasoning models (DeepSeek-R1 and its distilled models, QwQ-32B) end the prompt
-    with `<think>`, so that the generated text has no opening of its own.
+    with `<think>`, so that the generated text has no opening of its own. A message that ends with
+    it opens nothing.
+
+    Raises:
+        ValueError: the template closes the thought too, so that the model would not think.
     """
     mark = thought_open.strip()
-    return thought_open if mark and tokenizer.decode(ids[-_TAIL:]).rstrip().endswith(mark) else ""
+    if not mark:
+        return ""
+    written = reply_begun(tokenizer)
+    close = mark.replace("<", "</", 1) if mark.startswith("<") else ""
+    if close and written.rstrip().endswith(close):
+        raise ValueError(
+            f"the chat template ends the thought before the reply begins: it writes {written!r}; "
+            f"a prompt with thought_open={thought_open!r} needs one that does not"
+        )
+    ends = tokenizer.decode(ids[-_TAIL:]).rstrip().endswith(mark)
+    return thought_open if ends and written.rstrip().endswith(mark) else ""
 
 
 def response(prompt: PromptConfig, thought: str, solution: str) -> str:
@@ -137,8 +160,3 @@ def _pattern(tags: str) -> re.Pattern[str]:
     first, *more = re.findall(r"<[^<>\s]+>", tags)
     pattern = "".join(rf"(?:\s*{re.escape(tag)}" for tag in more) + ")?" * len(more)
     return re.compile(re.escape(first) + pattern)
-
-
-def _templated(tokenizer: Tokenizer, chat: Chat) -> list[int]:
-    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
-    return [int(token) for token in ids]

@@ -17,7 +17,6 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult
@@ -27,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from distill.config import Config
 from distill.run.fields import GLOBAL_GROUPS, unknown
-from distill.run.record import reason
+from distill.run.overrides import one_line, parse
 
 _PACKAGED = Path(__file__).parents[1] / "conf"
 CONF = _PACKAGED if _PACKAGED.is_dir() else _PACKAGED.parents[1] / "conf"
@@ -49,7 +48,7 @@ class Composer:
         self._loader = ConfigLoaderImpl(loader.get_search_path())
         self._loader.repository = _ReadOnce(loader.get_search_path())
         self._groups = set(loader.list_groups(""))
-        self._parse = cache(OverridesParser.create().parse_override)
+        self._parse = cache(lambda word: parse([word])[0])
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._sections: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Any] = {}
 
@@ -60,6 +59,12 @@ class Composer:
             ValueError: a value is out of range or of the wrong type, or no config has a field or
                 group; names overrides, rule and choices, or the nearest fields.
         """
+        try:
+            return self._config(overrides)
+        except (ValueError, OmegaConfBaseException, HydraException, AssertionError) as error:
+            raise ValueError(f"{' '.join(overrides)}: {one_line(error, overrides)}") from error
+
+    def _config(self, overrides: Sequence[str]) -> Config:
         parsed = [o for o in map(self._parse, overrides) if not o.is_hydra_override()]
         if problem := next(filter(None, map(unknown, parsed)), ""):
             raise ValueError(problem)
@@ -71,22 +76,19 @@ class Composer:
         for o in parsed:
             if o.key_or_group not in self._groups:
                 values.setdefault(o.key_or_group.partition(".")[0], []).append(str(o.input_line))
-        try:
-            given = self.composed(world).hydra.runtime.choices
-            chosen = {
-                group: (*world, f"{group}={option}")
-                for group, option in options.items()
-                if group not in GLOBAL_GROUPS and given.get(group) != option
-            }
-            sections = {
-                name: self._section(name, chosen.get(name, world), tuple(values.get(name, ())))
-                for name in dict.fromkeys((*SECTIONS, *chosen, *values))
-            }
-            if any(section is None for section in sections.values()):
-                return self._whole(overrides)
-            return Config(**{name: sections[name] for name in SECTIONS})
-        except (ValueError, OmegaConfBaseException) as error:
-            raise ValueError(f"{' '.join(overrides)}: {reason(error)}") from error
+        given = self.composed(world).hydra.runtime.choices
+        chosen = {
+            group: (*world, f"{group}={option}")
+            for group, option in options.items()
+            if group not in GLOBAL_GROUPS and given.get(group) != option
+        }
+        sections = {
+            name: self._section(name, chosen.get(name, world), tuple(values.get(name, ())))
+            for name in dict.fromkeys((*SECTIONS, *chosen, *values))
+        }
+        if any(section is None for section in sections.values()):
+            return self._whole(overrides)
+        return Config(**{name: sections[name] for name in SECTIONS})
 
     def composed(self, overrides: tuple[str, ...]) -> DictConfig:
         """What Hydra makes of overrides, its own settings included; not to be changed."""
@@ -102,13 +104,10 @@ class Composer:
         It puts an option elsewhere (`+ask@teacher.convert=...`), takes one out, or refers from one
         section to another (`${student.name}`).
         """
-        try:
-            config = self.composed(tuple(overrides)).copy()
-            with open_dict(config):
-                del config["hydra"]
-            return build(config)
-        except (ValueError, OmegaConfBaseException, HydraException) as error:
-            raise ValueError(f"{' '.join(overrides)}: {reason(error)}") from error
+        config = self.composed(tuple(overrides)).copy()
+        with open_dict(config):
+            del config["hydra"]
+        return build(config)
 
     def _section(self, name: str, chosen: tuple[str, ...], values: tuple[str, ...]) -> Any:
         """A field of the config that Hydra makes of `chosen`, changed by `values`; checked.

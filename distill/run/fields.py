@@ -8,19 +8,17 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from difflib import SequenceMatcher
 from enum import Enum
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
 
 from distill.checks import RULE, one_of
 from distill.config import Config
+from distill.run.overrides import parse
 from distill.store.identity import part_of
 
 GLOBAL_GROUPS = ("world", "study")
@@ -60,15 +58,14 @@ def describe(config: Any, name: str = "") -> Iterator[Described]:
 
 
 def refuse_unknown(overrides: Sequence[str]) -> None:
-    """Stop at an override whose field or group no config has.
+    """Stop at a word that is no override, or one whose field or group no config has.
 
     Raises:
-        ValueError: names the override and the nearest fields.
+        ValueError: names the override, and the nearest fields or how to write it.
     """
-    with suppress(HydraException):  # Hydra says what cannot be parsed
-        for override in OverridesParser.create().parse_overrides(list(overrides)):
-            if problem := unknown(override):
-                raise ValueError(problem)
+    for override in parse(overrides):
+        if problem := unknown(override):
+            raise ValueError(problem)
 
 
 def unknown(override: Override) -> str:

@@ -85,7 +85,16 @@ ADDED_TO_1: dict[str, Json] = {
 """Field that holds a part of a config -> fields that came while records had no number, with what
 versions without them did."""
 
-ADDED_TO_2: dict[str, Json] = {}
+_OPERATOR: Json = {"_target_": None, "source": None} | dict.fromkeys(
+    ("title", "target", "colour"), ""
+)
+ADDED_TO_2: dict[str, Json] = {
+    "engine": {"served_as": ""},
+    "corruption": _OPERATOR,
+    "union": _OPERATOR,
+    "compute": {"reply_seconds": 3600.0, "retry_seconds": 600.0}
+    | {"sandbox": "auto", "sandbox_image": ""},
+}
 """The same for the fields that came with format 3."""
 
 MIGRATIONS: dict[int, Callable[[Json], Json]] = {

@@ -10,10 +10,13 @@
 """
 
 import json
+import os
 import re
+import secrets
 import subprocess
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,13 @@ from distill.store.identity import CHECKOUT, Artifact, run_key
 
 RUN = "run.json"
 FAILED = "failed.json"
+SUMMARY = "summary.json"
+
+LOCK = "run.lock"
+"""File in a run's folder that whoever makes the run has locked."""
+
+AGAIN = "delete it to have it made again"
+"""What errors say of a torn file."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +51,7 @@ class Outcome:
     """64 hex digits; empty where the run failed before it had an identity."""
 
     state: str
-    """`done`, `done before` or `failed`."""
+    """`done`, `done before`, `failed`, or `no result` where a launcher lost it."""
 
     scores: dict[str, dict[str, Any]]
     """Benchmark -> accuracy, interval and counts; empty unless evaluated."""
@@ -73,6 +83,11 @@ def short_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
     return " ".join(shared), [label or "(defaults)" for label in short]
 
 
+def run_label(words: Sequence[str]) -> str:
+    """What a run is called: its overrides but the study's."""
+    return " ".join(word for word in words if not word.startswith("study="))
+
+
 def run_folder(config: Config, key: str) -> Path:
     """`<runs>/<study>/<16 hex digits>`."""
     return Path(config.runs) / config.study.name / key[:16]
@@ -92,31 +107,68 @@ def read_finished(folder: Path, planned: Sequence[Made]) -> dict[str, Any] | Non
         return None
     for artifact in last:
         verify(artifact.path)
-    return record
+    return None if differing(record, Path()) else record
 
 
 def read_record(path: Path) -> dict[str, Any]:
     """A `run.json` of any version, its config in the fields of this one.
 
     Raises:
-        ValueError: it is not JSON, or a later version wrote it; names the file.
+        ValueError: it is not JSON, lacks what every record has, or a later version wrote it; names
+            the file.
     """
     record = read(path)
+    config = record.get("config")
     try:
-        config = upgraded(record.get("config") or {}, record.get("format", 1))
-    except ValueError as error:
+        config = upgraded(config if isinstance(config, dict) else {}, record.get("format", 1))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: {error}") from error
+    parts = {"cell": str, "label": str, "study": dict, "config": dict, "stages": dict}
+    wrong = [n for n, kind in (parts | {"scores": dict}).items() if type(record.get(n)) is not kind]
+    wrong += [] if isinstance(config.get("runs"), str) else ["config.runs"]
+    steps = () if wrong else (*record["stages"].items(), *record["scores"].items())
+    wrong += [name for name, step in steps if not _is_step(step)]
+    if wrong:
+        raise ValueError(f"{path} has no {', '.join(wrong)}: it is no record of a run; {AGAIN}")
     return record | {"config": config}
+
+
+def _is_step(step: Any) -> bool:
+    return isinstance(step, dict) and isinstance(step.get("summary"), dict) and "key" in step
+
+
+def differing(record: Mapping[str, Any], launched_in: Path) -> list[str]:
+    """In what a record differs from the summaries of its artifacts, as far as they are there.
+
+    Args:
+        record: of a run; see `read_record`.
+        launched_in: the folder that the paths of its artifacts are relative to.
+
+    Returns:
+        A text each, such as `train.rows is 996, in its artifact 995`; none if nothing differs.
+    """
+    found = []
+    for name, step in (*record["stages"].items(), *record["scores"].items()):
+        file = launched_in / (step.get("path") or "") / SUMMARY
+        if not step.get("path") or not file.is_file():
+            continue
+        told, made = step["summary"], read(file)
+        found += [
+            f"{name}.{part} is {told.get(part)}, in its artifact {made.get(part)}"
+            for part in sorted({*told, *made})
+            if json.dumps(told.get(part)) != json.dumps(made.get(part))  # NaN is equal to NaN
+        ]
+    return found
 
 
 def read(path: Path) -> dict[str, Any]:
     """The object in a JSON file. Raises ValueError naming the file if it holds none."""
     try:
-        value = json.loads(path.read_text())
-    except ValueError as e:
-        raise ValueError(f"{path} is not JSON ({e}); delete it to have it made again") from e
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as e:
+        raise ValueError(f"{path} is not JSON ({e}); {AGAIN}") from e
     if not isinstance(value, dict):
-        raise ValueError(f"{path} holds a {type(value).__name__}, not an object; delete it")
+        raise ValueError(f"{path} holds a {type(value).__name__}, not an object; {AGAIN}")
     return value
 
 
@@ -134,16 +186,32 @@ def write_record(folder: Path, config: Config, label: str, made: Sequence[Made])
         "commit": commit(),
     }
     folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / RUN, record)
     (folder / FAILED).unlink(missing_ok=True)
-    write_json(folder / RUN, record)
     return record
 
 
 def write_failure(folder: Path, label: str, error: BaseException) -> None:
-    """Write `failed.json`, which says why a run failed, until it succeeds."""
+    """Write `failed.json`, which says why a run failed, until it succeeds.
+
+    Never beside a record: another process has made the run, or its artifacts were lost since.
+    """
+    with suppress(ValueError, OSError):
+        read_record(folder / RUN)
+        return
     folder.mkdir(parents=True, exist_ok=True)
     lines = "".join(traceback.format_exception(error))
-    write_json(folder / FAILED, {"label": label, "why": reason(error), "traceback": lines})
+    _write(folder / FAILED, {"label": label, "why": reason(error), "traceback": lines})
+
+
+def _write(path: Path, value: Any) -> None:
+    """Write JSON whole or not at all, by way of a file that is this call's own."""
+    own = path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        write_json(own, value)
+        os.replace(own, path)
+    finally:
+        own.unlink(missing_ok=True)
 
 
 def reason(error: BaseException) -> str:

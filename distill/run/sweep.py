@@ -5,8 +5,8 @@ its own (`corruption=random_digits corruption.fraction=0.2,0.5`); axes on the co
 multiply them all. What became of every run is printed at the end.
 """
 
-import shlex
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,17 +14,22 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from distill import pipeline
+from distill.checks import folder
 from distill.config import Config
 from distill.run.compose import Composer
-from distill.run.record import Outcome, percent, reason, run_folder, short_labels
+from distill.run.inputs import unusable
+from distill.run.outcomes import NO_RESULT, on_disk, print_outcomes, told
+from distill.run.overrides import one_line, parse, split
+from distill.run.record import Outcome, reason, run_folder
+from distill.run.tracking import no_key
 from distill.store.identity import Names, run_key
 
 
@@ -36,17 +41,55 @@ def expand(grids: Sequence[str], axes: Sequence[str]) -> list[list[str]]:
         axes: overrides that multiply every grid; one that a grid line sets too replaces it there.
 
     Raises:
-        hydra.errors.HydraException: an override cannot be parsed, or its range is not discrete.
+        ValueError: an override cannot be parsed, or its range is not discrete or empty.
     """
-    parser = OverridesParser.create()
-    outer = parser.parse_overrides(list(axes))
+    outer = parse(axes)
     names = {override.get_key_element() for override in outer}
     runs: list[list[str]] = []
     for line in grids or [""]:
-        inner = parser.parse_overrides(shlex.split(line))
-        kept = [override for override in inner if override.get_key_element() not in names]
-        runs += BasicSweeper.split_arguments([*outer, *kept], None)[0]
+        kept = [o for o in parse(split(line)) if o.get_key_element() not in names]
+        runs += _product([*outer, *kept])
     return [run for i, run in enumerate(runs) if run not in runs[:i]]
+
+
+def _product(overrides: Sequence[Override]) -> list[list[str]]:
+    words = " ".join(str(override.input_line) for override in overrides)
+    try:
+        found = BasicSweeper.split_arguments(list(overrides), None)[0]
+    except Exception as error:  # of several kinds, for ranges that cannot be counted
+        raise ValueError(f"{words} cannot be swept: {one_line(error, ())}") from error
+    if not found:
+        raise ValueError(f"{words} has no values")
+    return found
+
+
+def grids_of(study: str | None, sweeper: Any, axes: Sequence[str]) -> list[str]:
+    """The grid lines of a composed study.
+
+    Args:
+        study: its file in `conf/study/`; None: a sweep of the command line's axes alone.
+        sweeper: the composed `hydra.sweeper`.
+        axes: of the command line.
+
+    Raises:
+        ValueError: the study sweeps nothing: no grids, no params, and no axes.
+    """
+    grids = [str(line) for line in sweeper.grids or ()]
+    swept = any(override.is_sweep_override() for override in parse(axes))
+    if study and not (grids or sweeper.params or swept):
+        raise ValueError(
+            f"study={study} lists no runs; name some in its YAML under hydra: sweeper: grids:"
+        )
+    return grids
+
+
+def refuse_grids_without_sweep(study: str | None, sweeper: Any) -> None:
+    """Raise ValueError if one run is about to be made of a study that lists several."""
+    if getattr(sweeper, "grids", None) or getattr(sweeper, "params", None):
+        raise ValueError(
+            f"{f'study={study}' if study else 'the config'} lists grids, but is one run without "
+            "`hydra: mode: MULTIRUN`; add that to its YAML, or run it with -m"
+        )
 
 
 class GridSweeper(Sweeper):
@@ -70,18 +113,35 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Check every run, then launch each once; exit with 1 unless all are done."""
         assert self.config and self.launcher and self.hydra_context
-        asked = expand(self.grids, [*self.axes, *arguments])
+        study = self.config.hydra.runtime.choices.get("study")
+        grids = grids_of(study, self.config.hydra.sweeper, arguments)
+        asked = expand(grids, [*self.axes, *arguments])
         kept, errors = distinct(asked, Composer(self.hydra_context.config_loader))
+        configs = [config for _, config in kept]
+        errors = errors or no_key(configs) or unusable(configs, _say)
         if errors:
             title = f"Nothing was run: {len(errors)} bad run(s)"
             raise SystemExit("\n  ".join([title, *errors]))
-        runs = [overrides for overrides, _ in kept]
         Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
-        returns = self.launcher.launch(runs, initial_job_idx=0)
-        outcomes = [_outcome(r, overrides) for r, overrides in zip(returns, runs, strict=True)]
+        outcomes = self._launch(kept)
         print_outcomes(outcomes)
-        if any(outcome.state == "failed" for outcome in outcomes):
+        if lost := sum(outcome.state == NO_RESULT for outcome in outcomes):
+            print(f"{lost} run(s) have no result; the same command continues them", flush=True)
+        if any(outcome.state not in ("done", "done before") for outcome in outcomes):
             sys.exit(1)
+
+    def _launch(self, kept: Sequence[tuple[list[str], Config]]) -> list[Outcome]:
+        """What became of every run; read from its folder where the launcher does not say."""
+        assert self.launcher
+        begun, ended = time.time(), "its worker ended without a word"
+        returns: Sequence[JobReturn] = ()
+        try:
+            returns = self.launcher.launch([words for words, _ in kept], initial_job_idx=0)
+        except Exception as error:  # whatever a launcher raises where a worker was killed
+            ended = f"the launcher ended with {type(error).__name__}"
+            print(f"failed: the launcher: {reason(error)}", file=sys.stderr, flush=True)
+        known = dict(enumerate(map(told, returns)))
+        return [known.get(i) or on_disk(*one, begun, ended) for i, one in enumerate(kept)]
 
 
 def distinct(
@@ -112,47 +172,8 @@ def _key(config: Config, overrides: Sequence[str], names: Names) -> str:
         raise ValueError(f"{' '.join(overrides) or '(defaults)'}: {reason(error)}") from error
 
 
-def _outcome(result: JobReturn, overrides: list[str]) -> Outcome:
-    if result.status is JobStatus.COMPLETED:
-        return result.return_value
-    return Outcome(" ".join(overrides), "", "failed", {}, 0.0, reason(result._return_value))
-
-
-def print_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """Print what became of every run, as a table."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    shared, names = short_labels([outcome.label for outcome in outcomes])
-    table = Table(title=shared or None, header_style="bold")
-    for name in ("run", "state", "score, 95 % interval", "seconds"):
-        table.add_column(name, overflow="fold", justify="right" if name == "seconds" else "left")
-    reasons = _reasons(outcomes, names)
-    if any(reasons):
-        table.add_column("why it failed", overflow="fold")
-    for outcome, label, why in zip(outcomes, names, reasons, strict=True):
-        lines = [f"{name} {percent(score)}" for name, score in outcome.scores.items()]
-        colour = {"failed": "red", "done": "green"}.get(outcome.state, "")
-        state = Text(outcome.state, colour)
-        seconds = f"{outcome.seconds:.1f}"
-        failure = [Text(why)] if any(reasons) else []
-        table.add_row(Text(label), state, "\n".join(lines), seconds, *failure)
-    Console().print(table)
-
-
-def _reasons(outcomes: Sequence[Outcome], names: Sequence[str]) -> list[str]:
-    """Why each run failed; of those that failed at one artifact the others refer to the first."""
-    first: dict[str, str] = {}
-    reasons = []
-    for outcome, name in zip(outcomes, names, strict=True):
-        failure = outcome.at or outcome.why
-        if failure and failure in first:
-            reasons.append(f"{outcome.at or 'the same'}: see {first[failure]}")
-            continue
-        first[failure] = name
-        reasons.append(": ".join(filter(None, (outcome.at, outcome.why))))
-    return reasons
+def _say(line: str) -> None:
+    print(f"  {line}", flush=True)
 
 
 @dataclass
@@ -174,6 +195,7 @@ def register() -> None:
     sys.modules["hydra_plugins.distill"] = sys.modules[__name__]
     GridSweeper.__module__ = "hydra_plugins.distill"
     Plugins.instance().register(GridSweeper)
+    OmegaConf.register_new_resolver("folder", folder, replace=True)
     store = ConfigStore.instance()
     store.store(group="hydra/sweeper", name="grid", node=GridSweeperConf, provider="distill")
     store.store(name="schema", node=Config, provider="distill")

@@ -6,14 +6,12 @@ on every length and a deadline, and is only text.
 
 import os
 import selectors
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from distill.sandbox import inside
 
@@ -27,8 +25,9 @@ class SandboxUnavailableError(RuntimeError):
     def __init__(self, problem: str) -> None:
         """Say what is missing, and what the user can do."""
         super().__init__(
-            f"{problem}. Code written by a model runs only in Bubblewrap: install the package "
-            "`bubblewrap` (apt-get install bubblewrap) and allow user namespaces, or let the code "
+            f"{problem}. Code written by a model runs only in a sandbox: install the package "
+            "`bubblewrap` (apt-get install bubblewrap) and allow user namespaces, or name a "
+            "container engine that runs here (compute.sandbox=podman or docker), or let the code "
             "do whatever this user can do on this machine: compute.unsandboxed_code=true"
         )
 
@@ -44,7 +43,8 @@ class Limits:
     """Seconds on the clock until everything is killed, > 0."""
 
     memory_bytes: int = 1 << 30
-    """Limit on the address space of each process, and on the resident memory of all together."""
+    """Limit on the address space of each process, and on the memory of all together, in swap, in
+    sockets and in the kernel's tables of files too."""
 
     output_bytes: int = 16 << 20
     """Limit on standard output, on standard error, and on each file."""
@@ -57,7 +57,7 @@ class Limits:
     """Processes and threads that run at the same time."""
 
     open_files: int = 128
-    """Open file descriptors of each process."""
+    """Open file descriptors of each process; a pipe takes two and holds 64 KiB."""
 
 
 @dataclass(frozen=True)
@@ -79,22 +79,37 @@ class Result:
 
 
 class Box:
-    """A running sandbox; `bubblewrap.started` makes it."""
+    """A running sandbox; `distill.sandbox.start` makes it."""
 
     def __init__(
-        self, process: "subprocess.Popen[bytes]", cases: int, limits: Limits, sandboxed: bool
+        self,
+        process: "subprocess.Popen[bytes]",
+        cases: int,
+        limits: Limits,
+        engine: str,
+        end: Callable[[int], None],
+        grace: float = 0.0,
     ) -> None:
-        """Take over a process that was just started."""
-        self._process, self._cases, self._sandboxed = process, cases, sandboxed
+        """Take over a process that was just started.
+
+        `engine` is what it runs in; `end` ends it from outside, by its process id, where it does
+        not end by itself in `grace` seconds.
+        """
+        self._process, self._cases, self._engine = process, cases, engine
+        self._end, self._grace = end, grace
         self._deadline = time.monotonic() + OVERHEAD_SECONDS + cases * (limits.wall_seconds + 1)
         self._output_bytes = limits.output_bytes
         self._buffer = bytearray()
 
     def send(self, job: bytes) -> None:
-        """Write the job to it. If the sandbox has broken down, `results` raises, not this."""
+        """Write the job to it. If the sandbox has broken down, `results` raises, not this.
+
+        The stream stays open: when it is closed, by whatever ends this process, the sandbox ends.
+        """
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError), self._process.stdin as stream:
-            stream.write(job)
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(job)
+            self._process.stdin.flush()
 
     def results(self) -> Iterator[Result]:
         """One result per case, in order, each as soon as it is there.
@@ -106,19 +121,18 @@ class Box:
             self.kill()
             assert self._process.stderr is not None
             said = self._process.stderr.read(2000).decode("utf-8", "replace").strip()
-            raise SandboxUnavailableError(f"bwrap cannot start a sandbox here: {said}")
+            raise SandboxUnavailableError(f"{self._engine} cannot start a sandbox here: {said}")
         for _ in range(self._cases):
             yield self._result()
 
     def kill(self) -> None:
         """End the sandbox and everything in it."""
         for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None and not stream.closed:
-                stream.close()  # without Bubblewrap this ends it, within `inside.TICK` seconds
-        if self._process.poll() is None:
-            for child in _children(self._process.pid) if self._sandboxed else []:
-                with suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGKILL)  # process 1: the others end with it, then bwrap
+            with suppress(BrokenPipeError):
+                if stream is not None and not stream.closed:
+                    stream.close()  # this ends it, within `inside.TICK` seconds
+        if not _waited(self._process, self._grace):
+            self._end(self._process.pid)
             if not _waited(self._process, 2.0):
                 self._process.kill()
                 self._process.wait()
@@ -149,13 +163,6 @@ class Box:
 
     def _end_of_line(self) -> int:
         return self._buffer.find(b"\n") + 1 or sys.maxsize
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
 
 
 def _waited(process: "subprocess.Popen[bytes]", seconds: float) -> bool:

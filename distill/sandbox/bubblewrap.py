@@ -1,132 +1,61 @@
-"""Programs written by models run in Bubblewrap: no network, few system calls, limits on all else.
+"""The command of Bubblewrap: no network, few system calls, limits on all else.
 
 A sandbox sees the system and Python read-only. It has a temporary folder of its own, no home, no
-network, an empty environment, a process namespace and fewer system calls
-(`distill.sandbox.seccomp`). In it, `distill.sandbox.inside` is process 1 and runs each case by
-`distill.sandbox.roles`. Where bwrap runs as root, process 1 gives up root for a user id that nobody
-has; otherwise it is in a user namespace.
+network, an empty environment, no devices but `null` and random numbers, a process namespace and
+fewer system calls (`distill.sandbox.seccomp`). Where bwrap runs as root, process 1 gives up root
+for a user id that nobody has; otherwise it is in a user namespace.
 """
 
-import marshal
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import sysconfig
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from distill.sandbox import inside, roles, seccomp
-from distill.sandbox.box import Box, Limits, Result, SandboxUnavailableError
+from distill.sandbox import seccomp
+from distill.sandbox.box import Limits, SandboxUnavailableError
 
-
-def run(
-    program: str,
-    stdin: str = "",
-    limits: Limits | None = None,
-    *,
-    unsafe_without_sandbox: bool = False,
-) -> Result:
-    """Run a Python program once, as `__main__`.
-
-    Raises:
-        SandboxUnavailableError: no working bwrap, and `unsafe_without_sandbox` is False.
-    """
-    job = {"role": "stdin", "program": program, "cases": [{"stdin": stdin}]}
-    with started(job, limits, unsafe_without_sandbox=unsafe_without_sandbox) as box:
-        return next(box.results())
+PYTHON = os.path.realpath(sys.executable)
+"""The Python that runs programs: this one."""
 
 
-@contextmanager
-def started(
-    job: dict[str, Any],
-    limits: Limits | None = None,
-    *,
-    sockets: Iterable[int] = (),
-    unsafe_without_sandbox: bool = False,
-) -> Iterator[Box]:
-    """Start a sandbox that works on a job; it is killed when the block is left.
-
-    Args:
-        job: `role`, `program` and `cases` as `distill.sandbox.roles` has them; this adds the rest.
-        limits: for each case.
-        sockets: file descriptors that the sandbox inherits under the same numbers.
-        unsafe_without_sandbox: run the program as an ordinary process of this user instead.
-
-    Raises:
-        SandboxUnavailableError: no working bwrap, and `unsafe_without_sandbox` is False.
-    """
-    limits = limits or Limits()
-    job = job | {
-        "limits": vars(limits),
-        "sandboxed": not unsafe_without_sandbox,
-        "packages": [_PACKAGES],
-    }
-    with ExitStack() as stack:
-        command, files, folder = _PYTHON, list(sockets), "/"
-        if unsafe_without_sandbox:
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-        else:
-            files.append(stack.enter_context(_filter_file()).fileno())
-            command = [*_bwrap(limits, files[-1]), *_PYTHON]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=folder,
-            env=_ENVIRONMENT,
-            pass_fds=files,
-            start_new_session=True,
+def problem(packages: str) -> str:
+    """What keeps Bubblewrap from working here; empty if nothing does."""
+    try:
+        started = subprocess.run(
+            [*command(Limits(), packages), PYTHON, "-S", "-c", ""],
+            capture_output=True,
+            timeout=60,
+            text=True,
+            env={},
         )
-        assert process.stderr is not None
-        stack.enter_context(process.stderr)
-        box = Box(process, len(job["cases"]), limits, not unsafe_without_sandbox)
-        stack.callback(box.kill)
-        box.send(_startup(job))
-        yield box
+    except SandboxUnavailableError:
+        return "it is not installed"
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return started.stderr.strip()[:200] or "it failed" if started.returncode else ""
 
 
-_PACKAGES = sysconfig.get_path("purelib")
-_ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "HOME": "/tmp",
-    "LANG": "C.UTF-8",
-    "PYTHONHASHSEED": "0",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-}
+def end(pid: int) -> None:
+    """Kill process 1 of the sandbox of bwrap, process `pid`; all others end with it."""
+    with suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
 
 
-# Without `site` and the user's packages Python starts in half the time.
-_PYTHON = [os.path.realpath(sys.executable), "-S", "-s", "-P", "-B", "-X", "utf8", "-c"]
-_PYTHON += ["import marshal; exec(*map(marshal.loads, marshal.load(open(0,'rb',closefd=False))))"]
+def command(limits: Limits, packages: str, filter_file: int | None = None) -> list[str]:
+    """The command before that of Python.
 
+    `packages` is a folder that the sandbox sees; `filter_file` the descriptor of an open file from
+    which bwrap reads the filter of system calls.
 
-def _startup(job: dict[str, Any]) -> bytes:
-    """What is sent to the Python in a sandbox: the code of `inside`, and its variables.
-
-    Both are compiled, since the sandbox has no cache of compiled files. `marshal` is used in this
-    direction only: what comes back from a sandbox is never unmarshalled. Bytes within bytes,
-    because `marshal` reads everything else from a file in small pieces.
+    Raises:
+        SandboxUnavailableError: bwrap is not installed.
     """
-    space = {"__name__": "__main__", "job": job, "roles": _compiled(roles.__file__)}
-    return marshal.dumps((_compiled(inside.__file__), marshal.dumps(space)))
-
-
-@cache
-def _compiled(path: str) -> bytes:
-    """A module without docstrings; `from __future__` in it would apply to programs it runs."""
-    text = Path(path).read_text("utf-8")
-    return marshal.dumps(compile(text, Path(path).name, "exec", dont_inherit=True, optimize=2))
-
-
-def _bwrap(limits: Limits, filter_file: int) -> list[str]:
-    """The command before that of Python."""
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         raise SandboxUnavailableError("bwrap is not installed")
@@ -137,17 +66,25 @@ def _bwrap(limits: Limits, filter_file: int) -> list[str]:
         arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         arguments += ["--unshare-user", "--uid", "65534", "--gid", "65534"]
-    arguments += ["--hostname", "sandbox", "--proc", "/proc", "--dev", "/dev"]
+    arguments += ["--hostname", "sandbox", "--proc", "/proc", *_DEVICES]
     for folder, size in (("/dev/shm", limits.output_bytes), ("/tmp", limits.disk_bytes)):
         arguments += ["--perms", "1777", "--size", str(size), "--tmpfs", folder]
     # After /tmp, since Python itself may be below it.
-    arguments += [*_system(), "--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
-    arguments += ["--seccomp", str(filter_file)]
-    return arguments
+    arguments += [*_system(packages), "--chdir", "/tmp", "--remount-ro", "/"]
+    return arguments if filter_file is None else [*arguments, "--seccomp", str(filter_file)]
+
+
+# Not those of bwrap's own --dev: /dev/zero gives shared memory that no limit counts, and terminals
+# have buffers.
+_DEVICES = ["--perms", "0755", "--dir", "/dev"]
+for _name in ("null", "random", "urandom"):
+    _DEVICES += ["--dev-bind", f"/dev/{_name}", f"/dev/{_name}"]
+for _name, _target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
+    _DEVICES += ["--symlink", f"/proc/self/fd{_target}", f"/dev/{_name}"]
 
 
 @cache
-def _system() -> list[str]:
+def _system(packages: str) -> list[str]:
     """Arguments that show the system's libraries and this Python, but nothing of /etc or /home."""
     arguments = ["--ro-bind", "/usr", "/usr"]
     for folder in ("/bin", "/lib", "/lib32", "/lib64", "/sbin"):
@@ -156,7 +93,7 @@ def _system() -> list[str]:
         elif os.path.isdir(folder):
             arguments += ["--ro-bind", folder, folder]
     seen = {"/usr"}
-    for folder in (os.path.realpath(sys.base_prefix), _PACKAGES):
+    for folder in (os.path.realpath(sys.base_prefix), packages):
         if not any(Path(folder).is_relative_to(other) for other in seen):
             for parent in [*reversed(Path(folder).parents)][1:]:
                 arguments += ["--perms", "0755", "--dir", str(parent)]  # else 0700, bwrap's default
@@ -165,8 +102,8 @@ def _system() -> list[str]:
     return arguments
 
 
-def _filter_file() -> IO[bytes]:
-    """An open file from which bwrap reads the seccomp filter."""
+def filter_file() -> IO[bytes]:
+    """An open file from which bwrap reads the filter of system calls."""
     reading, writing = os.pipe()
     os.write(writing, seccomp.program())
     os.close(writing)

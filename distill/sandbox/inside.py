@@ -1,13 +1,16 @@
 """Process 1 of a sandbox runs each case in a child process and reports what the child did.
 
-`distill.sandbox.bubblewrap` compiles this file and `distill.sandbox.roles` and sends them, with a
+`distill.sandbox.start` compiles this file and `distill.sandbox.roles` and sends them, with a
 job, to the Python in the sandbox. As process 1 it cannot be signalled by what it started, and it
 kills all of that after each case. Whether what it reports is right is decided outside.
 
-Job: {"role", "program", "cases", "limits", "sandboxed", "packages"}; roles and their cases are
-those of `distill.sandbox.roles`. Report: `READY`, then for each case a line with its exit status,
-the limit that ended it (or `-`) and the lengths of standard output, standard error and value, and
-then these three.
+Job: {"role", "program", "cases", "limits", "sandboxed", "packages"}, and in a container, which
+neither filters system calls nor inherits sockets, {"filter", "peer"}: the filter to install, and
+the path of a socket to connect to. Roles and their cases are those of `distill.sandbox.roles`.
+Standard input stays open while somebody wants the report.
+
+Report: `READY`, then for each case a line with its exit status, the limit that ended it (or `-`)
+and the lengths of standard output, standard error and value, and then these three.
 
 Python starts once per sandbox, which is most of what a sandbox costs (18 ms of processor time). So
 this file and `roles` use the C modules below `os`, `json`, `signal`, `ctypes` and `symtable`, and
@@ -35,14 +38,20 @@ else:
 READY = b"ready\n"
 TICK = 0.02
 """Seconds between two checks of the memory that is used."""
+SOCKET_BYTES, FILE_BYTES = 256 << 10, 2 << 10
+"""What a socket can hold, and what the kernel needs for a file besides its content."""
+SIGNALS = 1024
+"""Signals that wait and timers, of all processes."""
 _HIGH_USERS, _LOW_USERS, _USERS = 1 << 30, 40_000, 20_000
 
 
 def main(job: Json, roles: bytes) -> None:
     """Run all cases of a job; `roles` is `distill.sandbox.roles` as `marshal` writes it."""
     report = os.dup(1)
+    if job.get("peer"):
+        job["cases"][0]["socket"] = _connected(job["peer"])
     if job["sandboxed"]:
-        _harden()
+        _harden(job.get("filter"))
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     space: Json = {"__name__": "roles"}
@@ -55,8 +64,20 @@ def main(job: Json, roles: bytes) -> None:
     os._exit(0)  # an orderly end would take a fifth of the time of the start
 
 
-def _harden() -> None:
-    """Give up root, so that the process limit counts; let nobody read this; end with the parent."""
+def _connected(path: str) -> int:
+    import _socket
+
+    stream = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    stream.connect(path)
+    return stream.detach()
+
+
+def _harden(program: bytes | None) -> None:
+    """Give up root, so that the process limit counts; let nobody read this; end with the parent.
+
+    `program` is a filter of system calls (`distill.sandbox.seccomp`) for this process and all that
+    it starts; None: it has one.
+    """
     if os.getuid() == 0:
         offset = int.from_bytes(os.urandom(4), "little") % _USERS
         os.setgroups([])
@@ -72,6 +93,21 @@ def _harden() -> None:
     prctl = _Function(_ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl"))  # type: ignore[arg-type]
     if prctl(4, 0, 0, 0, 0) or prctl(1, signal.SIGKILL, 0, 0, 0):  # PR_SET_DUMPABLE, _PDEATHSIG
         raise SystemExit("prctl failed")
+    if program is not None:
+        _install(program)
+
+
+def _install(program: bytes) -> None:
+    """Filter the system calls of this process by a seccomp program from now on."""
+    import ctypes
+    import struct
+
+    code = ctypes.create_string_buffer(program, len(program))
+    words = struct.pack("HP", len(program) // 8, ctypes.addressof(code))  # struct sock_fprog
+    header = ctypes.create_string_buffer(words, len(words))
+    prctl = ctypes.CDLL(None).prctl
+    if prctl(38, 1, 0, 0, 0) or prctl(22, 2, header, 0, 0):  # PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP
+        raise SystemExit("no filter of system calls can be installed")
 
 
 class _Int(_ctypes._SimpleCData):
@@ -103,7 +139,7 @@ def _attempt(job: Json, case: Json, play: Any, report: int) -> tuple[int, str, l
             break
         if time.monotonic() > deadline:
             ended = "time"
-        elif job["sandboxed"] and _resident_bytes() > limits["memory_bytes"]:
+        elif job["sandboxed"] and _used_bytes() > limits["memory_bytes"]:
             ended = "memory"
         elif _abandoned(report):
             ended = "sandbox"
@@ -120,12 +156,13 @@ def _attempt(job: Json, case: Json, play: Any, report: int) -> tuple[int, str, l
 
 
 def _abandoned(report: int) -> bool:
-    """Whether the report has no reader: the grader was killed, perhaps before `_harden`."""
+    """Whether nobody wants the report: the grader was killed, perhaps before `_harden`."""
     import select
 
     poll = select.poll()
     poll.register(report, 0)
-    return any(event & select.POLLERR for _, event in poll.poll(0))
+    poll.register(0, select.POLLIN)  # at its end: nothing follows the job
+    return bool(poll.poll(0))
 
 
 def _reap(child: int, wait: bool = False) -> int | None:
@@ -160,16 +197,35 @@ def _kill_all(job: Json, child: int) -> None:
         return
 
 
-def _resident_bytes() -> int:
+def _used_bytes() -> int:
+    """Memory of all processes but this one, and of the kernel for them.
+
+    Shared pages count in each process, so it is rather too much. The content of files is not in it,
+    since the temporary folders have limits of their own.
+    """
     total = 0
     for name in os.listdir("/proc"):
         if name.isdigit() and name != "1":
-            try:
-                with open(f"/proc/{name}/statm") as file:
-                    total += int(file.read().split()[1])
-            except OSError:
-                continue
-    return total * resource.getpagesize()
+            total += _resident_bytes(f"/proc/{name}")
+    with open("/proc/net/sockstat") as file:
+        total += int(file.readline().split()[-1]) * SOCKET_BYTES
+    for folder in ("/tmp", "/dev/shm"):
+        space = os.statvfs(folder)
+        total += (space.f_files - space.f_ffree) * FILE_BYTES
+    return total
+
+
+def _resident_bytes(process: str) -> int:
+    """Bytes in memory and in swap; of a process whose first thread has ended, its others tell."""
+    try:
+        for thread in ("", *(f"/task/{name}" for name in os.listdir(f"{process}/task"))):
+            with open(f"{process}{thread}/status") as file:
+                lines = [line.split() for line in file if line.startswith(("VmRSS:", "VmSwap:"))]
+            if lines:
+                return sum(int(words[1]) << 10 for words in lines)
+    except OSError:  # it has ended
+        pass
+    return 0
 
 
 def _become_child(job: Json, case: Json, files: list[int]) -> None:
@@ -193,7 +249,9 @@ def _become_child(job: Json, case: Json, files: list[int]) -> None:
         resource.RLIMIT_NOFILE: limits["open_files"],
         resource.RLIMIT_CORE: 0,
     }
-    if job["sandboxed"]:  # elsewhere other processes of this user would count
+    if job["sandboxed"]:
+        bounds[resource.RLIMIT_SIGPENDING] = SIGNALS
+    if job["sandboxed"] and not job.get("filter"):  # elsewhere others of this user would count
         bounds[resource.RLIMIT_NPROC] = limits["processes"] + 1  # and process 1
     for kind, bound in bounds.items():
         hard = bound + 1 if kind == resource.RLIMIT_CPU else bound

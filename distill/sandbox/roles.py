@@ -5,7 +5,7 @@ Roles and their cases; what a case reports, its value, is written to file 3:
     call: {"function", "arguments"} -> what the function, or the method of `Solution`, returns.
     serve: {"socket"} -> the program is loaded and answers a `check` in another sandbox; no value.
     check: {"socket", "setup", "code", "entry"} -> `passed` if the tests in `code` pass with the
-        functions that the other side of the socket, file 4, serves.
+        names that the other side of the socket, file 4, serves.
 Every case may have "imports": names of the standard library that the program uses but never
 imports are supplied. Plain data crosses the socket as JSON, by `encode` and `decode`.
 
@@ -115,7 +115,9 @@ def _serve(program: str, case: Json) -> None:
 def _describe(space: Json, name: str) -> tuple[str, Any]:
     """The value of a name; of a module only its name is sent: the tests import their own."""
     value = space[name]
-    return ("module", value.__name__) if isinstance(value, type(sys)) else ("value", value)
+    if isinstance(value, type(sys)):
+        return "module", value.__name__
+    return "class" if isinstance(value, type) else "value", value
 
 
 _OPERATIONS: Json = {
@@ -135,20 +137,85 @@ def _check(program: str, case: Json) -> None:
     space = {"__name__": "tests"}
     try:
         exec(compile(case["setup"], "setup.py", "exec"), space)
-        wanted = case["entry"] or _free_names(case["code"]) - set(space) - set(dir(builtins))
+        free = _free_names(case["code"]) - set(space)
         tests = compile(case["code"], "tests.py", "exec")
     except BaseException as error:
         _send(3, f"unusable: {type(error).__name__}: {error}")
         sys.exit(1)
     peer = _Peer(stream)
     try:
-        for name in sorted(wanted):
-            peer.bind(name, space)
+        _bind(peer, space, case, free)
         exec(tests, space)
     except BaseException as error:  # whatever the other side provokes fails
         _send(3, f"failed: {type(error).__name__}: {str(error)[:500]}")
         sys.exit(1)
     _send(3, "passed")
+
+
+def _bind(peer: "_Peer", space: Json, case: Json, free: set[str]) -> None:
+    """Put what the program supplies into the namespace of the tests.
+
+    Without `entry` that is every free name of the tests that Python does not have itself. `len` and
+    the like stay Python's: a program could make `len(f(x)) == 3` true by a `len` of its own. But
+    where the program supplies no function and no object with methods for the tests, names of
+    Python's are what is tested (MBPP asks for a function `sum`): those that the program defines are
+    the program's, except around others of them, as `set` in `set(max(x)) == {1}`.
+
+    Raises:
+        NameError: the program defines nothing that is tested.
+    """
+    if case["entry"]:
+        for name in case["entry"]:
+            if not peer.bind(name, space):
+                raise NameError(f"the program does not define {name!r}")
+        return
+    kinds = [peer.bind(name, space) for name in sorted(free - set(dir(builtins)))]
+    if "" in kinds or "object" in kinds:
+        return
+    own, methods = _reads(case["code"], space)
+    if "class" in kinds and (methods or not own):
+        return
+    bound: set[str] = set()
+    for name, inside in own.items():
+        if not inside & bound and peer.bind(name, space):
+            bound.add(name)
+    if own and not bound and "class" not in kinds:
+        raise NameError(f"the program defines none of {', '.join(own)}")
+
+
+def _reads(code: str, space: Json) -> tuple[dict[str, set[str]], bool]:
+    """What tests read of Python's own.
+
+    Returns:
+        Its names, in the order of evaluation, each with those inside its calls; and whether a
+        method is called (a function of a module is none).
+    """
+    import ast
+
+    names: dict[str, set[str]] = {}
+    methods = False
+
+    def visit(node: Any) -> set[str]:
+        nonlocal methods
+        inside: set[str] = set()
+        for child in ast.iter_child_nodes(node):
+            if not (isinstance(node, ast.Call) and child is node.func):
+                inside |= visit(child)
+        if isinstance(node, ast.Name) and hasattr(builtins, node.id) and node.id not in space:
+            names.setdefault(node.id, set())
+            return {node.id}
+        if isinstance(node, ast.Call):
+            function = visit(node.func)
+            for name in function:
+                names[name] |= inside
+            on = node.func.value if isinstance(node.func, ast.Attribute) else None
+            module = isinstance(on, ast.Name) and isinstance(space.get(on.id), type(sys))
+            methods |= on is not None and not module
+            inside |= function
+        return inside
+
+    visit(ast.parse(code))
+    return names, methods
 
 
 class _Peer:
@@ -157,16 +224,22 @@ class _Peer:
     def __init__(self, stream: Any) -> None:
         self.stream = stream
 
-    def bind(self, name: str, space: Json) -> None:
-        """Put the program's value of `name` into `space`, unless it has no such name."""
+    def bind(self, name: str, space: Json) -> str:
+        """Put the program's value of `name` into `space`.
+
+        Returns:
+            `class`, `object` (a function too), `value` (plain data) or `module`; empty if the
+            program has no such name.
+        """
         try:
             kind, value = self.ask("name", name)
         except KeyError:
-            return
+            return ""
         if kind != "module":
             space[name] = value
         elif value.partition(".")[0] in sys.stdlib_module_names:
             space[name] = __import__(value)
+        return "object" if kind == "value" and type(value) is _Remote else str(kind)
 
     def ask(self, *request: Any) -> Any:
         """Send a request to the other side; return its answer, decoded, or raise its error."""
@@ -244,6 +317,9 @@ def encode(value: Any, kept: list[Any] | None) -> Any:
         return {"complex": [value.real, value.imag]}
     if isinstance(value, range):
         return {"range": [value.start, value.stop, value.step]}
+    for name, kind in _TYPES.items():
+        if value is kind:
+            return {"type": name}
     if type(value) is _Remote:
         return {"kept": value._index}
     if kept is None:
@@ -269,6 +345,8 @@ def decode(value: Any, resolve: Any) -> Any:
         return bytes.fromhex(content)
     if kind in ("complex", "range"):
         return {"complex": complex, "range": range}[kind](*content)
+    if kind == "type":
+        return _TYPES[content]
     if kind == "kept":
         return resolve(content)
     raise ValueError(f"unknown kind {kind!r}")
@@ -308,4 +386,9 @@ def _send(file: int, text: str) -> None:
 
 
 _SEQUENCES: Json = {"tuple": tuple, "set": set, "frozenset": frozenset}
+_TYPES: Json = {
+    kind.__name__: kind
+    for kind in (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
+}
+"""Types that tests hand to a program or get from it."""
 _ROLES: Json = {"stdin": _stdin, "call": _call, "serve": _serve, "check": _check}

@@ -1,8 +1,9 @@
 """A seccomp filter, as bytes for Bubblewrap, refuses system calls that a sandbox must not make.
 
 They are what namespaces and resource limits leave open: another user namespace (with capabilities
-in it, and so a temporary file system of any size), memory that no limit counts, reading another
-process, sockets outside the network namespace (vsock), kernel keyrings.
+in it, and so a temporary file system of any size), reading another process, sockets outside the
+network namespace (vsock), kernel keyrings, and memory that no limit counts: shared without a file,
+lent to a pipe, in larger buffers of pipes and sockets, or in tables of the kernel.
 """
 
 import errno
@@ -32,18 +33,27 @@ CALLS = {
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),
     "io_uring_setup": (425, 425),
+    "vmsplice": (278, 75),
+    "splice": (275, 76),
+    "tee": (276, 77),
+    "setsockopt": (54, 208),
+    "fanotify_init": (300, 262),
+    "landlock_create_ruleset": (444, 444),
 }
 """Refused with EPERM."""
 
 _MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column of CALLS, AUDIT_ARCH
-_CLONE = (56, 220)
-_CLONE3 = 435
+_CLONE, _CLONE3 = (56, 220), 435
 _NEW_NAMESPACE = 0x7E020000  # every CLONE_NEW* that clone(2) takes
+_MMAP, _FCNTL, _SOCKETPAIR = (9, 222), (72, 25), (53, 199)
+_MAP_SHARED, _MAP_ANONYMOUS, _MAP_HUGETLB = 0x1, 0x20, 0x40000
+_SET_PIPE_SIZE, _LOCAL = 1031, 1  # F_SETPIPE_SZ, AF_UNIX
 _X32 = 0x40000000  # calls of x86_64's second table have this bit and would pass by number
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+_NUMBER, _ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
+_ARGUMENTS = (16, 24, 32, 40)
 
 
 @cache
@@ -66,6 +76,19 @@ def program(machine: str | None = None) -> bytes:
         code += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, refuse)]
     # clone3 hides its flags in memory: without it, the C library falls back to clone.
     code += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _REFUSE | errno.ENOSYS)]
-    code += [(_EQUAL, 0, 3, _CLONE[column]), (_LOAD, 0, 0, _FIRST_ARGUMENT)]
-    code += [(_ANY_BIT, 0, 1, _NEW_NAMESPACE), (_RETURN, 0, 0, refuse), (_RETURN, 0, 0, _ALLOW)]
+    rules = {
+        _CLONE: [(_LOAD, 0, 0, _ARGUMENTS[0]), (_ANY_BIT, 0, 1, _NEW_NAMESPACE)],
+        _FCNTL: [(_LOAD, 0, 0, _ARGUMENTS[1]), (_EQUAL, 0, 1, _SET_PIPE_SIZE)],
+        _SOCKETPAIR: [(_LOAD, 0, 0, _ARGUMENTS[0]), (_EQUAL, 1, 0, _LOCAL)],
+        _MMAP: [  # refused: huge pages, which no limit counts, and shared memory without a file
+            (_LOAD, 0, 0, _ARGUMENTS[3]),
+            (_ANY_BIT, 2, 0, _MAP_HUGETLB),
+            (_ANY_BIT, 0, 2, _MAP_ANONYMOUS),
+            (_ANY_BIT, 0, 1, _MAP_SHARED),
+        ],
+    }
+    for numbers, conditions in rules.items():
+        rule = [*conditions, (_RETURN, 0, 0, refuse), (_RETURN, 0, 0, _ALLOW)]
+        code += [(_EQUAL, 0, len(rule), numbers[column]), *rule]
+    code.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)

@@ -12,12 +12,14 @@ import json
 import os
 import platform
 import socket
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import AcquireReturnProxy, FileLock, Timeout
+from filelock import FileLock, Timeout
 
 from distill.store.canonical import RECIPE, Artifact, canonical, file_hash, files, labels
 from distill.store.identity import artifact_key, identify, version
@@ -26,6 +28,10 @@ MAKING = "while making "
 """Begins the note that an error of a stage gets; the artifact's stage and key follow."""
 
 RECORDED_VERSIONS = ("distill", "torch", "transformers", "trl", "peft", "datasets", "vllm")
+
+
+class ArtifactError(RuntimeError):
+    """A complete artifact is not what was made."""
 
 
 class Store:
@@ -54,25 +60,44 @@ class Store:
         overwrites it.
 
         Raises:
-            RuntimeError: a file of a complete artifact is missing or was changed after it was made.
+            ArtifactError: a file of a complete artifact is missing or was changed after it was
+                made.
+            ValueError: today's limits do not allow it, see `serve`.
             Exception: whatever the stage raises; its note names the artifact.
         """
         artifact = self.artifact(stage, *identity)
         if not artifact.exists:
             artifact.path.parent.mkdir(parents=True, exist_ok=True)
-            with self._lock(artifact):
+            lock = artifact.path.with_name(artifact.key + ".lock")
+            with locked(lock, f"makes {artifact.stage} {artifact.key[:12]}", self.say):
                 if not artifact.exists:
                     self._make(artifact, stage, identity, how)
         verify(artifact.path)
+        self.serve(artifact, stage, *identity, **how)
         return artifact
 
-    def _lock(self, artifact: Artifact) -> AcquireReturnProxy:
-        lock = FileLock(artifact.path.with_name(artifact.key + ".lock"))
-        try:
-            return lock.acquire(timeout=0.2)
-        except Timeout:
-            self.say(f"waiting for another process that makes {artifact.stage} {artifact.key[:12]}")
-            return lock.acquire()
+    def serve(
+        self, artifact: Artifact, stage: Callable[..., None], *identity: Any, **how: Any
+    ) -> None:
+        """Let a stage look at its artifact whenever it is used, not only when it is made.
+
+        The stage's module may have a function `served` that takes what the stage takes. It raises
+        ValueError where today's limits do not allow the artifact, and may return warnings.
+        """
+        look = getattr(sys.modules[stage.__module__], "served", None)
+        if look and artifact.exists:
+            for warning in look(*map(_as_paths, identity), **how, out=artifact.path) or ():
+                self.say(f"  warning: {warning}")
+
+    def used(self, stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
+        """The artifact that `produce` would serve, which is looked at where it exists.
+
+        Raises:
+            ValueError: today's limits do not allow it, see `serve`.
+        """
+        artifact = self.artifact(stage, *identity)
+        self.serve(artifact, stage, *identity, **how)
+        return artifact
 
     def _make(
         self,
@@ -82,6 +107,10 @@ class Store:
         how: dict[str, Any],
     ) -> None:
         partial = artifact.partial
+        if os.path.lexists(artifact.path):  # else found when its rightful content is moved there
+            raise _changed(artifact.path, f"{RECIPE} missing")
+        if os.path.lexists(partial) and not partial.is_dir():
+            raise NotADirectoryError(f"{partial} must be a folder; delete it")
         verb = "continuing" if partial.exists() else "making"
         self.say(f"{verb} {artifact.stage}/{artifact.key[:12]}")
         partial.mkdir(exist_ok=True)
@@ -116,16 +145,85 @@ class Store:
 
 
 def verify(folder: Path) -> None:
-    """Raise RuntimeError if a complete artifact is not, file for file, what was made."""
-    recorded = json.loads((folder / RECIPE).read_text())["files"]
+    """Raise ArtifactError if a complete artifact is not, file for file, what was made."""
+    recorded = read_recipe(folder)["files"]
     there = set(files(folder)) - {RECIPE}
     changed = [n for n, made in recorded.items() if n not in there or file_hash(folder / n) != made]
     if changed or there - set(recorded):
         names = ", ".join(sorted(changed) + sorted(there - set(recorded)))
-        raise RuntimeError(
-            f"{folder} is not what was made: {names} missing, changed or added since. "
-            "Delete the folder to have it made again."
-        )
+        raise _changed(folder, f"{names} missing, changed or added since")
+
+
+def read_recipe(folder: Path) -> dict[str, Any]:
+    """The whole `recipe.json` of a complete artifact.
+
+    Raises:
+        ArtifactError: it is missing, cannot be read, or is not JSON with the fields of a recipe.
+    """
+    try:
+        recipe = json.loads((folder / RECIPE).read_bytes())
+    except FileNotFoundError:
+        raise _changed(folder, f"{RECIPE} missing") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise _changed(folder, f"{RECIPE} cannot be read ({error})") from error
+    wanted = {"identity": dict, "key": str, "files": dict, "seconds": int | float, "versions": dict}
+    found = recipe if isinstance(recipe, dict) else {}
+    if wrong := [name for name, kind in wanted.items() if not isinstance(found.get(name), kind)]:
+        raise _changed(folder, f"{RECIPE} lacks {', '.join(wrong)}")
+    return found
+
+
+def _changed(folder: Path, what: str) -> ArtifactError:
+    return ArtifactError(
+        f"{folder} is not what was made: {what}. Delete the folder to have it made again."
+    )
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds this file lock."""
+    if not path.is_file():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+@contextmanager
+def locked(path: Path, makes: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold a file lock; one that another process holds is waited for, and `say` is told what for.
+
+    Args:
+        path: the lock file; it is created, and stays.
+        makes: what its holder does, such as `makes train_student 0f3c5e1d9a7b`.
+        say: called with one line if there is a wait.
+
+    Raises:
+        OSError: there is something that is no lock file, or it cannot be opened; names the path.
+    """
+    lock = FileLock(path)
+    try:
+        try:
+            lock.acquire(timeout=0.2)
+        except Timeout:
+            say(f"waiting for another process that {makes}")
+            lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        kind = "a link" if path.is_symlink() else "a folder" if path.is_dir() else ""
+        found = f"it is {kind}; delete it" if kind else str(error)
+        raise OSError(f"{path} cannot be locked: {found}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,14 +1,15 @@
 """Configs and artifacts become canonical JSON, the same on every machine.
 
 Metadata of a config's fields says what counts: `label` names a choice or a place and is part of no
-identity; `apart` enters a key through an artifact of its own; `content` is a path that counts by
-what it holds. A file that did not change is read once.
+identity; `limit` says whether something may be used and not what it is: its default stands for it;
+`apart` enters a key through an artifact of its own; `content` is a path that counts by what it
+holds. A file that did not change is read once.
 """
 
 import hashlib
 import json
 import os
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import Field, dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache, lru_cache
 from pathlib import Path
@@ -74,11 +75,11 @@ def canonical(value: Any, name: str = "value") -> Any:
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
             raise TypeError(f"{name} is {value}, which has no JSON form")
-        return value
+        return value + 0.0  # -0.0 is 0.0
     if is_dataclass(value) and not isinstance(value, type):
         return {
-            part: _field(getattr(value, part), content, f"{name}.{part}")
-            for part, content in _counting(type(value))
+            f.name: _field(getattr(value, f.name), f, f"{name}.{f.name}")
+            for f in _counting(type(value))
         }
     if isinstance(value, list | tuple):
         return [canonical(item, f"{name}[{i}]") for i, item in enumerate(value)]
@@ -112,7 +113,7 @@ def labels(value: Any, name: str) -> dict[str, str]:
 
 
 def part_of(schema: Any, name: str) -> tuple[Any, bool] | None:
-    """Type of the named part of a config's type, and whether it is a label; None: no such part."""
+    """Type of the named part of a config's type, and whether it is a label or a limit; or None."""
     if get_origin(schema) in (Union, UnionType):
         schema = next(kind for kind in get_args(schema) if kind is not type(None))
     if isinstance(schema, type) and is_dataclass(schema):
@@ -128,24 +129,25 @@ def local_path(name: str) -> Path | None:
     return next((Path(place) for place in places if os.path.exists(place)), None)
 
 
-def _field(value: Any, content: bool, name: str) -> Any:
-    if content and isinstance(value, str) and (path := local_path(value)):
+def _field(value: Any, field: Field[Any], name: str) -> Any:
+    if "limit" in field.metadata:
+        return canonical(field.default, name)
+    if "content" in field.metadata and isinstance(value, str) and (path := local_path(value)):
         return {"sha256": content_hash(path)}
     return canonical(value, name)
 
 
 @cache
-def _counting(config: type) -> list[tuple[str, bool]]:
-    """Fields of a dataclass that enter a key, and whether each counts by what it names."""
-    marked = [(f.name, f.metadata) for f in fields(config)]
-    left_out = ("label", "apart")
-    return [(n, "content" in m) for n, m in marked if not any(map(m.get, left_out))]
+def _counting(config: type) -> list[Field[Any]]:
+    """Fields of a dataclass that enter a key."""
+    return [f for f in fields(config) if not any(map(f.metadata.get, ("label", "apart")))]
 
 
 @cache
 def _parts(schema: Any) -> dict[str, tuple[Any, bool]]:
     hints = get_type_hints(schema)
-    return {f.name: (hints[f.name], bool(f.metadata.get("label"))) for f in fields(schema)}
+    marks = ("label", "limit")
+    return {f.name: (hints[f.name], any(map(f.metadata.get, marks))) for f in fields(schema)}
 
 
 def content_hash(path: Path) -> str:

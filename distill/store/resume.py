@@ -8,15 +8,25 @@ from typing import Any, TextIO
 
 
 def kept_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a killed attempt; an incomplete last one is cut off, and so is pending again."""
+    """Rows of a killed attempt; an incomplete last one is cut off, and so is pending again.
+
+    Raises:
+        ValueError: a whole line is no JSON object, which no kill leaves; names the line.
+    """
     if not path.exists():
         return
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
         os.truncate(path, whole)
-    for line in content[:whole].splitlines():
-        yield json.loads(line)
+    for number, line in enumerate(content[:whole].split(b"\n")[:-1], 1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}:{number} is no JSON object; delete the file to begin again")
+        yield row
 
 
 def append(file: TextIO, row: dict[str, Any], *, flush: bool) -> None:

@@ -5,12 +5,21 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, SHARE, Checked, Named, at_least, label, one_of, ruled
-from distill.data.config import DatasetConfig, SourceConfig
+from distill.checks import LABEL, SHARE, Checked, Named, at_least, label, one_of, reset, ruled
+from distill.data.config import SOURCE, DatasetConfig, SourceConfig
 from distill.models.config import AskConfig, EngineConfig, PromptConfig, SamplingConfig
+from distill.store.identity import local_path
 
 TEACHERS = ("scripted", "recorded", "model")
 """Kinds of teachers, a module of `distill/teachers/` each."""
+
+
+UNREAD = {
+    "scripted": (*SOURCE, "model", "prompt", "engine", "sampling"),
+    "recorded": ("model", "engine", "sampling", "slip_rate", "seed"),
+    "model": (*(name for name in SOURCE if name != "revision"), "slip_rate", "seed"),
+}
+"""Kind of a teacher -> the fields that mean nothing for it."""
 
 
 @dataclass
@@ -55,6 +64,9 @@ class TeacherConfig(SourceConfig):
         super().__post_init__()
         if self.kind != MISSING:
             self.name = label("teacher", self.name, self.kind, TEACHERS, "scripted")
+            reset(self, *UNREAD[self.kind])
+        if self.path or (self.model and local_path(self.model)):
+            reset(self, "revision")
 
 
 @dataclass
@@ -85,6 +97,10 @@ class VerificationConfig(Named):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not self.reward_model:
+            reset(self, "reward_threshold")
+        if not self.reward_model or local_path(self.reward_model):
+            reset(self, "reward_revision")
         if self.judge and self.reward_model:
             raise ValueError(
                 f"verification has a judge ({self.judge.model!r}) and a reward model "
@@ -108,7 +124,18 @@ class SelectionConfig(Checked):
 
 
 def recorded_problems(teacher: TeacherConfig, dataset: DatasetConfig) -> DatasetConfig:
-    """The problems of a recorded teacher: the questions in its own rows."""
+    """The problems of a recorded teacher: the questions in its own rows.
+
+    Raises:
+        ValueError: the rows are to be read otherwise for their problems than for their traces.
+    """
+    for name in ("path", "columns", "where"):
+        asked, given = getattr(dataset, name), getattr(teacher, name)
+        if dataset.kind == "recorded" and asked and asked != given:
+            raise ValueError(
+                f"dataset.{name}={asked}, but dataset=recorded reads the rows of the teacher: set "
+                f"teacher.{name}"
+            )
     source = {f.name: getattr(teacher, f.name) for f in fields(SourceConfig)}
     seeded: dict[str, Any] = {}
     if dataset.kind == "recorded":

@@ -10,15 +10,22 @@ from pathlib import Path
 from typing import Any
 
 from distill.compute import ComputeConfig
-from distill.models.annotate import Failed, ReplyError, annotate, annotator_pins
+from distill.models.annotate import (
+    FAILED,
+    Failed,
+    ReplyError,
+    annotate,
+    annotator_pins,
+    limit_failed,
+)
 from distill.models.config import AskConfig, PromptConfig
 from distill.models.converse import REPLIES
 from distill.models.engines import Completion
 from distill.models.prompt import parse
-from distill.store.artifacts import write_json
-from distill.trace.records import WITHOUT_THOUGHT, Trace, read_traces, write_records
+from distill.store.artifacts import read_json, write_json
+from distill.trace.records import WITHOUT_THOUGHT, Trace, read_rows, read_traces, write_records
 
-VERSION = 3
+VERSION = 4
 
 SECTIONS = PromptConfig(
     name="sections",
@@ -27,6 +34,10 @@ SECTIONS = PromptConfig(
     solution_close="\n\n<|end_of_solution|>",
 )
 """The form of a reply, whatever prompt the student is trained with later."""
+
+
+CUT_OFF = "the reply was cut off before it held a thought"
+"""Why a teacher's reply is lost before a model is asked about it."""
 
 
 def pins(convert: AskConfig, *rest: Any) -> dict[str, Any]:
@@ -49,8 +60,7 @@ def convert_traces(convert: AskConfig, traces: Path, *, compute: ComputeConfig, 
     bare = list(read_traces(bare_file)) if bare_file.is_file() else []
     raw = [*read_traces(traces / "traces.jsonl"), *bare]
     whole = [trace for trace in raw if trace.finish_reason != "length"]
-    cut_off = "the reply was cut off before it held a thought"
-    lost = [Failed(trace.id, cut_off) for trace in bare if trace.finish_reason == "length"]
+    lost = [Failed(trace.id, CUT_OFF) for trace in bare if trace.finish_reason == "length"]
     made, failed = annotate(convert, whole, _rewritten, failed=lost, compute=compute, out=out)
     dropped = {call.id for call in failed}
     kept = [made.get(trace.id, trace) for trace in raw if trace.id not in dropped]
@@ -66,6 +76,14 @@ def convert_traces(convert: AskConfig, traces: Path, *, compute: ComputeConfig, 
     }
     write_json(out / "summary.json", counts)
     (out / REPLIES).unlink(missing_ok=True)
+
+
+def served(convert: AskConfig, *inputs: Path, compute: ComputeConfig, out: Path) -> None:
+    """Check `compute.max_unusable` whenever the rewritten traces are used."""
+    counts = read_json(out / "summary.json")
+    asked = counts["traces"] + counts["failed"] - counts["cut_off"]
+    failed = read_rows(out / FAILED) if counts["failed"] else ()
+    limit_failed(asked + sum(row["why"] == CUT_OFF for row in failed), compute, out)
 
 
 def _rewritten(trace: Trace, reply: Completion) -> Trace:

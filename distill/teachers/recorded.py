@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from distill.data.columns import RowError
 from distill.data.source import Placed, Rejected, parsed
 from distill.data.trace_formats import Response, as_problem, reader
+from distill.data.values import RowError
 from distill.models.config import PromptConfig
 from distill.models.prompt import parse_foreign
 from distill.teachers.config import TeacherConfig
@@ -39,11 +39,12 @@ def recorded_traces(
         problem = asked.get(as_problem(row, teacher).id)
         if problem is None:
             yield "of_other_problems"
-        for response in row.responses:
+        for number, given in enumerate(row.responses, 1):
             try:
+                response = _usable(given)
                 thought, solution = _split(teacher.prompt, response)
             except RowError as error:
-                yield Rejected(place, str(error))
+                yield Rejected(place, str(error), number if len(row.responses) > 1 else None)
                 continue
             if problem is None:
                 continue
@@ -55,6 +56,12 @@ def recorded_traces(
             ended = {"finish_reason": response.finish_reason if solution else "length"}
             yield Trace.of(problem, response.teacher, sample, thought, solution, **ended)
     read.check()
+
+
+def _usable(given: Response | RowError) -> Response:
+    if isinstance(given, RowError):
+        raise given
+    return given
 
 
 def _split(prompt: PromptConfig | None, response: Response) -> tuple[str, str]:

@@ -49,6 +49,5 @@ class Tally:
                         yield item
                     else:
                         self.without_thought.append(item)
-        self.counts["rejected"] = len(self.rejected)
         self.counts["failed"] = len(self.failed)
         self.counts["without_thought"] = len(self.without_thought)

@@ -8,9 +8,9 @@ from typing import Any
 from distill.compute import ComputeConfig
 from distill.data import source
 from distill.models import engines, hub
-from distill.models.annotate import report_failed
+from distill.models.annotate import limit_failed, report_failed
 from distill.models.converse import REPLIES
-from distill.store.artifacts import write_json
+from distill.store.artifacts import read_json, write_json
 from distill.teachers.config import TeacherConfig
 from distill.teachers.model import model_traces, required
 from distill.teachers.recorded import recorded_traces
@@ -18,14 +18,15 @@ from distill.teachers.scripted import scripted_traces
 from distill.teachers.tally import Item, Tally
 from distill.trace.records import WITHOUT_THOUGHT, read_problems, write_any, write_records
 
-VERSION = 3
+VERSION = 4
 
 COUNTS = {
     "scripted": (),
-    "recorded": ("rows", "rejected", "cut_off", "of_other_problems", "beyond_samples"),
+    "recorded": ("cut_off", "of_other_problems", "beyond_samples"),
     "model": ("cut_off", "unclosed", "without_thought", "failed"),
 }
-"""Kind of a teacher -> what `summary.json` counts besides its traces."""
+"""Kind of a teacher -> what `summary.json` counts besides its traces and, where they are recorded,
+`rows`, `rejected` and the `reasons`; see `distill.data.source.report_rejected`."""
 
 
 def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
@@ -58,16 +59,26 @@ def sample_traces(
     tally = Tally()
     items = _items(teacher, problems, tally, compute, out)
     count = write_records(out / "traces.jsonl", tally.traces(items))
-    source.report_rejected(tally.rejected, tally.counts["rows"], teacher, out)
+    rejected = source.report_rejected(tally.rejected, tally.counts["rows"], teacher, out)
     calls = count + len(tally.without_thought) + len(tally.failed)
     report_failed(tally.failed, calls, compute, out)
     write_any(out / WITHOUT_THOUGHT, [asdict(trace) for trace in tally.without_thought])
-    summary = {"traces": count}
-    if teacher.kind != "recorded":  # there it is only an upper bound
+    summary: dict[str, Any] = {"traces": count}
+    if teacher.kind == "recorded":
+        summary |= rejected
+    else:
         summary["samples_per_problem"] = teacher.samples
     summary |= {name: tally.counts[name] for name in COUNTS[teacher.kind]}
     write_json(out / "summary.json", summary)
     (out / REPLIES).unlink(missing_ok=True)
+
+
+def served(teacher: TeacherConfig, *inputs: Path, compute: ComputeConfig, out: Path) -> None:
+    """Check `teacher.max_rejected` and `compute.max_unusable` whenever the traces are used."""
+    counts = read_json(out / "summary.json")
+    source.limit_rejected(counts.get("rows", 0), teacher, out)
+    calls = counts["traces"] + counts.get("without_thought", 0) + counts.get("failed", 0)
+    limit_failed(calls, compute, out)
 
 
 def _items(

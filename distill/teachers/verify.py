@@ -11,16 +11,16 @@ from distill.compute import ComputeConfig
 from distill.grading import grade, reward_model
 from distill.grading.config import GradingConfig
 from distill.models import hub
-from distill.models.annotate import annotate, annotator_pins
+from distill.models.annotate import annotate, annotator_pins, limit_failed
 from distill.models.config import AskConfig
 from distill.models.converse import REPLIES
 from distill.models.engines import Completion
-from distill.store.artifacts import write_json
+from distill.store.artifacts import read_json, write_json
 from distill.store.identity import version
 from distill.teachers.config import VerificationConfig
 from distill.trace.records import WITHOUT_THOUGHT, Trace, read_traces, write_records
 
-VERSION = 3
+VERSION = 4
 
 _REWARDS = "rewards.jsonl"
 _VERDICT = re.compile(r"\bverdict\W+(correct|wrong)\b", re.IGNORECASE)
@@ -78,6 +78,21 @@ def verify_traces(
     write_json(out / "summary.json", {"traces": count} | counts | second)
     for name in (REPLIES, _REWARDS):
         (out / name).unlink(missing_ok=True)
+
+
+def served(
+    how: GradingConfig,
+    verification: VerificationConfig,
+    traces: Path,
+    *,
+    compute: ComputeConfig,
+    out: Path,
+) -> None:
+    """Check `compute.max_unusable` whenever the verdicts are used."""
+    counts = read_json(out / "summary.json")
+    _limit_without_thought(traces, counts["traces"], compute)
+    if verification.judge:
+        limit_failed(counts.get("judged", 0) + counts["undecided"], compute, out)
 
 
 def _limit_without_thought(traces: Path, given: int, compute: ComputeConfig) -> None:

@@ -8,6 +8,7 @@ from distill.checks import POSITIVE, SHARE, SHARE_BELOW_1, Named, at_least, one_
 from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
 from distill.models.config import Dtype, PromptConfig, StudentConfig
+from distill.store.canonical import canonical, canonical_json
 
 
 class Method(StrEnum):
@@ -102,9 +103,16 @@ class TrainingConfig(Named):
             vars(self).update(vars(TrainingConfig()) | {"method": Method.none, "name": "none"})
             return
         super().__post_init__()
+        self.union = _distinct(self.union)
         for method, names in ONLY.items():
             if method is not self.method:
                 vars(self).update({name: getattr(TrainingConfig, name) for name in names})
+
+
+def _distinct(union: list[CorruptionConfig]) -> list[CorruptionConfig]:
+    """Each arm once, in one order; the undamaged one counts always."""
+    arms = [(canonical_json([canonical(c), canonical(c.ask)]), c) for c in union]
+    return [arm for _, arm in sorted(dict(arms).items()) if arm.kind != "none"]
 
 
 @dataclass(frozen=True)

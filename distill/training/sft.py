@@ -1,15 +1,20 @@
 """Full fine-tuning: every weight of the student is trained."""
 
 import copy
+import logging
+from collections.abc import Sequence
 from typing import Any
 
-from distill.models import hub
+from distill.models import hub, network
 from distill.store.artifacts import write_json
 from distill.trace.records import write_rows
 from distill.training import checkpoint, sharding, trainer
 from distill.training.config import Job
 from distill.training.progress import Progress, curve_row, recorder
+from distill.training.rows import Row
 from distill.training.tokenize import build_rows
+
+log = logging.getLogger(__name__)
 
 LIBRARIES = ("torch", "transformers", "trl")
 """Packages whose versions decide the weights, and with them the student's identity."""
@@ -38,9 +43,16 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
     training, compute, out = job.training, job.compute, job.out
     device = hub.set_up(compute)
     base = hub.base_model(job.student)
-    tokenizer = hub.load_tokenizer(base)
+    config, tokenizer = network.load_config(base), hub.load_tokenizer(base)
+    if tokenizer.chat_template is None:
+        log.warning(
+            "%s has no chat template, as base models have none: its prompts are the messages, "
+            "separated by blank lines",
+            job.student.model,
+        )
     arms = (job.selected, job.corrupted, job.union)
     rows, counts = build_rows(tokenizer, job.prompt, *arms, training.max_tokens)
+    _check_fit(job, config, tokenizer, rows, counts.pop("longest"))
     dataset, order = trainer.make_dataset(rows, training)
     if compute.processes > 1:
         dataset = sharding.with_blank_row(dataset)
@@ -73,3 +85,18 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
     }
     write_json(out / "summary.json", counts)
     return run.model, weights, configs
+
+
+def _check_fit(job: Job, config: Any, tokenizer: Any, rows: Sequence[Row], longest: int) -> None:
+    """Raise ValueError if rows have more tokens than the student has positions, or other tokens."""
+    name, limit = job.student.model, job.training.max_tokens
+    room = network.positions(config)
+    if room is not None and longest > room:
+        raise ValueError(
+            f"rows of up to {longest:,} tokens are longer than the {room:,} positions that {name} "
+            f"was made for: training.max_tokens={limit} must be at most {room} (longer traces are "
+            "then dropped in all arms), or the config.json of a copy must state more "
+            "(max_position_embeddings, or a scaling of its rotary embeddings)"
+        )
+    used = max(max(row.input_ids) for row in rows)
+    network.check_vocabulary(tokenizer, config, name, used)

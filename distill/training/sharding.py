@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from distill.training.config import TrainingConfig
-from distill.training.tokenize import IGNORED
+from distill.training.rows import IGNORED
 
 
 def with_blank_row(dataset: Any) -> Any:
@@ -23,8 +23,17 @@ def load_on_cpus() -> None:
     )
 
 
+def sharded(processes: int, device: str) -> bool:
+    """Whether processes share the weights."""
+    return processes > 1 and device == "cuda"
+
+
 def fsdp(processes: int) -> dict[str, Any]:
     """Trainer settings of FSDP2: each process holds a share of weights, gradients and moments.
+
+    Gradients are shared out after every forward pass of a step, not only after its last: until then
+    each process would keep those of all weights, in float32 (122 GiB for 32 billion). Weights in
+    bfloat16 thus get the parts of a step added up in bfloat16, as they do in one process.
 
     Raises:
         ValueError: there are fewer GPUs than processes.
@@ -35,7 +44,12 @@ def fsdp(processes: int) -> dict[str, Any]:
         raise ValueError(f"compute.processes={processes} need a GPU each, but torch sees {there}")
     os.environ["ACCELERATE_USE_FSDP"] = "true"  # else every process loads all weights into memory
     config = {"cpu_ram_efficient_loading": True, "state_dict_type": "SHARDED_STATE_DICT"}
-    return {"fsdp": True, "fsdp_config": {"version": 2, **config}}
+    every_pass = {"gradient_accumulation_kwargs": {"sync_each_batch": True}}
+    return {
+        "fsdp": True,
+        "fsdp_config": {"version": 2, **config},
+        "accelerator_config": every_pass,
+    }
 
 
 def precision(training: TrainingConfig) -> Any:

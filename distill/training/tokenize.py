@@ -1,36 +1,15 @@
-"""Tokenise traces into rows with labels; a trace too long in any arm is dropped in all of them."""
+"""Tokenise traces into rows with labels; what any arm cannot train on is dropped in all of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from distill.models.config import PromptConfig
-from distill.models.prompt import Tokenizer, chat_ids, messages, opening, response
+from distill.models.control import Tokenizer
 from distill.trace.records import Trace, read_traces
-
-IGNORED = -100
-"""Label of a token that is not trained on."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A tokenised trace, one row of the training set."""
-
-    trace_id: str
-    input_ids: list[int]
-    """Prompt, response, end token."""
-
-    prompt_tokens: int
-    """How many of `input_ids` are the prompt."""
-
-    undamaged: int
-    """Tokens of the selected trace in this position, before any corruption."""
-
-    @property
-    def labels(self) -> list[int]:
-        """Targets per token: those of response and end token, `IGNORED` in the prompt."""
-        return [IGNORED] * self.prompt_tokens + self.input_ids[self.prompt_tokens :]
+from distill.training.rows import Row, encode_rows
 
 
 def build_rows(
@@ -41,11 +20,14 @@ def build_rows(
     union: Sequence[Path],
     limit: int,
 ) -> tuple[list[Row], dict[str, Any]]:
-    """The rows of an arm, and counts of what was dropped for its length; nothing is ever cut.
+    """The rows of an arm, and counts of what was dropped; nothing is ever cut.
 
     A trace is dropped if its prompt, response and end token exceed `limit` tokens undamaged, in
-    this arm, or in an arm of `union`, so that all arms keep the same problems. A trace that
-    replaces another (its id is not in `selected`) is judged by its own length.
+    this arm, or in an arm of `union`, so that all arms keep the same problems. So is one that the
+    tokenizer cannot write in one of these: where the response, decoded, is another text even after
+    the tokenizer's own normaliser (see `distill.models.faithful`), or a mention of a control token
+    cannot be encoded as text. A trace that replaces another (its id is not in `selected`) is judged
+    by itself.
 
     Args:
         tokenizer: the student's.
@@ -58,81 +40,88 @@ def build_rows(
     Returns:
         rows: in the order of `corrupted`.
         counts: `rows`, `dropped` and its parts `dropped_undamaged`, `dropped_damaged` and
-            `dropped_union` (each trace under the first that applies), and `dropped_ids`.
+            `dropped_union` (too long) and `dropped_unwritable`, each trace under the first that
+            applies; `dropped_ids`, and `why_unwritable`, the reasons for up to five; `normalised`,
+            rows that the tokenizer writes in another form; and `longest`, tokens of the longest
+            trace in any of these arms that is not too long.
 
     Raises:
-        ValueError: no trace is left; the artifacts differ in size; or the labels of a row do not
-            decode to its response.
+        ValueError: no trace is left; the artifacts differ in size; the tokenizer has no end token;
+            or the chat template leaves a message out.
     """
+    if tokenizer.eos_token_id is None:
+        raise ValueError(
+            "the student's tokenizer has no end token, by which a student learns where to stop; "
+            "name one as eos_token in the tokenizer_config.json of a copy"
+        )
     before, after = _read(selected), _read(corrupted)
     if len(before) != len(after):
         raise ValueError(
             f"{selected} has {len(before)} traces and {corrupted} has {len(after)}; a corruption "
             "keeps their number, since the i-th of one became the i-th of the other"
         )
-    lengths = [len(row.input_ids) for row in _encode(tokenizer, prompt, before)]
-    undamaged = {trace.id: length for trace, length in zip(before, lengths, strict=True)}
-    elsewhere = {
-        row.trace_id
+    first = list(_sizes(tokenizer, prompt, selected, limit))
+    undamaged = {size.trace_id: size for size in first}
+    others = [
+        size
         for arm in union
-        for row in _encode(tokenizer, prompt, _read(arm))
-        if row.trace_id in undamaged and len(row.input_ids) > limit
-    }
+        for size in _sizes(tokenizer, prompt, arm, limit)
+        if size.trace_id in undamaged
+    ]
+    longer = {size.trace_id for size in others if size.tokens > limit}
+    unwritable = {size.trace_id: size.unwritable for size in [*first, *others] if size.unwritable}
     rows: list[Row] = []
+    lost: dict[str, str] = {}
     dropped: dict[str, list[str]] = {"undamaged": [], "damaged": [], "union": []}
-    arm_rows = _encode(tokenizer, prompt, after)
-    for row, length, trace in zip(arm_rows, lengths, after, strict=True):
-        if undamaged.get(row.trace_id, 0) > limit:
+    for row, at in zip(encode_rows(tokenizer, prompt, after, limit), first, strict=True):
+        same = undamaged.get(row.trace_id)
+        if same and same.tokens > limit:
             dropped["undamaged"].append(row.trace_id)
         elif len(row.input_ids) > limit:
             dropped["damaged"].append(row.trace_id)
-        elif row.trace_id in elsewhere:
+        elif row.trace_id in longer:
             dropped["union"].append(row.trace_id)
+        elif why := row.unwritable or unwritable.get(row.trace_id):
+            lost[row.trace_id] = why
         else:
-            asked = row.input_ids[: row.prompt_tokens]
-            _check(tokenizer, row, _text(tokenizer, prompt, asked, trace))
-            rows.append(replace(row, undamaged=length))
+            rows.append(replace(row, undamaged=at.tokens))
+    dropped["unwritable"] = list(lost)
+    reasons = [f"{name}: {why}" for name, why in islice(lost.items(), 5)]
     if not rows:
         raise ValueError(
-            f"all {len(after)} traces of {corrupted} are longer than training.max_tokens={limit}: "
-            f"{len(dropped['undamaged'])} undamaged, {len(dropped['damaged'])} in this arm, "
-            f"{len(dropped['union'])} in another arm of training.union"
+            f"all {len(after)} traces of {corrupted} are longer than training.max_tokens={limit} "
+            "or cannot be written by the tokenizer: "
+            f"{len(dropped['undamaged'])} too long undamaged, {len(dropped['damaged'])} in this "
+            f"arm, {len(dropped['union'])} in another arm of training.union; {len(lost)} cannot be "
+            f"written{'; '.join(['', *reasons])}"
         )
     ids = [name for names in dropped.values() for name in names]
-    counts = {f"dropped_{reason}": len(names) for reason, names in dropped.items()}
-    return rows, counts | {"rows": len(rows), "dropped": len(ids), "dropped_ids": ids}
+    counts: dict[str, Any] = {f"dropped_{name}": len(names) for name, names in dropped.items()}
+    lengths = [*(size.tokens for size in (*first, *others)), *(len(r.input_ids) for r in rows)]
+    return rows, counts | {
+        "rows": len(rows),
+        "normalised": sum(row.normalised for row in rows),
+        "longest": max(length for length in lengths if length <= limit),
+        "dropped": len(ids),
+        "dropped_ids": ids,
+        "why_unwritable": reasons,
+    }
+
+
+class _Size(NamedTuple):
+    """What is kept of a trace of another arm."""
+
+    trace_id: str
+    tokens: int
+    unwritable: str
+
+
+def _sizes(
+    tokenizer: Tokenizer, prompt: PromptConfig, artifact: Path, limit: int
+) -> Iterator[_Size]:
+    for row in encode_rows(tokenizer, prompt, _read(artifact), limit):
+        yield _Size(row.trace_id, len(row.input_ids), row.unwritable)
 
 
 def _read(artifact: Path) -> list[Trace]:
     return list(read_traces(artifact / "traces.jsonl"))
-
-
-def _encode(tokenizer: Tokenizer, prompt: PromptConfig, traces: Sequence[Trace]) -> Iterator[Row]:
-    """A row of each trace; texts are tokenised 1000 at a time, apart from their prompts."""
-    for start in range(0, len(traces), 1000):
-        part = traces[start : start + 1000]
-        chats = [messages(prompt, trace.problem.question) for trace in part]
-        prompts = [chat_ids(tokenizer, chat) for chat in chats]
-        texts = [_text(tokenizer, prompt, ids, t) for ids, t in zip(prompts, part, strict=True)]
-        answers = tokenizer(texts, add_special_tokens=False)["input_ids"]
-        for trace, asked, answer in zip(part, prompts, answers, strict=True):
-            ids = [*asked, *answer, tokenizer.eos_token_id]
-            yield Row(trace.id, ids, len(asked), len(ids))
-
-
-def _text(tokenizer: Tokenizer, prompt: PromptConfig, asked: list[int], trace: Trace) -> str:
-    """The response, without the opening of its thought if the chat template has written that."""
-    text = response(prompt, trace.thought, trace.solution)
-    return text.removeprefix(opening(tokenizer, asked, prompt.thought_open))
-
-
-def _check(tokenizer: Tokenizer, row: Row, text: str) -> None:
-    trained = [token for token in row.labels if token != IGNORED]
-    decoded = tokenizer.decode(trained, clean_up_tokenization_spaces=False)
-    if decoded != text + tokenizer.eos_token:
-        pairs = enumerate(zip(decoded, text, strict=False))
-        at = next((i for i, (read, wrote) in pairs if read != wrote), len(text))
-        raise ValueError(
-            f"trace {row.trace_id}: the student's tokenizer does not reproduce the response; from "
-            f"character {at} on it decodes {decoded[at : at + 40]!r}, not {text[at : at + 40]!r}"
-        )

@@ -12,13 +12,14 @@ from typing import Any
 from distill.compute import ComputeConfig
 from distill.models import engines, hub
 from distill.models.config import PromptConfig, StudentConfig
+from distill.models.template import DATE
 from distill.store.identity import version
 from distill.training import checkpoint, lora, sft
 from distill.training.config import Job, Method, TrainingConfig
 from distill.training.launch import start
 from distill.training.progress import Log, Progress
 
-VERSION = 1
+VERSION = 2
 
 METHODS: dict[Method, ModuleType] = {Method.sft: sft, Method.lora: lora}
 """The module of each method. It has `LIBRARIES`, the packages whose versions decide the weights,
@@ -26,9 +27,10 @@ and `train(job, progress)`, which every process calls and the first writes the o
 
 
 def pins(student: StudentConfig, training: TrainingConfig, *rest: Any) -> dict[str, str | None]:
-    """What else decides the weights: the model's content or commit, and versions of libraries."""
+    """What else decides the weights: the model, the date in prompts, versions of libraries."""
     libraries = METHODS[training.method].LIBRARIES
-    return {"model": hub.resolve(student)} | {name: version(name) for name in libraries}
+    pinned = {"model": hub.resolve(student), "date": DATE}
+    return pinned | {name: version(name) for name in libraries}
 
 
 def train_student(
@@ -71,10 +73,11 @@ def train_student(
         out: folder to write to.
 
     Raises:
-        ValueError: no trace fits; the labels of a row do not decode to its response;
-            `compute.batch_per_device` does not divide the rows that a process has of a step; there
-            are fewer GPUs than processes; or a launcher started several processes, each of which
-            would train on whole batches.
+        ValueError: no trace fits; rows are longer than the student has positions, or have tokens
+            that it has no embedding for; its tokenizer has no end token; its folder has no
+            safetensors, or code of its own; `compute.batch_per_device` does not divide the rows
+            that a process has of a step; there are fewer GPUs than processes; or a launcher started
+            several processes, each of which would train on whole batches.
         FloatingPointError: the loss is not finite.
         RuntimeError: one of several processes failed otherwise; see
             `distill.training.launch.start`.

@@ -4,12 +4,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from distill.models import hub
+from distill.models import hub, network
 from distill.models.config import Dtype
 from distill.training import sharding
 from distill.training.config import Batching, Job, TrainingConfig
 from distill.training.order import OrderSampler, TrainingOrder, training_order
-from distill.training.tokenize import Row
+from distill.training.rows import Row
 
 
 def make_dataset(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, TrainingOrder]:
@@ -49,7 +49,7 @@ def make_arguments(job: Job, order: TrainingOrder, device: str) -> Any:
 
     training, compute = job.training, job.compute
     schedule = {"constant": "constant_with_warmup"}.get(training.schedule, training.schedule)
-    sharded = compute.processes > 1 and device == "cuda"
+    sharded = sharding.sharded(compute.processes, device)
     arguments = SFTConfig(
         output_dir=str(job.checkpoints),
         max_steps=order.steps,
@@ -99,12 +99,10 @@ def _batches(job: Job, order: TrainingOrder) -> dict[str, int]:
 def load_model(base: hub.Model, dtype: str) -> Any:
     """The model with weights of this number format; `config.dtype` stays that of the files."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
 
-    stored = AutoConfig.from_pretrained(**base.source).dtype or torch.float32
-    model = AutoModelForCausalLM.from_pretrained(
-        **base.source, dtype=getattr(torch, dtype), attn_implementation=base.attention
-    )
+    stored = network.load_config(base).dtype or torch.float32
+    options = {"dtype": getattr(torch, dtype), "attn_implementation": base.attention}
+    model = network.load_network(base, **options)
     model.config.dtype = stored
     return model
 

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from distill.corruptions.config import CORRUPTION_CHOICES, CorruptionConfig
+from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.locate import declarations
 from distill.corruptions.operators import Borrow, operator
 from distill.trace.records import Problem, Trace
 
@@ -51,7 +52,8 @@ def main() -> None:
 
 
 def _configs() -> Iterator[CorruptionConfig]:
-    for name, choices in CORRUPTION_CHOICES.items():
+    for name, declared in declarations().items():
+        choices = declared.reads
         for values in itertools.product(*choices.values()):
             chosen = dict(zip(choices, values, strict=True))
             asks = chosen.get("unit") == "reflection" or chosen.get("steps") == "model"

@@ -43,7 +43,8 @@ def test_fraction_zero_gives_the_selected_bytes(name, folders):
     selected = (folders / "selected" / "traces.jsonl").read_bytes()
     assert (folders / "out" / "traces.jsonl").read_bytes() == selected
     assert summary == {
-        "traces": 20, "units": 0, "damaged": 0, "share": None, "untouched_traces": 20
+        "traces": 20, "units": 0, "damaged": 0, "share": None, "untouched_traces": 20,
+        "nothing_to_damage": 0,
     }  # fmt: skip
 
 

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.corruptions import operators
-from distill.corruptions.config import CORRUPTION_CHOICES, CorruptionConfig
+from distill.corruptions.config import CorruptionConfig
 from distill.corruptions.corrupt import VERSION
+from distill.corruptions.locate import OPERATORS, declarations
 from distill.corruptions.operators import Borrow, Damaged, draw_units, operator
 from distill.corruptions.segment import sentences
 from distill.models.config import AskConfig
@@ -33,7 +34,8 @@ STRUCTURE = ("delete_steps", "insert_steps", "shuffle_steps")
 def variants() -> list[dict[str, str]]:
     """Every operator with every combination of the choices that it reads."""
     found = []
-    for name, choices in CORRUPTION_CHOICES.items():
+    for name, declared in declarations().items():
+        choices = declared.reads
         for values in itertools.product(*choices.values()):
             found.append({"kind": name, **dict(zip(choices, values, strict=True))})
     return [v for v in found if v.get("unit") != "reflection" or v["mode"] == "traces"]
@@ -192,12 +194,12 @@ def test_every_operator_has_a_yaml_of_its_own_name_and_a_file():
     files = {
         p.stem for p in (CONF.parents[1] / "distill" / "corruptions" / "operators").glob("*.py")
     }
-    assert set(CORRUPTION_CHOICES) == files - {"__init__"}
-    assert set(CORRUPTION_CHOICES) <= yamls
+    assert set(OPERATORS) == files - {"__init__"}
+    assert set(OPERATORS) <= yamls
 
 
 def test_unknown_operator_is_refused_with_the_choices():
-    with pytest.raises(ValueError, match=r"'shufle_steps'; known: delete_steps, .*shuffle_steps"):
+    with pytest.raises(ValueError, match=r"one of delete_steps, .*shuffle_steps.*'shufle_steps'"):
         operator("shufle_steps")
 
 

@@ -91,7 +91,7 @@ def test_edited_sign_puzzles_are_wrong_of_the_same_numbers_and_agree_with_their_
     [
         ("204", "So 204. Not 1204, 204.5, 2,204 or 2043, but 204.", 2),
         (r"60\%", r"60 of 100 is 60%", 2),
-        ("1,234.5", "is 1,234.5, not 1234.5", 1),
+        ("1,234.5", "is 1,234.5, or 1234.5", 2),
         (r"\frac{1}{2}", r"\frac{1}{2}, \dfrac{1}{2} and \frac {1} {2}", 3),
         ("-7", "it is -7, or 7", 2),
         ("B", "A is out. Option (B) it is; the answer is B. B follows.", 2),
@@ -102,7 +102,7 @@ def test_edited_answers_have_the_same_shape_and_are_replaced_wherever_they_stand
 ):
     for seed in range(20):
         before = plain(thought, rf"So \boxed{{{answer}}}.", answer)
-        after = edit_answer(before, Random(seed))
+        after = edit_answer(before, Random(seed)).trace
         new = after.solution.removeprefix(r"So \boxed{")[:-2]
         assert new != answer
         shape = r"[0-9]" if answer != "B" else r"B|C|D|A(?! is)"
@@ -113,14 +113,20 @@ def test_edited_answers_have_the_same_shape_and_are_replaced_wherever_they_stand
         assert 1 <= differing <= changed
 
 
-def test_answers_of_real_traces_are_replaced_in_thought_and_solution(real):
+def test_answers_of_real_traces_are_replaced_where_they_conclude_and_the_rest_stays(real):
     right = [t for t in real if t.correct and rf"\boxed{{{t.problem.answer}}}" in t.solution]
     assert len(right) > 20
-    for before, item in zip(right, wrong(right, (), mode="edited"), strict=True):
+    items = wrong(right, (), mode="edited")
+    places = sorted(item.places for item in items)
+    assert places[0] >= 2 and places[len(places) // 2] <= 7 and places[-1] <= 25
+    for before, item in zip(right, items, strict=True):
         answer = before.problem.answer
-        standalone = rf"(?<![0-9])(?<![0-9][.,]){answer}(?![.,]?[0-9])"
         assert item.damaged == 1
-        assert not re.search(standalone, item.trace.thought + item.trace.solution)
+        assert rf"\boxed{{{answer}}}" not in item.trace.thought + item.trace.solution
+        old, new = (t.thought + t.solution for t in (before, item.trace))
+        numbers = zip(re.findall(r"\d+", old), re.findall(r"\d+", new), strict=True)
+        changed = sum(a != b for a, b in numbers)
+        assert 0 < changed <= item.places
         for old, new in (
             (before.thought, item.trace.thought),
             (before.solution, item.trace.solution),
@@ -146,7 +152,7 @@ def test_the_edited_answer_is_the_one_that_is_graded(solution, answer, kind, lef
     trace = Trace.of(problem, "t", 0, f"Now {solution}", solution, correct=True)
     assert grade(problem, solution).correct
     for seed in range(20):
-        after = edit_answer(trace, Random(seed))
+        after = edit_answer(trace, Random(seed)).trace
         changing = r"(?<!\^)[0-9]+" if kind == "math" else r"(?<=\()[A-D](?=\))"
         assert re.sub(changing, "#", after.solution) == left
         assert after.thought == f"Now {after.solution}"
@@ -158,7 +164,7 @@ def test_right_answers_of_real_traces_are_graded_wrong_after_the_edit(real):
     right = [trace for trace in real if grade(trace.problem, trace.solution).correct]
     assert len(right) > 20
     for trace in right:
-        edited = edit_answer(trace, Random(trace.id))
+        edited = edit_answer(trace, Random(trace.id)).trace
         assert not grade(trace.problem, edited.solution).correct
 
 
@@ -167,3 +173,29 @@ def test_what_cannot_be_edited_is_left_and_counted(micro):
     done = [replace(micro[0], correct=False)]
     for before, item in zip(odd + done, wrong(odd + done, (), mode="edited"), strict=True):
         assert (item.units, item.damaged, item.trace) == (0, 0, before)
+
+
+@pytest.mark.parametrize("mode", ["natural", "matched"])
+def test_no_trace_that_was_cut_off_or_has_no_verdict_or_is_of_the_corpus_is_taken(
+    mode, micro, micro_wrong
+):
+    cut = [replace(t, id=f"cut{i}", finish_reason="length") for i, t in enumerate(micro_wrong)]
+    open_ = [replace(t, id=f"open{i}", correct=None) for i, t in enumerate(micro_wrong)]
+    corpus = micro[:20] + micro_wrong[:20]  # with selection=all wrong traces are selected, too
+    donors = cut + micro + open_ + micro_wrong
+    items = wrong(corpus, donors, mode=mode)
+    assert {item.trace.id for item in items} == {trace.id for trace in micro_wrong[20:]}
+    assert len(items) == 40 and all(item.damaged for item in items)
+    with pytest.raises(ValueError, match="needs 41 verified traces graded wrong, but there are 40"):
+        wrong(micro[:41], cut + open_ + micro_wrong[:40], mode=mode)
+
+
+def test_natural_wrong_answers_follow_the_seed_at_every_rate(micro, micro_wrong):
+    for fraction in (0.5, 1.0):
+        chosen = [
+            {i.trace.id for i in wrong(micro[:20], micro_wrong, fraction, seed=seed) if i.damaged}
+            for seed in range(4)
+        ]
+        assert len(set(map(frozenset, chosen))) == 4
+    again = wrong(micro[:20], micro_wrong, 1.0, seed=3)
+    assert {item.trace.id for item in again} == chosen[3]

@@ -22,7 +22,7 @@ LOCAL = {
     "humaneval": ("humaneval", 164, "code", ["prompt: question"]),
     "mbpp": ("mbpp", 974, "code", ["text: question"]),
     "countdown": ("countdown", 500, "countdown", []),
-    "gsm8k": ("gsm8k_test", 1319, "math", []),
+    "gsm8k": ("gsm8k_test", 1319, "math", ["answer: solution"]),
 }
 """Benchmark -> shared file, its problems, their kind, columns with other names than on the hub."""
 

@@ -10,9 +10,11 @@ import pytest
 from ablations.imports import outputs
 from distill.compute import ComputeConfig
 from distill.data import problem_formats, trace_formats
-from distill.data.columns import ABSENT, Format, Reader, RowError, find
+from distill.data.columns import ABSENT, find
 from distill.data.config import DatasetConfig
+from distill.data.fields import Format, Reader
 from distill.data.problems import load_problems
+from distill.data.values import RowError
 from distill.teachers.config import TeacherConfig
 from distill.teachers.traces import sample_traces
 from distill.trace.records import read_problems, read_traces
@@ -57,6 +59,7 @@ PLACES = {
     "(messages[?role=='assistant'].content | [0])+doc.question": "saidinside",
     "messages[0].content": "asked",
     "length(messages)": 2,
+    'join(`"\\n\\n"`, resps[0])': "first\n\nsecond",
     "absent": ABSENT,
     "doc.absent": ABSENT,
     "resps.1": ABSENT,
@@ -166,7 +169,7 @@ def test_a_format_reads_no_field_that_it_does_not_declare():
 
 
 def test_an_expression_that_does_not_fit_a_row_rejects_the_row():
-    reader = Reader(Format("mine", ("one",), lambda row: row.text("one")), {"one": "abs(a)"})
+    reader = Reader(Format("mine", ("one",), lambda row: row.answer("one")), {"one": "abs(a)"})
     assert reader({"a": -2}) == "2"
     with pytest.raises(RowError, match="not of its schema"):
         reader({"a": "text"})

@@ -3,15 +3,18 @@
 import base64
 import json
 import pickle
+import re
 import zlib
 
 import pytest
 
+from distill.data import code_formats
 from distill.data.code_formats import pickled_text
-from distill.data.columns import RowError
 from distill.data.config import DatasetConfig
 from distill.data.problem_formats import FORMATS, reader
 from distill.data.problems import load_problems
+from distill.data.values import RowError
+from distill.grading import code_tests
 from distill.grading.countdown import check, expression
 from distill.grading.grade import grade
 from distill.trace.records import Problem, read_problems, read_rows
@@ -39,6 +42,20 @@ CASES = {
     "json_lines": (
         {"question": "2+2?", "answer": 4, "difficulty": "3.5"},
         {"answer": "4", "kind": "math", "difficulty": 3.5},
+    ),
+    "messages": (
+        {
+            "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "2+2?"}],
+            "answer": "4",
+        },
+        {"question": "2+2?", "answer": "4", "kind": "math"},
+    ),
+    "sharegpt": (
+        {
+            "conversations": [{"from": "human", "value": "2+2?"}, {"from": "gpt", "value": "5"}],
+            "answer": 4.0,
+        },
+        {"question": "2+2?", "answer": "4", "kind": "math"},
     ),
     "numina_math": (
         {"problem": "p", "solution": r"So \boxed{\frac{1}{2}}.", "source": "olympiads"},
@@ -223,7 +240,8 @@ def test_problems_are_kept_once_chosen_by_seed_and_nested(tmp_path):
 
     assert made(0) == [f"q{i}" for i in range(20)]
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary == {"problems": 20, "rows": 26, "rejected": 1, "repeated": 5}
+    counts = {"problems": 20, "rows": 26, "rejected": 1, "repeated": 5}
+    assert summary == counts | {"reasons": {"no answer": 1}}
     assert "no column answer" in next(read_rows(tmp_path / "rejected.jsonl"))["why"]
     assert made(12)[:5] == made(5) != made(5, seed=1)
     with pytest.raises(ValueError, match=r"dataset\.problems=21, but the source gives 20"):
@@ -241,3 +259,88 @@ def test_a_choice_problem_is_graded_by_its_letter():
     wrong = next(letter for letter in "ABCD" if letter != made.answer)
     verdicts = [grade(problem, rf"\boxed{{{letter}}}").correct for letter in (made.answer, wrong)]
     assert verdicts == [True, False]
+
+
+ODD = {
+    "gsm8k no mark": ("gsm8k", {"answer": "She has 3, so 12."}, "no ####"),
+    "gsm8k null": ("gsm8k", {"answer": None}, "no ####"),
+    "gsm8k none": ("gsm8k", {"answer": "so\n#### None"}, "'None' says that there is none"),
+    "gsm8k empty": ("gsm8k", {"answer": "so\n#### "}, "no answer"),
+    "gsm8k more": (
+        "gsm8k",
+        {"answer": "so\n#### 12\nwhich is a dozen"},
+        "several lines after ####",
+    ),
+    "still_2 no mark": ("still_2", {"combined_text": "\\boxed{9}"}, "no <|begin_of_solution|>"),
+    "mmlu text": ("mmlu", {"choices": "['a', 'b']"}, "choices is text, not a list"),
+    "mmlu true": ("mmlu", {"answer": True}, "answer is a boolean, not a whole number"),
+    "mmlu beyond": ("mmlu", {"answer": 4}, "answer is no index of choices: 4 of 4"),
+    "mmlu null option": ("mmlu", {"choices": ["a", None]}, "an item of choices is null, not text"),
+    "mmlu twice": ("mmlu", {"choices": ["a", "a"], "answer": 0}, "the right option is there twice"),
+    "gpqa twice": ("gpqa", {"Incorrect Answer 1": "r"}, "the right option is there twice"),
+    "gpqa empty": ("gpqa", {"Incorrect Answer 3": None}, "an option is empty"),
+    "mbpp text": ("mbpp", {"test_list": "assert f() == 1"}, "test_list is text, not a list"),
+    "mbpp object": ("mbpp", {"test_list": [{"a": 1}]}, "an item of test_list is an object"),
+    "countdown text": ("countdown", {"nums": "[1, 2]"}, "nums is text, not a list"),
+    "countdown half": ("countdown", {"nums": [1.5, 2]}, "an item of nums is a number, not a whole"),
+    "countdown many": (
+        "countdown",
+        {"nums": [1] * 7, "answer": None},
+        "no answer: one is searched",
+    ),
+    "countdown words": ("countdown", {"answer": "two"}, "the answer is no expression"),
+    "apps object": (
+        "apps",
+        {"input_output": {"inputs": []}},
+        "input_output is an object, not text",
+    ),
+    "apps letters": (
+        "apps",
+        {"input_output": '{"inputs": "ab", "outputs": "cd"}'},
+        "inputs is text",
+    ),
+    "apps arguments": (
+        "apps",
+        {"input_output": '{"fn_name": "f", "inputs": ["ab"], "outputs": [1]}'},
+        "an item of inputs is text, not a list",
+    ),
+    "apps fewer": ("apps", {"input_output": '{"inputs": ["a"], "outputs": []}'}, "0 for 1"),
+    "humaneval": ("humaneval", {"entry_point": "f(x)"}, "no tests: prompt, test and the name"),
+    "olympiad": ("olympiadbench", {"final_answer": ["N/A"]}, "no final_answer: 'N/A' says"),
+    "olympiad null": ("olympiadbench", {"final_answer": [None]}, "final_answer is null"),
+    "choice": ("json_lines", {"kind": "choice", "answer": 2}, "names no option by its letter: '2'"),
+    "kind": (
+        "json_lines",
+        {"kind": "Math"},
+        "no grader for its kind: 'Math'; known are sign_puzzle",
+    ),
+    "test text": ("json_lines", {"kind": "code", "tests": ["assert f()"]}, "tests is not JSON"),
+    "test type": ("json_lines", {"kind": "code", "tests": [{"type": "io"}]}, "not in the schema"),
+    "test number": (
+        "json_lines",
+        {"kind": "code", "tests": [{"type": "stdin", "input": 1, "output": "1"}]},
+        "not in the schema: input; known are stdin",
+    ),
+    "tests of a number": (
+        "json_lines",
+        {"tests": [{"type": "stdin"}]},
+        "tests are of problems of kind",
+    ),
+    "livecodebench": (
+        "livecodebench",
+        {"public_test_cases": '[{"input": 1, "output": "", "testtype": "stdin"}]'},
+        "no tests: input of a test is a number, not text",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_value_that_is_not_what_its_field_holds_is_set_aside_in_words(name):
+    form, change, message = ODD[name]
+    with pytest.raises(RowError, match=re.escape(message)):
+        read(form, CASES[form][0] | change, {})
+
+
+def test_tests_of_ones_own_have_the_schema_of_the_grader():
+    assert {kind: set(parts) for kind, parts in code_formats._TYPES.items()} == code_tests._REQUIRED
+    assert set(code_formats._MORE) == code_tests._OPTIONAL

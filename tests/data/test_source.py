@@ -49,7 +49,7 @@ def test_what_is_no_row_is_said_why_and_reading_goes_on(tmp_path):
 def test_where_passes_over_rows_and_one_without_its_column_is_rejected(tmp_path):
     path = write(tmp_path, "a.jsonl", "\n".join(map(json.dumps, ROWS)))
     assert [row for _, row in read(path, where={"year": "^20"})] == ROWS[:1]
-    missing = source.Rejected("a.jsonl:2", "where names n; has question, year")
+    missing = source.Rejected("a.jsonl:2", "no column of where: n; has question, year")
     assert read(path, where={"n": "x"}) == [missing]
 
 

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from distill.data.columns import RowError
 from distill.data.trace_formats import FORMATS, as_problem, reader
+from distill.data.values import RowError
 from distill.store.identity import CHECKOUT
 from distill.teachers.config import TeacherConfig
 from distill.trace.records import Problem
@@ -27,6 +27,21 @@ CONVERSATION = {
 }
 ROWS = {
     "json_lines": {"question": "What is 2+2?", "answer": 4, "thought": "a", "solution": "b"},
+    "messages": {
+        "messages": [
+            {"role": "system", "content": "Be careful."},
+            {"role": "user", "content": "What is 2+2?"},
+            {"role": "assistant", "content": "<think>\na\n</think>\n\n\\boxed{4}"},
+        ],
+        "answer": "4",
+    },
+    "sharegpt": {
+        "conversations": [
+            {"from": "human", "value": "What is 2+2?"},
+            {"from": "gpt", "value": "<think>\na\n</think>\n\n\\boxed{4}"},
+        ],
+        "answer": 4,
+    },
     "bespoke_stratos_17k": CONVERSATION,
     "sky_t1_17k": CONVERSATION,
     "openthoughts_114k": {
@@ -144,7 +159,8 @@ def test_a_null_answer_is_named_where_the_schema_has_answers(name):
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_row_of_another_schema_is_rejected_with_the_column_it_lacks(name):
     why = problem_of({"prompt": "What is 2+2?"}, source(name))
-    assert why == "no generations" or "conversations" in why or why.endswith("has prompt")
+    chat = why.startswith(("no messages: no column", "no conversations: no column"))
+    assert why == "no generations" or chat or why.endswith("has prompt")
 
 
 def test_an_unknown_format_names_the_choices():
@@ -212,7 +228,7 @@ def test_columns_that_plus_joins_are_one_text():
 
 
 def test_optional_columns_of_json_lines_say_kind_teacher_and_difficulty():
-    more = {"kind": "choice", "teacher": "QwQ", "level": "3"}
+    more = {"kind": "choice", "answer": "B", "teacher": "QwQ", "level": "3"}
     columns = {"difficulty": "level"}
     read = recorded(ROWS["json_lines"] | more, source("json_lines", columns=columns))
     assert (read.kind, read.responses[0].teacher, read.difficulty) == ("choice", "QwQ", 3.0)
@@ -221,6 +237,11 @@ def test_optional_columns_of_json_lines_say_kind_teacher_and_difficulty():
 
 
 FIELDS = {"answer": "gold_answer", "thought": "reasoning", "teacher": "model"}
+WHOLE = {
+    "answer": "gold_answer",
+    "text": "pre+reasoning+mid+solution+post",
+    "teacher": "run",
+}
 FILES = {
     "deepseek_r1_aime24": (30, 30, 0),
     "qwq_r1distill_gsm8k_math500": (1386, 900, 0),
@@ -240,7 +261,7 @@ def test_json_lines_reads_every_row_of_the_shared_traces_or_says_why_not(name):
         rows = [json.loads(line) for line in file]
     columns = FIELDS
     if name == "skythought_ablation_outputs":
-        columns = FIELDS | {"text": "pre+reasoning+mid+solution+post", "teacher": "run"}
+        columns = WHOLE
     problems = [problem_of(row, source("json_lines", columns=columns)) for row in rows]
     refused = [why for why in problems if isinstance(why, str)]
     questions = {p.question for p in problems if isinstance(p, Problem)}
@@ -250,6 +271,7 @@ def test_json_lines_reads_every_row_of_the_shared_traces_or_says_why_not(name):
 
 def test_a_row_of_another_shape_is_rejected_and_not_fatal():
     source = TeacherConfig(kind="recorded", format="json_lines")
-    row = {"question": "q", "answer": "1", "thought": "t", "solution": "s", "difficulty": "hard"}
-    with pytest.raises(RowError, match="not of its schema"):
+    row = {"question": "q", "answer": "1", "thought": "t", "solution": "s", "difficulty": [3]}
+    with pytest.raises(RowError, match="difficulty is a list, not a level"):
         recorded(row, source)
+    assert recorded(row | {"difficulty": "hard"}, source).difficulty is None

@@ -28,8 +28,10 @@ CHAT = [[{"role": "user", "content": f"question {i}"}] for i in range(12)]
 GREEDY = SamplingConfig(max_new_tokens=20)
 
 
-def ask(url, prompts=PROMPTS, *, done=(), api=Api.completions, sampling=GREEDY, **how):
-    config = EngineConfig(kind="openai", base_url=url, api=api)
+def ask(
+    url, prompts=PROMPTS, *, done=(), api=Api.completions, sampling=GREEDY, served_as="", **how
+):
+    config = EngineConfig(kind="openai", base_url=url, api=api, served_as=served_as)
     compute = ComputeConfig(progress=False, **how)
     seeds = [2**64 - 1 - i for i in range(len(prompts))]
     return engines.generate(
@@ -132,13 +134,12 @@ def test_a_stated_wait_is_kept_before_a_request_is_sent_again(monkeypatch):
 
 
 def test_a_stated_wait_is_never_longer_than_a_request_is_sent_again(monkeypatch):
-    monkeypatch.setattr(openai, "PATIENCE", 0.2)
     later = {"Retry-After": "86400"}
     with (
         serving(lambda body, count: (*refused(429), later)) as server,
         pytest.raises(RuntimeError, match=r"not answered for 0 seconds \(429: said so\)"),
     ):
-        list(ask(server.url, CHAT[:1], api=Api.chat))
+        list(ask(server.url, CHAT[:1], api=Api.chat, retry_seconds=0.2))
     assert set(server.asked.values()) == {2}
 
 
@@ -164,9 +165,7 @@ def test_a_wait_is_stated_in_seconds_or_as_a_date(stated, least, most):
     assert openai._retry_after(APIConnectionError(request=response.request)) == 0
 
 
-def test_time_outs_broken_connections_and_broken_off_responses_are_asked_again(monkeypatch):
-    monkeypatch.setattr(openai, "TIMEOUT", 0.3)
-
+def test_time_outs_broken_connections_and_broken_off_responses_are_asked_again():
     def answer(body, count):
         if count == 0:
             time.sleep(0.6)
@@ -175,7 +174,7 @@ def test_time_outs_broken_connections_and_broken_off_responses_are_asked_again(m
         return completed(body, reason="abort" if count == 2 else "stop")
 
     with serving(answer) as server:
-        assert len(list(ask(server.url))) == 12
+        assert len(list(ask(server.url, reply_seconds=0.3))) == 12
     assert set(server.asked.values()) == {4}
 
 
@@ -255,10 +254,7 @@ def test_a_prompt_that_is_refused_for_good_is_asked_once_and_all_others_are_made
     }
 
 
-def test_a_prompt_at_which_a_server_keeps_failing_stays_pending_and_all_others_are_made(
-    monkeypatch,
-):
-    monkeypatch.setattr(openai, "PATIENCE", 0.3)
+def test_a_prompt_at_which_a_server_keeps_failing_stays_pending_and_all_others_are_made():
     seen = []
 
     def answer(body, count):
@@ -271,7 +267,7 @@ def test_a_prompt_at_which_a_server_keeps_failing_stays_pending_and_all_others_a
         serving(answer) as server,
         pytest.raises(RuntimeError, match=r"2 of 12 prompts.*stay pending.*number 3: 2 × 500: bug"),
     ):
-        for i, _ in ask(server.url, concurrency=3):
+        for i, _ in ask(server.url, concurrency=3, retry_seconds=0.3):
             seen.append(i)
     assert sorted(seen) == [0, 1, 2, *range(5, 12)]
 
@@ -286,7 +282,6 @@ def test_when_every_prompt_is_refused_not_all_of_them_are_tried():
 
 
 def test_a_server_that_is_gone_ends_the_call_after_its_time_and_what_was_made_is_kept(monkeypatch):
-    monkeypatch.setattr(openai, "PATIENCE", 0.5)
     waited, sleep, made = [], asyncio.sleep, []
 
     async def recorded(seconds):
@@ -295,7 +290,7 @@ def test_a_server_that_is_gone_ends_the_call_after_its_time_and_what_was_made_is
 
     monkeypatch.setattr(asyncio, "sleep", recorded)
     with serving(completed) as server:
-        rows = ask(server.url, concurrency=1)
+        rows = ask(server.url, concurrency=1, retry_seconds=0.5)
         made += [next(rows) for _ in range(4)]
     with pytest.raises(RuntimeError, match=r"not answered for 0 seconds.*resumes from there"):
         for row in rows:

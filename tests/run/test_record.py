@@ -4,12 +4,15 @@ import json
 
 import pytest
 
+from distill.run import record
 from distill.run.record import (
     FAILED,
     RUN,
+    differing,
     failed_at,
     percent,
     read_finished,
+    read_record,
     reason,
     short_labels,
     write_failure,
@@ -75,3 +78,54 @@ def test_an_error_failed_where_our_own_note_says_whatever_else_was_noted(tmp_pat
     caught.value.add_note("In cell 7 of 9")
     assert failed_at(caught.value) == f"broken/{Store(tmp_path).artifact(broken).key[:12]}"
     assert failed_at(OSError("of nobody's making")) == ""
+
+
+def recorded(folder, rows=3):
+    """A record of a run that has one artifact, in the folder it was launched from."""
+    step = {"key": "1" * 64, "path": "made/1", "seconds": 1.0, "summary": {"rows": rows}}
+    (folder / "made" / "1").mkdir(parents=True)
+    (folder / "made" / "1" / "summary.json").write_text('{"rows": 3}')
+    whole = {"cell": "2" * 64, "label": "", "study": {}, "config": {"runs": "runs"}}
+    return whole | {"format": 3, "stages": {"problems": step}, "scores": {}}
+
+
+def test_a_failure_is_never_written_beside_a_good_record(tmp_path):
+    (tmp_path / RUN).write_text(json.dumps(recorded(tmp_path)))
+    write_failure(tmp_path, "label", OSError("too late"))
+    assert not (tmp_path / FAILED).exists()
+    (tmp_path / RUN).write_text("{torn")
+    write_failure(tmp_path, "label", OSError("disk full"))
+    assert json.loads((tmp_path / FAILED).read_text())["why"] == "OSError: disk full"
+
+
+def test_each_writing_of_a_record_goes_by_a_file_of_its_own(tmp_path, monkeypatch):
+    names = []
+    usual = record.write_json
+    monkeypatch.setattr(record, "write_json", lambda path, v: (names.append(path), usual(path, v)))
+    for _ in range(2):
+        write_failure(tmp_path, "label", OSError("disk full"))
+    assert len(set(names)) == 2 and tmp_path / FAILED not in names
+    assert [path.name for path in tmp_path.iterdir()] == [FAILED]
+
+
+def test_a_record_is_held_against_the_summaries_of_its_artifacts(tmp_path):
+    assert differing(recorded(tmp_path), tmp_path) == []
+    other = recorded(tmp_path / "other", rows=4)
+    assert differing(other, tmp_path / "other") == ["problems.rows is 4, in its artifact 3"]
+    assert differing(other, tmp_path / "elsewhere") == []
+
+
+@pytest.mark.parametrize("part", ["cell", "label", "study", "config", "stages", "scores"])
+@pytest.mark.parametrize("value", [None, 3, ["x"]])
+def test_a_record_without_one_of_its_parts_is_named(tmp_path, part, value):
+    torn = recorded(tmp_path) | {part: value}
+    (tmp_path / RUN).write_text(json.dumps(torn))
+    with pytest.raises(ValueError, match=rf"run\.json.*{part}"):
+        read_record(tmp_path / RUN)
+
+
+def test_a_score_without_its_summary_is_named(tmp_path):
+    torn = recorded(tmp_path) | {"scores": {"gsm8k": {"key": "1"}}}
+    (tmp_path / RUN).write_text(json.dumps(torn))
+    with pytest.raises(ValueError, match=r"run\.json has no gsm8k"):
+        read_record(tmp_path / RUN)

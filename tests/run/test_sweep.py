@@ -3,20 +3,25 @@
 import json
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
-from hydra.errors import HydraException
+from hydra.core.utils import JobReturn, JobStatus
 
-from distill.run.record import Outcome
-from distill.run.sweep import expand, print_outcomes
+from ablations.studies.cells import Studies
+from distill.__main__ import run_cell
+from distill.run.outcomes import NO_RESULT
+from distill.run.record import FAILED, LOCK, Outcome, write_failure
+from distill.run.sweep import GridSweeper, expand, print_outcomes
+from distill.store.artifacts import locked
 from distill.store.identity import CHECKOUT
 
 FIRST_STAGES = ["until=corrupt", "dataset.problems=20", "size.traces=5", "compute.progress=false"]
 
 
 def distill(folder, *arguments):
-    """`python -m distill`, writing below `folder`."""
+    """`python -m distill`, writing below `folder`; flags of Hydra come first."""
     places = [f"artifacts={folder}/artifacts", f"runs={folder}/runs", "tracking=none"]
     command = [sys.executable, "-m", "distill", *arguments, *FIRST_STAGES, *places]
     return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)
@@ -47,8 +52,14 @@ def test_a_cell_that_two_grids_name_is_there_once():
 
 
 def test_a_line_that_cannot_be_parsed_is_an_error():
-    with pytest.raises(HydraException, match=r"\[1"):
+    with pytest.raises(ValueError, match=r"\[1"):
         expand(["a=[1"], [])
+
+
+def test_a_range_without_values_or_without_steps_is_an_error():
+    for values in ("range(1,0)", "interval(0,1)"):
+        with pytest.raises(ValueError, match="seed"):
+            expand([], [f"seed={values}"])
 
 
 def test_a_bad_cell_stops_the_sweep_before_anything_is_made(tmp_path):
@@ -107,3 +118,106 @@ def test_a_failing_cell_stops_no_other_and_a_repeat_makes_only_what_is_missing(t
     assert second.returncode == 1
     assert "done before" in second.stdout
     assert set((tmp_path / "artifacts").glob("*/*")) == made
+
+
+STUDY = """
+# @package _global_
+study:
+  name: mine
+  hypothesis: none
+{mode}
+"""
+GRIDS = "hydra:{mode}\n  sweeper:\n    grids: {grids}"
+
+
+def study_file(folder, grids: str, mode: str = "") -> str:
+    """Words that add a folder of configs with one study in it."""
+    (folder / "conf" / "study").mkdir(parents=True)
+    text = STUDY.format(mode=GRIDS.format(mode=mode, grids=grids))
+    (folder / "conf" / "study" / "mine.yaml").write_text(text)
+    return f"--config-dir={folder}/conf"
+
+
+TWO = "[corruption=none, corruption=shuffle_steps]"
+
+
+def test_case_41_a_study_without_multirun_is_an_error_and_runs_both_with_m(tmp_path):
+    there = study_file(tmp_path, TWO)
+    one = distill(tmp_path / "out", there, "study=mine")
+    assert one.returncode == 1
+    assert one.stderr.startswith("Nothing was run: ") and one.stderr.count("\n") == 1
+    assert "study=mine" in one.stderr and "mode: MULTIRUN" in one.stderr
+    assert not list(tmp_path.rglob("*.json"))
+    both = distill(tmp_path / "out", there, "-m", "study=mine")
+    assert both.returncode == 0, both.stderr
+    assert len(list(tmp_path.glob("out/runs/mine/*/run.json"))) == 2
+
+
+@pytest.mark.parametrize("grids", ["[]", "null"])
+def test_case_41_a_study_without_a_grid_is_an_error_unless_an_axis_sweeps_it(tmp_path, grids):
+    there = study_file(tmp_path, grids, "\n  mode: MULTIRUN")
+    none = distill(tmp_path / "out", there, "study=mine")
+    assert none.returncode == 1 and none.stderr.startswith("Nothing was run: ")
+    assert "Traceback" not in none.stderr
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_sweep_of_the_command_lines_axes_needs_no_grid(tmp_path):
+    done = distill(tmp_path, "-m", "dataset.seed=0,1", "until=problems")
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("runs/single/*/run.json"))) == 2
+
+
+class Launcher:
+    """Makes the first run, fails in the second, leaves others open, and loses its worker."""
+
+    def __init__(self, made, ends):
+        self.made, self.ends = made, ends
+
+    def launch(self, runs, initial_job_idx):
+        self.made()
+        return self.ends(runs)
+
+
+def killed(runs):
+    raise RuntimeError("A worker was killed.\n  It had used too much memory.")
+
+
+def silent(runs):
+    return [JobReturn(overrides=run, status=JobStatus.UNKNOWN) for run in runs]
+
+
+@pytest.mark.parametrize("ends", [killed, silent, lambda runs: []])
+def test_what_became_of_runs_is_read_from_disk_where_a_launcher_lost_its_worker(
+    tmp_path, monkeypatch, capsys, ends
+):
+    monkeypatch.chdir(tmp_path)
+    words = [
+        ["tracking=none", *FIRST_STAGES, f"corruption.seed={i}", "corruption=shuffle_steps"]
+        for i in range(4)
+    ]
+    studies = Studies()
+    kept = [(overrides, studies.one(overrides).config) for overrides in words]
+    folders = {}
+
+    def made():
+        for i, (overrides, config) in enumerate(kept):
+            folders[i] = (
+                tmp_path / "runs" / "single" / run_cell(config, " ".join(overrides)).key[:16]
+            )
+        for i in (1, 2, 3):
+            (folders[i] / "run.json").unlink()
+        write_failure(folders[1], "second", OSError("disk full"))
+        holding.enter_context(locked(folders[2] / LOCK, "makes it", print))
+
+    sweeper = GridSweeper(None, [])
+    with ExitStack() as holding:
+        sweeper.launcher = Launcher(made, ends)
+        outcomes = sweeper._launch(kept)
+    assert [outcome.state for outcome in outcomes] == ["done", "failed", NO_RESULT, NO_RESULT]
+    assert "disk full" in outcomes[1].why and (folders[1] / FAILED).is_file()
+    assert outcomes[2].why == "it is still running"
+    last = outcomes[3].why
+    assert ("ended with RuntimeError" in last) if ends is killed else ("without a word" in last)
+    print_outcomes(outcomes)
+    assert NO_RESULT in capsys.readouterr().out

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -186,3 +187,125 @@ def test_tracking_none_touches_nothing(tmp_path):
         tracker.log({"step": 1, "loss": 1.0})
         tracker.finish({"stages": {}, "scores": {}})
     assert not (tmp_path / "cell").exists()
+
+
+LOGIN = ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_BASE_URL")
+QUICK = ["dataset.problems=20", "size.traces=5", "until=select", "compute.progress=false"]
+
+
+def distill(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A short run in a process of its own, whose home is empty and has no login."""
+    (folder / "home").mkdir(exist_ok=True)
+    without = {name: value for name, value in os.environ.items() if name not in LOGIN}
+    places = {"HOME": str(folder / "home"), "PYTHONPATH": str(CHECKOUT)} | environment
+    command = [sys.executable, "-m", "distill", *words, *QUICK]
+    return subprocess.run(command, cwd=folder, env=without | places, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("way", [[], ["-m", "corruption=none,shuffle_steps"]])
+def test_case_49_online_without_a_key_is_one_line_before_anything_runs(tmp_path, way):
+    done = distill(tmp_path, *way, "tracking.mode=online", NETRC=str(tmp_path / "none"))
+    assert done.returncode == 1 and done.stdout == ""
+    told = done.stderr.splitlines()
+    assert told[0].startswith("Nothing was run: ")
+    assert told[-1].endswith("W&B: no key; tracking.mode=offline or wandb login")
+    assert len(told) == 1 + bool(way)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_key_that_is_none_is_told_before_anything_runs(tmp_path):
+    done = distill(tmp_path, "tracking.mode=online", WANDB_API_KEY="short")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "tracking.mode=offline or wandb login" in done.stderr
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_a_package_that_cannot_be_imported_costs_a_warning(tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "wandb.py").write_text("raise RuntimeError('torn installation')")
+    for mode in ("offline", "online"):
+        path = f"{tmp_path / 'broken'}:{CHECKOUT}"
+        words = [f"tracking.mode={mode}", f"study.name={mode}"]
+        done = distill(tmp_path, *words, PYTHONPATH=path)
+        assert done.returncode == 0, done.stderr
+        assert "W&B: torn installation; the run goes on without it" in done.stderr
+        assert len(list(tmp_path.glob(f"runs/{mode}/*/run.json"))) == 1
+
+
+def test_what_is_no_folder_for_wandb_costs_a_warning(tmp_path):
+    done = distill(tmp_path, "tracking=none")
+    (record,) = tmp_path.glob("runs/single/*/run.json")
+    record.unlink()
+    (record.parent / "wandb").write_text("")
+    done = distill(tmp_path)
+    assert done.returncode == 0 and record.is_file(), done.stderr
+    assert "W&B: " in done.stderr and "Traceback" not in done.stderr
+    assert not (record.parent / "failed.json").exists()
+
+
+KILL = """
+import os, signal, sys
+from pathlib import Path
+from distill.config import Config
+from distill.run.tracking import track
+
+def ours(pid):
+    try:
+        text = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
+        return int(text[1]) == os.getpid() and "wandb" in Path("/proc", pid, "comm").read_text()
+    except OSError:
+        return False
+
+config = Config()
+config.student.name = config.training.name = "micro"
+for name in ("killed", "next"):
+    with track(config, "ab" * 32, "label", Path(sys.argv[1], name)) as tracker:
+        tracker.log({"step": 1, "loss": 2.0})
+        if name == "killed":
+            found = [int(p) for p in os.listdir("/proc") if p.isdigit() and ours(p)]
+            [os.kill(pid, signal.SIGKILL) for pid in found]
+            assert found
+        for step in range(2, 50):
+            tracker.log({"step": step, "loss": 1.0})
+        made = {"stages": {}, "scores": {}, "config": {}}
+        tracker.finish(made | dict.fromkeys(("format", "cell", "label", "commit"), "x"))
+    print(name, "went on", flush=True)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the process in /proc")
+def test_a_killed_process_of_wandb_costs_a_warning_and_the_next_run_has_a_new_one(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-c", KILL, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:2] == ["killed went on", "next went on"]
+    assert "the run goes on without it" in done.stderr and "Traceback" not in done.stderr
+    assert [row["history"] for row in records(tmp_path / "next", "history")]
+
+
+def test_whatever_wandb_raises_or_however_long_it_takes_to_end_the_run_goes_on(
+    tmp_path, monkeypatch, capsys
+):
+    import wandb
+
+    from distill.run import tracking
+
+    def broken(*words, **how):
+        raise OSError("No space left on device")
+
+    released = threading.Event()
+    run = SimpleNamespace(define_metric=lambda *_, **__: None, log=broken, summary={})
+    run.finish = lambda exit_code: released.wait(60)
+    monkeypatch.setattr(wandb, "init", lambda **how: run)
+    monkeypatch.setattr(wandb, "teardown", lambda: None)
+    monkeypatch.setattr(tracking, "PATIENCE", 0.05)
+    config = Config()
+    config.student.name = config.training.name = "micro"
+    with tracking.track(config, KEY, "label", tmp_path / "cell") as tracker:
+        tracker.log({"step": 1, "loss": 1.0})
+        tracker.log({"step": 2, "loss": 1.0})
+    released.set()
+    told = capsys.readouterr().err
+    assert told.count("No space left on device") == 1
+    assert "no reply within" in told

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from distill.grading.code_tests import grade_code, same_output, same_value
-from distill.sandbox import bubblewrap, seccomp
+from distill.sandbox import bubblewrap, seccomp, start
 from distill.sandbox.box import Limits, SandboxUnavailableError
+from distill.sandbox.start import Choice
 from distill.store.identity import CHECKOUT
 from distill.trace.records import Problem
 
@@ -141,7 +142,7 @@ HOSTILE = {
 def marker(monkeypatch):
     """A word in the environment of everything that a test starts in a sandbox."""
     word = uuid.uuid4().hex
-    monkeypatch.setitem(bubblewrap._ENVIRONMENT, "MARKER", word)
+    monkeypatch.setitem(start.ENVIRONMENT, "MARKER", word)
     return word
 
 
@@ -179,7 +180,7 @@ ESCAPES = [
 @needs_bwrap
 @pytest.mark.parametrize("name", ESCAPES)
 def test_what_is_out_of_reach_is_refused_by_the_system(name):
-    result = bubblewrap.run(HOSTILE[name], limits=PATIENT)
+    result = start.run(HOSTILE[name], limits=PATIENT)
     assert result.exit == 1 and not result.ended and result.stdout == ""
     assert any(word in result.stderr for word in ("Error: [Errno", "OSError", "KeyError")), result
 
@@ -187,19 +188,19 @@ def test_what_is_out_of_reach_is_refused_by_the_system(name):
 @needs_bwrap
 @pytest.mark.parametrize("name", ["kill_the_parent", "kill_everybody", "interrupt_the_parent"])
 def test_who_signals_the_harness_only_hurts_itself(name):
-    assert bubblewrap.run(HOSTILE[name] + "\nprint('on')", limits=PATIENT).ended == ""
+    assert start.run(HOSTILE[name] + "\nprint('on')", limits=PATIENT).ended == ""
 
 
 @needs_bwrap
 def test_bombs_end_by_their_limit():
-    assert bubblewrap.run(HOSTILE["sleep_forever"], limits=TIGHT).ended == "time"
-    assert bubblewrap.run("while True: pass", limits=TIGHT).ended == "time"
-    assert bubblewrap.run(HOSTILE["memory_bomb_of_many"], limits=PATIENT).ended == "memory"
-    assert "MemoryError" in bubblewrap.run(HOSTILE["memory_bomb"], limits=PATIENT).stderr
+    assert start.run(HOSTILE["sleep_forever"], limits=TIGHT).ended == "time"
+    assert start.run("while True: pass", limits=TIGHT).ended == "time"
+    assert start.run(HOSTILE["memory_bomb_of_many"], limits=PATIENT).ended == "memory"
+    assert "MemoryError" in start.run(HOSTILE["memory_bomb"], limits=PATIENT).stderr
     caught = f"import os\ntry:\n    exec({HOSTILE['disk_fill']!r})\nexcept OSError as error:\n"
     caught += "    os.remove('/tmp/0')\n    print(error)"  # makes room for the message
-    assert "No space left" in bubblewrap.run(caught, limits=PATIENT).stdout
-    assert len(bubblewrap.run(HOSTILE["endless_output"], limits=TIGHT).stdout) <= TIGHT.output_bytes
+    assert "No space left" in start.run(caught, limits=PATIENT).stdout
+    assert len(start.run(HOSTILE["endless_output"], limits=TIGHT).stdout) <= TIGHT.output_bytes
 
 
 @pytest.mark.parametrize("unsafe", [pytest.param(False, marks=needs_bwrap), True])
@@ -207,7 +208,8 @@ def test_bombs_end_by_their_limit():
 def test_killed_grader_leaves_no_sandbox(delay, unsafe, marker):
     pid = os.fork()
     if pid == 0:
-        bubblewrap.run("import time\ntime.sleep(60)", unsafe_without_sandbox=unsafe)
+        how = Choice("none" if unsafe else "bubblewrap")
+        start.run("import time\ntime.sleep(60)", choice=how)
         os._exit(0)
     while not any("marshal" in line for line in alive(marker)):
         time.sleep(0.001)
@@ -220,31 +222,53 @@ def test_killed_grader_leaves_no_sandbox(delay, unsafe, marker):
     assert alive(marker) == []
 
 
-def test_without_bwrap_nothing_runs_and_the_error_names_package_and_option(monkeypatch):
+@pytest.fixture
+def nothing_installed(monkeypatch):
+    """No sandbox is found, and what was found before is forgotten."""
+    start._first.cache_clear()
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(SandboxUnavailableError, match=r"bubblewrap.*unsandboxed"):
-        grade_code(problem(SUM), "def add(a, b): return a + b")
+    yield
+    start._first.cache_clear()
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "bubblewrap"])
+def test_without_bwrap_nothing_runs_and_the_error_names_package_and_option(
+    nothing_installed, sandbox
+):
+    with pytest.raises(SandboxUnavailableError, match=r"not installed.*bubblewrap.*unsandboxed"):
+        grade_code(problem(SUM), "def add(a, b): return a + b", choice=Choice(sandbox))
 
 
 def test_a_sandbox_that_does_not_start_says_what_bwrap_said(monkeypatch):
     broken = ["/bin/sh", "-c", "echo no namespaces here >&2; exit 1"]
-    monkeypatch.setattr(bubblewrap, "_bwrap", lambda *_: broken)
+    monkeypatch.setattr(bubblewrap, "command", lambda *_: broken)
     with pytest.raises(SandboxUnavailableError, match="no namespaces here"):
-        bubblewrap.run("")
+        start.run("", choice=Choice("bubblewrap"))
+    monkeypatch.setattr(start.container, "ENGINES", ())
+    start._first.cache_clear()
+    with pytest.raises(SandboxUnavailableError, match="bubblewrap: no namespaces here"):
+        start.run("")
+    start._first.cache_clear()
 
 
-def test_without_bwrap_code_runs_where_the_user_said_so(monkeypatch):
-    monkeypatch.setattr(shutil, "which", lambda name: None)
+def test_without_bwrap_code_runs_where_the_user_said_so(nothing_installed):
     code = "def add(a, b): return a + b"
+    choice = Choice(unsandboxed=True)
     for test in (SUM, json.dumps({"type": "program", "code": "assert add(2, 3) == 5"})):
-        assert grade_code(problem(test), code, unsafe_without_sandbox=True)[0]
-        assert not grade_code(problem(test), "def add(a, b): 0", unsafe_without_sandbox=True)[0]
+        assert grade_code(problem(test), code, choice=choice)[0]
+        assert not grade_code(problem(test), "def add(a, b): 0", choice=choice)[0]
+
+
+@needs_bwrap
+def test_leave_to_go_without_a_sandbox_is_taken_only_where_there_is_none():
+    assert start.sandbox(Choice(unsandboxed=True)) == "bubblewrap"
+    assert start.sandbox(Choice("docker", unsandboxed=True)) == "docker"
 
 
 def test_without_bwrap_too_a_verdict_leaves_no_process(marker):
     tests = [{"type": "stdin", "input": text, "output": "1"} for text in ("0", "sleep")]
     code = "import time\nif input() == 'sleep': time.sleep(60)\nprint(0)"
-    options = {"limits": PATIENT, "unsafe_without_sandbox": True}
+    options = {"limits": PATIENT, "choice": Choice("none")}
     assert grade_code(problem(*tests), code, **options) == (False, "test 0: another output")
     assert alive(marker) == []
 
@@ -366,7 +390,7 @@ def leetcode(row: dict) -> tuple[dict, str]:
     return {"type": "program", "code": code, "imports": True}, row["answer"]
 
 
-REFERENCES = [(humaneval, 164, 164), (mbpp, 974, 970), (leetcode, 200, 200)]
+REFERENCES = [(humaneval, 164, 164), (mbpp, 974, 974), (leetcode, 200, 200)]
 
 
 def passed(convert, every: int) -> list[bool | None]:

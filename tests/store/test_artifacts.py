@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from distill.run.record import failed_at
-from distill.store.artifacts import Store, verify
+from distill.store.artifacts import ArtifactError, Store, verify
 from distill.store.identity import (
     CHECKOUT,
     Artifact,
@@ -24,6 +24,7 @@ from distill.store.identity import (
     identify,
     local_path,
 )
+from distill.store.resume import kept_rows
 
 VERSION = 1
 
@@ -279,3 +280,54 @@ def test_a_folder_counts_by_what_its_linked_folders_hold_and_a_loop_of_links_end
     before = content_hash(tmp_path / "model")
     (tmp_path / "elsewhere" / "weights").write_text("other")
     assert content_hash(tmp_path / "model") != before
+
+
+def _link(path: Path) -> None:
+    path.symlink_to(path.parent / "nowhere")
+
+
+@pytest.mark.parametrize("harm", [Path.mkdir, _link])
+def test_a_lock_of_the_wrong_type_is_named_and_says_what_to_delete(tmp_path, harm):
+    store = Store(tmp_path)
+    artifact = store.artifact(write_words, Recipe())
+    artifact.path.parent.mkdir(parents=True)
+    lock = artifact.path.with_name(artifact.key + ".lock")
+    harm(lock)
+    with pytest.raises(OSError, match=r"\.lock cannot be locked: it is a (link|folder); delete it"):
+        store.produce(write_words, Recipe())
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "{", "[]", "{}", '{"files": 3}', '{"files": {}, "key": "x"}', b"\xff\x00"]
+)
+def test_a_torn_or_missing_recipe_is_told_like_any_other_change_before_anything_is_made(
+    tmp_path, text
+):
+    made = Store(tmp_path).produce(write_words, Recipe())
+    recipe = made.path / "recipe.json"
+    recipe.unlink()
+    if text is not None:
+        recipe.write_bytes(text if isinstance(text, bytes) else text.encode())
+    told = rf"{made.key} is not what was made: recipe\.json .*Delete the folder"
+    with pytest.raises(ArtifactError, match=told):
+        Store(tmp_path).produce(write_words, Recipe())
+    assert (made.path / "calls").read_text() == "called\n"
+    assert not made.partial.exists()
+
+
+def test_what_is_no_folder_where_an_artifact_is_to_be_made_is_named(tmp_path):
+    artifact = Store(tmp_path).artifact(write_words, Recipe())
+    artifact.path.parent.mkdir(parents=True)
+    artifact.partial.write_text("")
+    with pytest.raises(NotADirectoryError, match=r"\.partial must be a folder; delete it"):
+        Store(tmp_path).produce(write_words, Recipe())
+
+
+def test_rows_of_a_killed_attempt_that_are_no_rows_are_named(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1}\n{"a": 2')
+    assert list(kept_rows(path)) == [{"a": 1}]
+    for garbage in ("\0\0", "[1]", "{"):
+        path.write_text('{"a": 1}\n' + garbage + "\n")
+        with pytest.raises(ValueError, match=r"rows\.jsonl:2 is no JSON object; delete the file"):
+            list(kept_rows(path))

@@ -27,7 +27,7 @@ from distill.teachers.config import TeacherConfig, VerificationConfig
 from distill.teachers.traces import pins, sample_traces
 from distill.teachers.verify import verify_traces
 from distill.trace.records import Problem, read_problems, read_traces, write_records
-from tests.data.test_trace_formats import FIELDS, ROWS, TRACES
+from tests.data.test_trace_formats import FIELDS, ROWS, TRACES, WHOLE
 from tests.server import CHAT, refused, replied, serving
 
 COMPUTE = ComputeConfig(progress=False, threads=1)
@@ -37,6 +37,10 @@ PROMPTS = {
 }
 THINK = PROMPTS["think"]
 TEACHERS = sorted(path.stem for path in (CHECKOUT / "conf" / "teacher").glob("*.yaml"))
+
+
+GENERIC = ("recorded", "messages", "sharegpt")
+"""Teachers that are schemas of no published data set."""
 
 
 class Killed(BaseException):
@@ -239,7 +243,7 @@ def test_every_teacher_can_be_asked_or_read(hydra_compose, name):
         assert teacher.prompt and teacher.sampling.temperature > 0
         assert teacher.model or name == "model"
     if teacher.kind == "recorded":
-        assert teacher.format in FORMATS and (teacher.hub or name == "recorded")
+        assert teacher.format in FORMATS and (teacher.hub or name in GENERIC)
         assert name in (teacher.format, "recorded")
 
 
@@ -386,8 +390,7 @@ def test_all_shared_traces_are_read_with_their_text_unchanged(tmp_path, name):
         pytest.skip(f"no shared traces at {TRACES}")
     how = {"columns": FIELDS, "prompt": None}
     if name == "skythought_ablation_outputs":
-        columns = FIELDS | {"text": "pre+reasoning+mid+solution+post", "teacher": "run"}
-        how = {"columns": columns, "prompt": PROMPTS["sky_t1"]}
+        how = {"columns": WHOLE, "prompt": PROMPTS["sky_t1"]}
     path = TRACES / f"{name}.jsonl"
     rows = [json.loads(line) for line in path.open(encoding="utf-8")]
     teacher, problems = record(tmp_path, [], path=str(path), **how)

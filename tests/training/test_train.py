@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,9 +23,10 @@ from distill.micro import tokenizer as micro_tokenizer
 from distill.models.config import Dtype, StudentConfig
 from distill.store.identity import CHECKOUT, content_hash
 from distill.trace.records import read_rows, write_records
-from distill.training import checkpoint, sft
+from distill.training import checkpoint, order, sft
 from distill.training import train as stage
 from distill.training.config import ONLY, Batching, Method, TrainingConfig
+from distill.training.tokenize import build_rows
 from tests.micro_corpus import PROMPT, traces
 
 COMPUTE = ComputeConfig(threads=1, progress=False, checkpoint_every=2)
@@ -121,6 +123,127 @@ def test_a_trained_folder_loads_anywhere_with_the_bases_format_and_token_ids(bas
     ):
         assert (trained / "model" / name).read_bytes() == (base / name).read_bytes()
     assert {path.name for path in trained.iterdir()} == {"model", "curve.jsonl", "summary.json"}
+
+
+def test_the_first_loss_is_the_cross_entropy_of_response_and_end_tokens_alone(corpus, tmp_path):
+    """By hand, from the text of the traces: the batch holds all of them, so no order matters."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    student = CHECKOUT / "distill" / "micro" / "students" / "micro"
+    training = replace(SFT, batch=18, epochs=1, autocast=False)
+    made = train(student, corpus, training, tmp_path)
+    network = AutoModelForCausalLM.from_pretrained(student, dtype=torch.float32).eval()
+    tokenizer = micro_tokenizer.build()
+    sums = {"response": 0.0, "prompt": 0.0}
+    counts = {"response": 0, "prompt": 0}
+    for trace in traces(18):
+        asked = tokenizer(f"Problem: {trace.problem.question}\n").input_ids
+        text = f"Thought:\n{trace.thought}\nSolution: {trace.solution}<|end|>"
+        answer = tokenizer(text).input_ids
+        with torch.no_grad():
+            logits = network(torch.tensor([asked + answer])).logits[0]
+        nats = -logits.log_softmax(-1)
+        for at, token in enumerate([*asked[1:], *answer]):
+            part = "prompt" if at < len(asked) - 1 else "response"
+            sums[part] += float(nats[at, token])
+            counts[part] += 1
+    first = curve(made)[0]["loss"]
+    assert first == pytest.approx(sums["response"] / counts["response"], rel=1e-5)
+    everything = sum(sums.values()) / sum(counts.values())
+    assert first != pytest.approx(everything, rel=0.01)  # what training on the prompt would give
+
+
+def weights(out):
+    from safetensors.torch import load_file
+
+    return load_file(out / "adapter" / "adapter_model.safetensors")
+
+
+@pytest.fixture
+def one_order(monkeypatch):
+    """The order of the rows is the same for every seed."""
+    monkeypatch.setattr(order, "epoch_order", lambda lengths, *rest: list(range(len(lengths))))
+
+
+def test_with_equal_order_another_seed_begins_with_other_adapter_weights(
+    base, corpus, tmp_path, one_order
+):
+    import torch
+
+    still = replace(LORA, lora_dropout=0.0, epochs=0.2, learning_rate=1e-12)
+    made = [
+        train(base, corpus, replace(still, seed=seed), tmp_path / f"{k}")
+        for k, seed in enumerate((0, 0, 1))
+    ]
+    one, same, other = map(weights, made)
+    assert len({curve(out)[0]["loss"] for out in made}) == 1  # the same rows, and B is zero
+    for name in (name for name in one if "lora_A" in name):
+        torch.testing.assert_close(same[name], one[name], rtol=0, atol=0)
+        assert (other[name] - one[name]).abs().max() > 1e-3
+
+
+def test_with_equal_order_and_adapter_another_seed_draws_another_dropout(
+    base, corpus, tmp_path, one_order, monkeypatch
+):
+    import torch
+
+    def constant(tensor, *rest, **more):
+        with torch.no_grad():
+            return tensor.copy_(torch.linspace(-0.1, 0.1, tensor.numel()).reshape(tensor.shape))
+
+    monkeypatch.setattr(torch.nn.init, "kaiming_uniform_", constant)
+    ends = {}
+    for dropout in (0.0, 0.5):
+        for seed in (0, 1):
+            training = replace(LORA, lora_dropout=dropout, seed=seed, epochs=0.4)
+            made = train(base, corpus, training, tmp_path / f"{dropout}-{seed}")
+            ends[dropout, seed] = content_hash(made / "adapter" / "adapter_model.safetensors")
+    assert ends[0.0, 0] == ends[0.0, 1]  # nothing else of the seed is left
+    assert len(set(ends.values())) == 3
+
+
+def edited(base, folder, **fields):
+    """A copy of the base whose config says something else."""
+    shutil.copytree(base, folder)
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    return folder
+
+
+def test_rows_longer_than_the_students_positions_are_refused_with_both_numbers(
+    base, corpus, tmp_path
+):
+    student = edited(base, tmp_path / "short", max_position_embeddings=64)
+    rows, _ = build_rows(micro_tokenizer.build(), PROMPT, corpus, corpus, [], SFT.max_tokens)
+    longest = max(len(row.input_ids) for row in rows)
+    said = rf"rows of up to {longest} tokens .* the 64 positions .* training\.max_tokens=1024"
+    with pytest.raises(ValueError, match=said):
+        train(student, corpus, SFT, tmp_path / "out")
+    assert not (tmp_path / "out" / "curve.jsonl").exists()
+    enough = edited(base, tmp_path / "enough", max_position_embeddings=longest)
+    assert curve(train(enough, corpus, replace(SFT, epochs=0.2), tmp_path / "made"))
+
+
+def test_a_student_that_cannot_be_trained_is_refused_in_words(base, corpus, tmp_path, caplog):
+    endless = tmp_path / "endless"
+    shutil.copytree(base, endless)
+    for name in ("tokenizer_config.json", "tokenizer.json"):
+        text = (endless / name).read_text()
+        (endless / name).write_text(text.replace('"eos_token": "<|end|>"', '"eos_token": null'))
+    with pytest.raises(ValueError, match="has no end token"):
+        train(endless, corpus, SFT, tmp_path / "a")
+    assert caplog.messages == []
+    bare = shutil.copytree(base, tmp_path / "bare")
+    (bare / "chat_template.jinja").unlink()
+    train(bare, corpus, replace(SFT, epochs=0.2), tmp_path / "c")
+    assert "has no chat template" in caplog.text
+    small = tmp_path / "small"
+    network = pretrain.build_model(pretrain.Recipe(width=32, layers=1, heads=2, feed_forward=64))
+    network.resize_token_embeddings(100)
+    pretrain.save(network, small)
+    with pytest.raises(ValueError, match=r"ids up to 434, .* for 100 tokens"):
+        train(small, corpus, SFT, tmp_path / "b")
 
 
 def test_an_adapter_trains_few_weights_and_names_its_base_as_the_config_does(base, adapted):
@@ -294,7 +417,9 @@ def test_every_method_has_a_module_a_yaml_and_fields_of_its_own():
 
 def test_pins_name_the_libraries_and_the_content_of_the_model(base):
     student = StudentConfig(name="tiny", model=str(base))
-    assert set(stage.pins(student, SFT, PROMPT)) == {"model", "torch", "transformers", "trl"}
+    assert set(stage.pins(student, SFT, PROMPT)) == {
+        *("model", "date", "torch", "transformers", "trl")
+    }
     assert "peft" in stage.pins(student, LORA, PROMPT)
     assert stage.pins(student, SFT, PROMPT)["model"] == content_hash(base)
 

@@ -15,8 +15,8 @@ from ablations.render.wording import ABSENT
 from ablations.results.records import launched_in, records
 from ablations.studies.cells import Studies
 from ablations.studies.plan import Planned, plan, short
-from distill.run.record import read
 from distill.stages import Stage
+from distill.store.artifacts import read_recipe
 from distill.store.identity import RECIPE
 
 UNKNOWN = "its recipe is not on this machine; see the fields below, or code and libraries"
@@ -66,8 +66,9 @@ def from_record(prefix: str, folder: Path) -> Identity:
     steps |= {f"evaluate {name}": stage for name, stage in record["scores"].items()}
     recipes = {}
     for step, stage in steps.items():
-        recipe = launched_in(path, record) / stage["path"] / RECIPE
-        recipes[step] = stage["key"], read(recipe)["identity"] if recipe.is_file() else {}
+        made = launched_in(path, record) / stage["path"]
+        known = stage["path"] and (made / RECIPE).is_file()
+        recipes[step] = stage["key"], read_recipe(made)["identity"] if known else {}
     return Identity(f"{record['cell'][:16]} {record['label']}", record["config"], recipes)
 
 

@@ -10,8 +10,9 @@ from rich.text import Text
 
 from ablations.commands.answers.plan import counted
 from ablations.commands.arguments import folded
+from ablations.results.records import refuse_differing
 from ablations.studies.plan import UNRESOLVED, Planned, labels, short
-from distill.run.record import FAILED, RUN, percent, read, scores
+from distill.run.record import AGAIN, FAILED, RUN, percent, read, scores
 
 COLOURS = {
     "done": "green",
@@ -39,7 +40,7 @@ def status(planned: Sequence[Planned]) -> tuple[Group, bool]:
     table.title = Text(shared) if shared else None
     for one, label, state in zip(planned, names, states, strict=True):
         found = _scores(one.folder) if state == "done" else ""
-        why = read(one.folder / FAILED)["why"] if state == "failed" else ""
+        why = str(read(one.folder / FAILED).get("why", "")) if state == "failed" else ""
         sign = Text(state, COLOURS.get(state, ""))
         table.add_row(Text(label), short(one.key), sign, found, *[Text(why)] * len(why_failed))
     parts: list[Any] = [table, *counted(planned)]
@@ -57,15 +58,20 @@ def orphans(planned: Sequence[Planned]) -> list[Path]:
 
 
 def _scores(folder: Path) -> str:
-    record = read(folder / RUN)
-    return "\n".join(f"{name} {percent(score)}" for name, score in scores(record).items())
+    path = folder / RUN
+    record = {"stages": {}, "scores": {}} | read(path)
+    try:
+        refuse_differing(path, record, Path())
+        return "\n".join(f"{name} {percent(score)}" for name, score in scores(record).items())
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no whole record ({error}); {AGAIN}") from error
 
 
 def _others(folders: Sequence[Path]) -> Table:
     table = folded("folder", "label", "score, 95 % interval")
     for folder in folders:
         done = (folder / RUN).is_file()
-        label = read(folder / (RUN if done else FAILED))["label"]
+        label = str(read(folder / (RUN if done else FAILED)).get("label", ""))
         found = _scores(folder) if done else Text("failed", COLOURS["failed"])
         table.add_row(folder.as_posix(), Text(label or "(defaults)"), found)
     return table

@@ -56,13 +56,13 @@ def tabulate(
     if paper is None or arms_only:
         if form == CSV:
             return ours.to_csv(index=False)
-        return FORMATS[form](arms.grids(ours), arms.NOTE)
+        return FORMATS[form](arms.grids(ours), arms.note(ours))
     comparison = paper(ours)
     if form == CSV:
         return comparison.to_csv(index=False)
     parts = [FORMATS[form](*paper_grids(comparison, paper_title(name)))]
     if (ours["state"] == "done").any():
-        parts.append(FORMATS[form](arms.grids(ours), arms.NOTE))
+        parts.append(FORMATS[form](arms.grids(ours), arms.note(ours)))
     return "\n".join(parts)
 
 

@@ -5,15 +5,16 @@ draws, so its damage does not depend on order, subset or number of workers; and 
 with one seed, what is damaged at a fraction is damaged at every larger one.
 """
 
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from random import Random
 
 import numpy as np
 
 from distill.corruptions.config import CorruptionConfig
+from distill.corruptions.declare import STEP_RULES as STEP_RULES
+from distill.corruptions.declare import declares as declares
+from distill.corruptions.locate import locate
 from distill.trace.records import Trace
 from distill.trace.steps import Starts, Steps, split
 
@@ -45,6 +46,9 @@ class Damaged:
     damaged: int
     """Units redrawn, removed, replaced or moved; a redrawn one may by chance be what it was."""
 
+    places: int | None = None
+    """Where one unit is changed in several places of the text: in how many; else None."""
+
 
 @dataclass(frozen=True)
 class Borrow:
@@ -65,16 +69,13 @@ Operator = Callable[[Iterable[Trace], CorruptionConfig, Borrow], Iterator[Damage
 """(corpus, config, borrow) -> one `Damaged` for each trace of the corpus, in order."""
 
 
-def operator(name: str) -> Operator:
-    """Import the function `name` of the file `name`.
+def operator(kind: str, target: str | None = None) -> Operator:
+    """The function of a corruption's `kind` and `_target_`.
 
     Raises:
-        ValueError: no operator has this name.
+        ValueError: see `distill.corruptions.locate.locate`.
     """
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    if name not in names:
-        raise ValueError(f"unknown corruption {name!r}; known: {', '.join(names)}")
-    return getattr(import_module(f"{__name__}.{name}"), name)
+    return locate(kind, target).function
 
 
 def with_steps(

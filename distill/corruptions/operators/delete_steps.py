@@ -7,11 +7,27 @@ from itertools import accumulate
 from operator import add
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Borrow, Damaged, draw_units, stream, with_steps
+from distill.corruptions.operators import (
+    STEP_RULES,
+    Borrow,
+    Damaged,
+    declares,
+    draw_units,
+    stream,
+    with_steps,
+)
 from distill.trace.records import Trace
 from distill.trace.steps import Steps, join, keep
 
 
+@declares(
+    "structure",
+    "steps deleted",
+    "#e69f00",
+    drawn_at_all=False,
+    mode=("random", "prefix"),
+    steps=(*STEP_RULES, "model"),
+)
 def delete_steps(
     corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:

@@ -10,7 +10,15 @@ from random import Random
 import numpy as np
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Borrow, Damaged, draw_units, stream, with_steps
+from distill.corruptions.operators import (
+    STEP_RULES,
+    Borrow,
+    Damaged,
+    declares,
+    draw_units,
+    stream,
+    with_steps,
+)
 from distill.trace.records import Trace
 from distill.trace.steps import Starts, Steps, join
 
@@ -18,6 +26,13 @@ DONORS = 1000
 """Most correct traces that steps are borrowed from; bounds the memory."""
 
 
+@declares(
+    "structure",
+    "steps inserted",
+    "#cc79a7",
+    mode=("replace", "add"),
+    steps=(*STEP_RULES, "model"),
+)
 def insert_steps(
     corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:

@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Borrow, Damaged, stream
+from distill.corruptions.operators import Borrow, Damaged, declares, stream
 from distill.trace.records import Trace
 
 _UNITS = {
@@ -20,6 +20,13 @@ _VALUES = {"digit": [*"0123456789"], "number": [*"0123456789", "10"]}
 """What a redrawn unit can become."""
 
 
+@declares(
+    "content",
+    colour="#0072b2",
+    unit=("digit", "number"),
+    scope=("response", "thought"),
+    mode=("independent", "consistent"),
+)
 def random_digits(
     corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:

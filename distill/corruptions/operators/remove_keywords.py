@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Borrow, Damaged, draw_units, stream
+from distill.corruptions.operators import Borrow, Damaged, declares, draw_units, stream
 from distill.trace.keywords import Sentence, keyword_sentences
 from distill.trace.records import Trace
 
@@ -24,6 +24,14 @@ _Edit = tuple[int, int, str | None]
 """Start, end and replacement; None drops the whole sentence."""
 
 
+@declares(
+    "content",
+    "keywords removed",
+    "#56b4e9",
+    drawn_at_all=False,
+    unit=("sentence", "keyword", "reflection"),
+    mode=("units", "traces"),
+)
 def remove_keywords(
     corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:

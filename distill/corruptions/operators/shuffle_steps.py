@@ -4,11 +4,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.operators import Borrow, Damaged, draw_units, stream, with_steps
+from distill.corruptions.operators import (
+    STEP_RULES,
+    Borrow,
+    Damaged,
+    declares,
+    draw_units,
+    stream,
+    with_steps,
+)
 from distill.trace.records import Trace
 from distill.trace.steps import Steps, join
 
 
+@declares("structure", "steps shuffled", "#d55e00", steps=(*STEP_RULES, "model"))
 def shuffle_steps(
     corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 
 from distill.corruptions.config import CorruptionConfig
 from distill.corruptions.edit_answer import edit_answer
-from distill.corruptions.operators import Borrow, Damaged, stream
+from distill.corruptions.operators import Borrow, Damaged, declares, stream
 from distill.trace.records import Trace
 
 
+@declares("content", "wrong answers", "#0072b2", mode=("natural", "matched", "edited"))
 def wrong_answers(
     corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:
@@ -23,8 +24,8 @@ def wrong_answers(
     * `matched`, our control: replaced by a wrong trace of the same problem where there is one, else
       by the one nearest in length (characters of thought and solution), each used once.
     * `edited`, our control: the trace stays, and its final answer is replaced by another of the
-      same shape wherever the thought or the solution states it (`edit_answer`). A trace that is
-      wrong already, or whose answer cannot be edited, is left as it is and is no unit.
+      same shape where thought and solution conclude (`edit_answer`). A trace that is wrong already,
+      or whose answer cannot be edited, is left as it is and is no unit.
 
     `natural` and `matched` choose among donors, so the wrong trace that comes in depends on the
     corpus; whether a trace is replaced does not. They read corpus and donors twice (an iterator is
@@ -117,7 +118,7 @@ def _edited(trace: Trace, config: CorruptionConfig) -> Damaged:
     edited = None if trace.correct is False else edit_answer(trace, rng)
     if edited is None:
         return Damaged(trace, 0, 0)
-    return Damaged(edited if drawn else trace, 1, int(drawn))
+    return Damaged(edited.trace, 1, 1, edited.changed) if drawn else Damaged(trace, 1, 0)
 
 
 def _length(trace: Trace) -> int:

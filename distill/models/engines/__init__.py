@@ -11,6 +11,7 @@ from typing import Any, Literal
 from distill.compute import ComputeConfig
 from distill.models.config import ENGINES, EngineConfig, SamplingConfig
 from distill.models.hub import Model
+from distill.models.template import DATE
 from distill.store.identity import version
 
 Prompt = list[int] | list[dict[str, str]]
@@ -36,6 +37,9 @@ class Completion:
 
     reasoning: str | None = None
     """The thought, if a chat server returns it separately; `text` is then what follows it."""
+
+    model: str | None = None
+    """The model's name as a server's reply gives it."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,9 @@ def free(but: str = "") -> None:
 
 
 def pins(engine: EngineConfig) -> dict[str, str | None]:
-    """Versions of the libraries that decide what the engine generates."""
-    return {name: version(name) for name in _module(engine.kind).LIBRARIES}
+    """What decides what the engine generates: versions of libraries, the date in prompts."""
+    libraries = {name: version(name) for name in _module(engine.kind).LIBRARIES}
+    return libraries | ({} if engine.wants_messages else {"date": DATE})
 
 
 def _module(name: str) -> ModuleType:

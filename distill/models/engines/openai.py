@@ -13,28 +13,30 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from distill.compute import ComputeConfig
 from distill.models import hub
 from distill.models.config import Api, EngineConfig, SamplingConfig
 from distill.models.engines import Completion, Prompt, Refusal, raise_failed
+from distill.models.replies import (
+    NoCompletionError,
+    Reply,
+    absurd,
+    read_models,
+    read_reply,
+    same_model,
+)
 from distill.store.identity import RECIPE
 
 LIBRARIES: tuple[str, ...] = ()
 
-PATIENCE = 600.0
-"""Seconds after its first failure during which a request is sent again: a server may restart. Also
-the longest that a server can ask to wait."""
-
 LONGEST_WAIT = 30.0
 """Seconds between two attempts, at most; they double from one, and vary down to half of that. What
 the server asks for (`Retry-After`) is added."""
-
-TIMEOUT = 3600.0
-"""Seconds that a server may take for one response."""
 
 CONNECT_TIMEOUT = 10.0
 """Seconds that connecting to a server may take."""
@@ -69,11 +71,13 @@ def generate(
     """See `distill.models.engines.generate`.
 
     `compute.concurrency` requests are in flight at once. A request that fails temporarily (no
-    connection, time-out, 408, 409, 429, 5xx) is sent again for `PATIENCE` seconds, not before the
-    time that the server states in `Retry-After`, and then stays pending. Errors that concern all
-    requests (401 to 404) stop the call. Any other 4xx, a content filter, or no room for a response
-    is a refusal. If none of the first `compute.concurrency` prompts is answered, nor of as many as
-    `compute.max_unusable` allows to fail, the rest are not tried.
+    connection, no whole response in `compute.reply_seconds`, 408, 409, 429, 5xx, a reply that is no
+    completion) is sent again for `compute.retry_seconds`, not before the time that the server
+    states in `Retry-After`, and then stays pending. So does, at once, one that another model
+    answered or whose count of tokens is absurd. Errors that concern all requests (401 to 404) stop
+    the call. Any other 4xx, a content filter, or no room for a response is a refusal. If none of
+    the first `compute.concurrency` prompts is answered, nor of as many as `compute.max_unusable`
+    allows to fail, the rest are not tried.
     """
     if not engine.base_url:
         raise ValueError(
@@ -143,6 +147,8 @@ class _Server:
 
         self.engine = engine
         self.name = served_name(model)
+        self.patience = compute.retry_seconds
+        self.longest = compute.reply_seconds
         self.key_variable = compute.api_key
         self.key = os.environ.get(compute.api_key, "")
         self.room: int | None = None  # tokens of prompt and response; None: unknown
@@ -150,7 +156,7 @@ class _Server:
         self.client = AsyncOpenAI(
             base_url=engine.base_url,
             api_key=self.key or "none",
-            timeout=Timeout(TIMEOUT, connect=CONNECT_TIMEOUT),
+            timeout=Timeout(self.longest, connect=min(self.longest, CONNECT_TIMEOUT)),
             max_retries=0,  # it counts attempts, not time; see `_persist`
         )
 
@@ -161,14 +167,21 @@ class _Server:
         """
         if self.engine.api is Api.chat:
             return
-        reply = await self._persist(self.client.models.list)
-        cards = {card.id: card for card in reply.data}
+        from openai import APIError
+
+        try:
+            cards = await self._persist(self._list)
+        except (APIError, *FAILURES) as error:
+            raise RuntimeError(
+                f"{self.engine.base_url} does not list its models: {self._said(error)}"
+            ) from None
         if self.name not in cards:
             names = ", ".join(map(repr, sorted(cards)[:10])) or "no model"
             raise RuntimeError(f"{self.engine.base_url} serves {names}, but not {self.name!r}")
         card = cards[self.name]
-        base = cards.get(getattr(card, "parent", None) or "", card)
-        self.room = getattr(base, "max_model_len", None)
+        base = cards.get(str(card.get("parent")), card)
+        room = base.get("max_model_len")
+        self.room = room if type(room) is int else None
 
     async def complete(self, prompt: Prompt, seed: int, sampling: SamplingConfig) -> _Made:
         """A completion, a refusal, or the error that a request kept failing with.
@@ -191,8 +204,10 @@ class _Server:
         } | ({"seed": seed % 2**63} if sampling.temperature else {})
         send = self._chat if self.engine.api is Api.chat else self._continue
         try:
-            return await self._persist(lambda: send(prompt, options))
-        except (APIError, _Aborted) as error:
+            return self._made(await self._persist(lambda: send(prompt, options)), limit)
+        except UnicodeError:
+            return Refusal("it is no Unicode text, and cannot be sent")
+        except (APIError, *FAILURES) as error:
             return self._said(error) if _temporary(error) else Refusal(self._said(error))
 
     async def close(self, pending: Collection[asyncio.Task[Any]]) -> None:
@@ -202,22 +217,41 @@ class _Server:
         await asyncio.gather(*pending, return_exceptions=True)
         await self.client.close()
 
-    async def _continue(self, prompt: Any, options: dict[str, Any]) -> _Made:
-        reply = await self.client.completions.create(
-            prompt=prompt, extra_body=COMPLETIONS, **options
-        )
-        choice = reply.choices[0]
-        ids = getattr(choice, "token_ids", None) or []
-        if choice.finish_reason == "stop":
-            ids = ids[:-1]
-        return _made(reply, ids, choice.text)
+    async def _list(self) -> dict[str, dict[str, Any]]:
+        return read_models((await self.client.models.with_raw_response.list()).content)
 
-    async def _chat(self, prompt: Any, options: dict[str, Any]) -> _Made:
-        reply = await self.client.chat.completions.create(messages=prompt, **options)
-        message = reply.choices[0].message
-        reasoning = getattr(message, "reasoning_content", None)
-        reasoning = reasoning or getattr(message, "reasoning", None)
-        return _made(reply, [], message.content or "", reasoning)
+    async def _continue(self, prompt: Any, options: dict[str, Any]) -> Reply:
+        create = self.client.completions.with_raw_response.create
+        reply = self._read(await create(prompt=prompt, extra_body=COMPLETIONS, **options))
+        return replace(reply, ids=reply.ids[:-1]) if reply.finish_reason == "stop" else reply
+
+    async def _chat(self, prompt: Any, options: dict[str, Any]) -> Reply:
+        create = self.client.chat.completions.with_raw_response.create
+        return self._read(await create(messages=prompt, **options))
+
+    def _read(self, response: Any) -> Reply:
+        self.answered = time.monotonic()  # a server that answers nonsense is there
+        reply = read_reply(response.content, chat=self.engine.api is Api.chat)
+        if reply.finish_reason in ("abort", "error"):
+            raise _Aborted(f"the server ended a response with {reply.finish_reason!r}")
+        return reply
+
+    def _made(self, reply: Reply, limit: int) -> _Made:
+        """The completion that a reply holds, if it is the asked model's and counts its tokens."""
+        reason, asked = reply.finish_reason, self.engine.served_as or self.name
+        if reply.model is not None and not same_model(asked, reply.model):
+            return self._clean(
+                f"model {reply.model!r} answered, not {asked!r}; if that is the same model, name "
+                "it in engine.served_as"
+            )
+        if reason not in ("stop", "length"):
+            return Refusal(self._clean(f"the server ended it with {reason!r}"))
+        if reply.tokens is None:
+            return "the server does not report how many tokens it generated"
+        if why := absurd(reply, limit, exact=self.engine.api is Api.completions):
+            return f"the server's count of tokens is absurd: {why}"
+        kind: Literal["stop", "length"] = "stop" if reason == "stop" else "length"
+        return Completion(reply.ids, reply.text, kind, reply.tokens, reply.reasoning, reply.model)
 
     async def _persist(self, send: Callable[[], Awaitable[Any]]) -> Any:
         """The reply to a request, which is sent again while it fails temporarily.
@@ -227,32 +261,35 @@ class _Server:
         server aborts.
 
         Raises:
-            RuntimeError: the server refuses all requests, or has not answered any for `PATIENCE`
-                seconds.
-            openai.APIError: it refuses this request, or failed at it for `PATIENCE` seconds.
-            _Aborted: it aborted its responses to this request for `PATIENCE` seconds.
+            RuntimeError: the server refuses all requests, or has not answered any for
+                `compute.retry_seconds`.
+            openai.APIError: it refuses this request, or failed at it for that long.
+            TimeoutError, _Aborted, NoCompletionError: it gave no whole response in time, aborted
+                its responses, or sent what is no completion, for that long.
         """
         from openai import APIError
 
         begun = None
         for attempt in itertools.count():
             try:
-                reply = await send()
-            except (APIError, _Aborted) as error:
+                async with asyncio.timeout(self.longest):  # the client's own starts anew at a byte
+                    reply = await send()
+            except (APIError, *FAILURES) as error:
                 self._stop_if_refused(error)
                 if not _temporary(error):
                     raise
                 now = time.monotonic()
                 begun = begun or now
-                if now - begun >= PATIENCE and (self.answered or 0.0) >= begun:
+                there = isinstance(error, NoCompletionError) or (self.answered or 0.0) >= begun
+                if now - begun >= self.patience and there:
                     raise
-                if now - begun >= PATIENCE:
+                if now - begun >= self.patience:
                     raise RuntimeError(
-                        f"{self.engine.base_url} has not answered for {PATIENCE:.0f} seconds "
+                        f"{self.engine.base_url} has not answered for {self.patience:.0f} seconds "
                         f"({self._said(error)}); {RESUMES}"
                     ) from None
                 pause = min(LONGEST_WAIT, 2.0**attempt) * random.uniform(0.5, 1)
-                await asyncio.sleep(min(PATIENCE, _retry_after(error)) + pause)
+                await asyncio.sleep(min(self.patience, _retry_after(error)) + pause)
             else:
                 self.answered = time.monotonic()
                 return reply
@@ -281,24 +318,24 @@ class _Server:
         """The server's own message, without the key."""
         body = getattr(error, "body", None)
         words = body.get("message") if isinstance(body, dict) else None
-        words = str(words or error).replace(self.key or "\0", "...")
+        if isinstance(error, TimeoutError):
+            words = f"no whole response within {self.longest:g} seconds (compute.reply_seconds)"
+        if isinstance(error, NoCompletionError):
+            words = f"a reply that is no completion: {error}"
+        words = self._clean(str(words or error))
         status = getattr(error, "status_code", None)
         return f"{status}: {words[:300]}" if status else words[:300]
+
+    def _clean(self, words: str) -> str:
+        return words.replace(self.key or "\0", "...")
 
 
 class _Aborted(Exception):
     """The server aborted a response, as vLLM does when it is told to end."""
 
 
-def _made(reply: Any, ids: list[int], text: str, reasoning: str | None = None) -> _Made:
-    reason = reply.choices[0].finish_reason
-    if reason in ("abort", "error"):
-        raise _Aborted(f"the server ended a response with {reason!r}")
-    if reason not in ("stop", "length"):
-        return Refusal(f"the server ended it with {reason!r}")
-    if reply.usage is None:
-        return "the server does not report how many tokens it generated"
-    return Completion(ids, text, reason, reply.usage.completion_tokens, reasoning)
+FAILURES = (TimeoutError, _Aborted, NoCompletionError)
+"""What a request can fail with, temporarily, besides the client's own errors."""
 
 
 def _temporary(error: Exception) -> bool:
@@ -307,7 +344,7 @@ def _temporary(error: Exception) -> bool:
 
     status = getattr(error, "status_code", 0)
     return (
-        isinstance(error, APIConnectionError | _Aborted)
+        isinstance(error, (APIConnectionError, *FAILURES))
         or status in (408, 409, 429)
         or status >= 500
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from distill.compute import ComputeConfig
-from distill.models import hub
+from distill.models import hub, network
 from distill.models.config import EngineConfig, SamplingConfig
 from distill.models.engines import Completion, Refusal, completed, end_tokens, raise_failed
 from distill.store.identity import content_hash
@@ -102,6 +102,7 @@ def _load(model: hub.Model, engine: EngineConfig, compute: ComputeConfig) -> Any
     key = (model.content, engine.dtype, engine.context, rank, *how)
     if key not in _loaded:
         free()
+        network.refuse_pickles(model)
         _set_environment(compute)
         try:
             from vllm import LLM
@@ -121,6 +122,8 @@ def _load(model: hub.Model, engine: EngineConfig, compute: ComputeConfig) -> Any
             revision=model.revision,
             tokenizer_revision=model.revision,
             dtype=str(engine.dtype),
+            load_format="safetensors",
+            trust_remote_code=False,
             max_model_len=engine.context or None,
             tensor_parallel_size=compute.tensor_parallel,
             gpu_memory_utilization=compute.memory_share,

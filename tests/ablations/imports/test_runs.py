@@ -9,6 +9,7 @@ import pytest
 from pyarrow import parquet
 
 from ablations import __main__
+from ablations.imports import outputs
 from ablations.imports.outputs import gold
 from ablations.imports.runs import THEIRS, Request, import_file
 from ablations.results.runs import IDENTITY, SCORES, runs, samples
@@ -109,7 +110,7 @@ def test_columns_look_inside_join_and_fall_back(tmp_path):
 
 def test_rejected_rows_are_named_and_too_many_stop_the_import(tmp_path):
     with pytest.raises(
-        ValueError, match=r"1 of 4 rows are rejected.*out.jsonl:4: no answer: gold is empty"
+        ValueError, match=r"1 of 4 rows are rejected.*out.jsonl:4: no answer \(gold\)"
     ):
         imported(tmp_path, [*ROWS, {"q": "4+4?", "gold": None, "text": "8"}])
 
@@ -198,6 +199,37 @@ def test_details_of_lighteval_are_read_from_parquet(tmp_path):
     asked = Request(file, "m", "sums", form="lighteval", runs=tmp_path / "runs")
     (row,) = import_file(asked, QUIET).to_dict("records")
     assert (row["ours"], row["theirs"], row["both"]) == (1.0, 1.0, 1)
+
+
+DETAIL = {
+    "doc": {"query": "q", "choices": ["1", "2"], "gold_index": [1]},
+    "model_response": {"text": ["r"]},
+    "metric": {"acc": 1.0},
+}
+ODD = {
+    "letters of a response": ("lm_eval", {"resps": ["text"]}, "first of resps is text, not a list"),
+    "no responses": ("lm_eval", {"resps": []}, "not a generated text"),
+    "no list": ("lm_eval", {"resps": 7}, "resps is a number, not a list"),
+    "no answer": ("lm_eval", {"target": "N/A"}, "no answer .*'N/A' says that there is none"),
+    "letters": ("lighteval", {"model_response": {"text": "r"}}, "text of model_response is text"),
+    "no text": ("lighteval", {"model_response": {"text": None}}, "no text in model_response"),
+    "an option a letter": ("lighteval", {"doc": {"query": "q", "choices": "12"}}, "choices of doc"),
+    "true": ("lighteval", {"doc": DETAIL["doc"] | {"gold_index": True}}, "gold_index is a boolean"),
+    "beyond": ("lighteval", {"doc": DETAIL["doc"] | {"gold_index": -1}}, "no index of choices: -1"),
+    "a list": ("json_lines", {"response": ["r"]}, "response .*is a list, not text"),
+    "a truth": ("json_lines", {"verdict": "maybe"}, "verdict .*is neither true nor false: 'maybe'"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_value_that_is_not_what_it_should_be_is_named(tmp_path, name):
+    form, change, message = ODD[name]
+    plain = {"question": "q", "answer": "1", "response": "r", "verdict": True}
+    sampled = {"resps": [["r"]], "doc": {"question": "q"}, "target": "1", "filter": "f"}
+    row = {"json_lines": plain, "lm_eval": sampled, "lighteval": DETAIL}[form] | change
+    file = written(tmp_path / "out.jsonl", [row])
+    with pytest.raises(ValueError, match=message):
+        outputs.read(file, form, "run", "bench", {}, tmp_path / "out")
 
 
 @pytest.mark.parametrize("form", ["lm_eval", "lighteval"])

@@ -13,7 +13,7 @@ from ablations.papers.tables import PAPERS
 from ablations.reference import FOLDER, problem_counts, published, title
 from ablations.results.responses import GRADED
 from ablations.results.runs import asked_runs, runs, samples
-from distill.corruptions.config import CORRUPTION_CHOICES
+from distill.corruptions.locate import OPERATORS
 from distill.data import problem_formats, trace_formats
 from distill.data.problems import as_problem
 from distill.store.identity import CHECKOUT
@@ -74,7 +74,7 @@ def test_every_other_printed_average_is_the_mean_of_its_four_columns():
 
 def test_names_are_those_of_the_configs():
     everything = pd.concat([published(name) for name in (*PAPERS, "figure2", "figure4")])
-    assert set(everything["corruption"]) <= set(CORRUPTION_CHOICES)
+    assert set(everything["corruption"]) <= set(OPERATORS)
     assert set(everything["method"]) <= {*Method, "rl", "other"}
     ours = everything[everything["method"] != "other"]
     known = {path.stem for path in (CHECKOUT / "conf" / "student").glob("*.yaml")}

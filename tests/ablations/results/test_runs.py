@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from ablations.__main__ import main as ablations
 from ablations.results.arms import ARM, arm_name
 from ablations.results.responses import KEPT
 from ablations.results.runs import COUNTS, IDENTITY, SCORES, SETTINGS, asked_runs, runs, samples
@@ -236,3 +237,34 @@ def test_a_field_that_is_not_at_its_default_is_a_setting_wherever_it_stands(stud
     cells = [studies.one(["corruption=none", *change]) for change in ([], *([c] for c in changes))]
     seen = asked_runs(cells)[list(SETTINGS)].drop_duplicates()
     assert len(seen) == len(cells)
+
+
+def test_a_record_whose_numbers_are_not_its_artifacts_is_an_error_in_every_table(
+    make_run, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    path = make_run([], [True, False])
+    record = json.loads(path.read_text())
+    made = tmp_path / record["scores"]["sign_puzzle"]["path"] / "summary.json"
+    made.write_text(json.dumps(record["scores"]["sign_puzzle"]["summary"]))
+    assert len(runs(tmp_path / "runs")) == 1
+    rewrite(path, lambda r: r["scores"]["sign_puzzle"]["summary"].update(accuracy=1.0))
+    told = r"run\.json differs from its artifacts: sign_puzzle.accuracy is 1.0, in its artifact 0.5"
+    with pytest.raises(ValueError, match=told):
+        runs(tmp_path / "runs")
+    for command in ("table", "report", "collect"):
+        assert ablations([command, "smoke"]) == 1
+        assert "sign_puzzle.accuracy is 1.0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("harm", [b"", b"PAR1", b"garbage" * 100])
+def test_rows_that_were_changed_since_they_were_made_are_told_as_the_store_tells_it(
+    make_run, tmp_path, harm
+):
+    record = json.loads(make_run([], [True, False]).read_text())
+    folder = tmp_path / record["scores"]["sign_puzzle"]["path"]
+    recipe = {"identity": {}, "key": "", "seconds": 1.0, "versions": {}}
+    (folder / "recipe.json").write_text(json.dumps(recipe | {"files": {"samples.parquet": {}}}))
+    (folder / "samples.parquet").write_bytes(harm)
+    with pytest.raises(RuntimeError, match=r"is not what was made: samples\.parquet"):
+        samples(tmp_path / "runs")

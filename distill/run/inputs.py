@@ -1,0 +1,114 @@
+"""What runs read is read before the first of them: data sets, benchmarks, models, tasks.
+
+A missing benchmark would otherwise be found after hours of training. Data sets become artifacts
+here, which the runs are then served; of models only the identity is looked up.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from distill import pipeline
+from distill.config import Config
+from distill.data.problems import load_problems
+from distill.evaluation import harness
+from distill.run.overrides import one_line
+from distill.stages import Stage
+from distill.store.artifacts import ArtifactError, Store
+from distill.store.identity import Artifact, local_path
+from distill.teachers.traces import sample_traces
+from distill.training.config import Method
+
+USED_BY = (Stage.train, Stage.evaluate)
+"""Last stages of the runs that load the student."""
+
+
+def unusable(configs: Sequence[Config], say: Callable[[str], None]) -> list[str]:
+    """What these runs would fail on; empty if all that they read is there and can be read.
+
+    Makes the problems of every data set and benchmark, and the traces of recorded teachers, unless
+    they exist.
+
+    Args:
+        configs: of the runs.
+        say: called with a line for each artifact that is made or waited for.
+
+    Returns:
+        Each problem once, with the field whose value is wrong.
+    """
+    found: dict[str, None] = {}
+    for config in configs:
+        found |= dict.fromkeys(_without_reading(config))
+    if found:
+        return list(found)
+    for config in configs:
+        store = Store(Path(config.artifacts), say)
+        try:
+            pipeline.run(config, _reading(config, store, found))
+        except (ValueError, TypeError, OSError, ArtifactError) as error:
+            found[one_line(error, ())] = None
+    return list(found)
+
+
+def _reading(config: Config, store: Store, found: dict[str, None]) -> pipeline.Make:
+    """Makes what needs no model and names the rest; mistakes in what is read go to `found`."""
+
+    def make(stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
+        artifact = store.artifact(stage, *identity)
+        recorded = stage is sample_traces and identity[0].kind == "recorded"
+        if stage is load_problems or (recorded and identity[1].exists):
+            try:
+                return artifact if artifact.exists else store.produce(stage, *identity, **how)
+            except (ValueError, OSError, ArtifactError) as error:
+                found[f"{_field(config, identity[0]) or 'teacher'}: {error}"] = None
+        return artifact
+
+    return make
+
+
+def _without_reading(config: Config) -> Iterator[str]:
+    """What can be told of a run without reading its data."""
+    for name in ("artifacts", "runs"):
+        place = Path(getattr(config, name)).absolute()
+        there = next(part for part in (place, *place.parents) if os.path.lexists(part))
+        if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+            yield f"{name}={getattr(config, name)}: {there} is no folder that can be written in"
+    student = local_path(config.student.model) if config.until in USED_BY else None
+    if student and not (student / "config.json").is_file():
+        yield f"student.model={config.student.model} is no model: it holds no config.json"
+    trains, scores = config.training.method is not Method.none, config.until is Stage.evaluate
+    read = [("dataset", config.dataset)] if trains else []
+    if trains and config.filter.contamination:
+        some = config.filter.benchmarks.items()
+        read += [(f"filter.benchmarks.{name}.dataset", b.dataset) for name, b in some]
+    for name, benchmark in config.evaluation.benchmarks.items() if scores else ():
+        if not benchmark.harness:
+            read.append((f"evaluation.benchmarks.{name}.dataset", benchmark.dataset))
+        elif problem := harness.unusable(benchmark.harness, config.engine):
+            yield f"evaluation.benchmarks.{name}.harness: {problem}"
+    for name, source in read:
+        own = "teacher" if source.kind == "recorded" else name
+        path = local_path(source.path or "")
+        if source.path and path is None:
+            yield f"{own}.path: there is no file {source.path!r}, seen from here or the checkout"
+        elif path and not (path.is_file() or path.is_dir()):
+            yield f"{own}.path={source.path} is neither a file nor a folder"
+        for column, text in source.where.items():
+            try:
+                re.compile(text)
+            except re.error as error:
+                yield f"{own}.where.{column} is no regular expression: {text!r}, {error}"
+
+
+def _field(config: Any, value: Any, name: str = "") -> str:
+    """Dotted name of the field that holds this very object; empty if none does."""
+    if config is value:
+        return name
+    parts = config if isinstance(config, dict) else {}
+    if is_dataclass(config):
+        parts = {f.name: getattr(config, f.name) for f in fields(config)}
+    below = (_field(part, value, f"{name}.{n}".lstrip(".")) for n, part in parts.items())
+    return next(filter(None, below), "")

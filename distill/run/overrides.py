@@ -1,0 +1,124 @@
+"""Words of a command line become Hydra's overrides; what its grammar cannot take is shown quoted.
+
+Hydra reads `teacher.path=a=b.jsonl` or `teacher.path=ünï.jsonl` as mistakes, `teacher.path=a,b` as
+two values and `study.name=1e3` as 1000.0. The words that it does take as text stay as they are.
+"""
+
+import re
+import shlex
+from collections.abc import Sequence
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
+from omegaconf.errors import GrammarParseError, InterpolationResolutionError
+
+from distill.config import Config
+from distill.store.identity import part_of
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+FORMS = "GROUP=OPTION, GROUP.FIELD=VALUE, +GROUP.FIELD.NAME=VALUE or ~GROUP.FIELD"
+"""What an override looks like."""
+
+
+def parse(words: Sequence[str]) -> list[Override]:
+    """The overrides in these words, in order.
+
+    Raises:
+        ValueError: a word is none, or a text field would get something else than what was written;
+            names the word, and what to write instead.
+    """
+    return [_parse(word) for word in words]
+
+
+def split(line: str) -> list[str]:
+    """The words of a line of a study's grid, quoted as for a shell.
+
+    Raises:
+        ValueError: a quotation is not closed; names the line.
+    """
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise ValueError(f"the grid line {line!r} cannot be read: {error}") from error
+
+
+def several(word: str) -> str:
+    """What is wrong with a word that has several values where there is to be one run."""
+    return (
+        f"{word} lists several values; -m makes a run of each. A list is KEY=[A,B], and one text "
+        f"is written {quoted(word)}"
+    )
+
+
+def quoted(word: str) -> str:
+    """A word whose value Hydra reads as the text that it is, as a shell takes it."""
+    key, _, value = word.partition("=")
+    escaped = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)  # else OmegaConf looks for a field
+    made = f"{key}={QuotedString(escaped, Quote.double).with_quotes()}"
+    if not _CONTROL.search(made):
+        return shlex.quote(made)
+    inner = made.replace("\\", r"\\").replace("'", r"\'")
+    return "$'" + _CONTROL.sub(lambda sign: f"\\x{ord(sign[0]):02x}", inner) + "'"
+
+
+def one_line(error: BaseException, words: Sequence[str]) -> str:
+    """An error of composing these overrides in one line, with the quoted form where it would do."""
+    composing = isinstance(error, HydraException | AssertionError)
+    causes = [error, error.__cause__] if composing else [error]
+    texts = [str(one).partition("Config search path:")[0] for one in causes if one]
+    text = "; ".join(" ".join(text.split()) for text in texts if text) or type(error).__name__
+    if any(isinstance(one, GrammarParseError | InterpolationResolutionError) for one in causes):
+        found = map(OverridesParser.create().parse_override, words)
+        values = [(o.get_key_element(), str(o.value())) for o in found if not o.is_delete()]
+        forms = [quoted(f"{key}={value}") for key, value in values if "${" in value]
+        text += f"; where ${{...}} is text, write {' '.join(forms)}" if forms else ""
+    return text
+
+
+def _parse(word: str) -> Override:
+    if re.search("[\ud800-\udfff]", word):
+        raise ValueError(f"{word!r} is not text in UTF-8")
+    key, sign, value = word.partition("=")
+    known = re.fullmatch(r"\+{0,2}([A-Za-z_][\w.]*)", key, re.ASCII) if sign else None
+    text = bool(known and _takes_text(known[1]))
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except (HydraException, ValueError, RecursionError) as error:
+        found = next(iter(str(error).splitlines()), type(error).__name__)
+        if text:
+            form = f"is read when quoted: {quoted(word)}"
+            raise ValueError(f"{_shown(word)} ({found}) {form}") from error
+        raise ValueError(f"{word!r} is no override ({found}); write {FORMS}") from error
+    if not override.key_or_group and not override.is_delete():
+        raise ValueError(f"{word!r} is no override; write {FORMS}")
+    if text and not _as_written(override, value):
+        read = f"{_shown(word)} is read as {override.value()!r}"
+        raise ValueError(f"{read}; if the text is meant, write {quoted(word)}")
+    return override
+
+
+def _shown(word: str) -> str:
+    return word if word.isprintable() else repr(word)
+
+
+def _as_written(override: Override, value: str) -> bool:
+    """Whether the one value of a text field is what was written; other fields do not ask."""
+    if override.is_sweep_override() or value[:1] in ("'", '"') or "\\" in value:
+        return True  # several values, or somebody knows Hydra's quotes and escapes
+    return override.value() is None or str(override.value()) == value
+
+
+def _takes_text(name: str) -> bool:
+    """Whether a dotted name is a field that holds a text."""
+    kind: Any = Config
+    for part in name.split("."):
+        found = part_of(kind, part)
+        if found is None:
+            return False
+        kind, _ = found
+    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    return str in kinds

@@ -1,0 +1,159 @@
+"""Recorded traces as they come in practice: odd values, several responses, chat messages.
+
+Run: pytest tests/teachers/test_recorded.py
+"""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from distill.config import Config
+from distill.data.config import DatasetConfig
+from distill.grading.config import GradingConfig
+from distill.teachers.config import TeacherConfig, VerificationConfig
+from distill.teachers.verify import verify_traces
+from tests.data.test_trace_formats import ROWS
+from tests.teachers.test_traces import COMPUTE, THINK, record, row, sample
+
+
+def told(out):
+    return [json.loads(line) for line in (out / "rejected.jsonl").open()]
+
+
+def verified(folder):
+    """The counts of a verification of the traces in a folder."""
+    verify_traces(GradingConfig(), VerificationConfig(), folder, compute=COMPUTE, out=folder)
+    return json.loads((folder / "summary.json").read_text())
+
+
+def test_of_several_generations_those_that_cannot_be_used_are_named_and_the_others_taken(tmp_path):
+    whole = "<think>\na\n</think>\n\n\\boxed{4}"
+    rows = [
+        {"problem": "p", "answer": "4", "generations": [whole, None, [whole], 7]},
+        {"problem": "q", "answer": 4.0, "generations": [whole, "no tags"]},
+        {"problem": "r", "answer": 4, "generations": [None, None]},
+        {"problem": "s", "answer": 4, "generations": whole},
+        {"problem": "t", "answer": 4, "generations": [whole], "finish_reasons": ["stop", "stop"]},
+    ]
+    how = {"format": "openr1_math_220k", "prompt": THINK}
+    teacher, problems = record(tmp_path, rows, max_rejected=1.0, **how)
+    traces, counts = sample(teacher, problems, tmp_path / "out")
+    assert [(t.problem.question, t.problem.answer) for t in traces] == [("p", "4"), ("q", "4")]
+    assert (counts["rows"], counts["rejected"]) == (5, 5)
+    assert counts["reasons"] == {
+        "a generation is null, not text": 1,
+        "a generation is a list, not text": 1,
+        "a generation is a number, not text": 1,
+        "no thought": 1,
+        "no generations": 1,
+        "generations is text, not a list": 1,
+        "not as many finish_reasons as generations": 1,
+    }
+    named = [(row["place"], row.get("response")) for row in told(tmp_path / "out")]
+    assert named == [("rows.jsonl:1", n) for n in (2, 3, 4)] + [("rows.jsonl:2", 2)] + [
+        (f"rows.jsonl:{n}", None) for n in (3, 4, 5)
+    ]
+
+
+def test_never_more_rows_are_rejected_than_there_are(tmp_path):
+    rows = [{"problem": "p", "answer": "4", "generations": ["a", "b", "c"]}]
+    how = {"format": "openr1_math_220k", "prompt": THINK}
+    teacher, problems = record(tmp_path, rows, **how)
+    with pytest.raises(ValueError, match=r"^1 of 1 rows are rejected \(1 of them for 3 single"):
+        sample(teacher, problems, tmp_path / "out")
+    assert sample(replace(teacher, max_rejected=1.0), problems, tmp_path / "out")[0] == []
+
+
+TWINS = {
+    "thought": (["step", "next"], "thought is a list, not text"),
+    "solution": (float("nan"), "solution is NaN, not text"),
+    "question": ({"text": "q"}, "question is an object, not text"),
+    "answer": (True, "answer is a boolean, not text"),
+    "teacher": (7, "teacher is a number, not text"),
+    "kind": ("essay", "no grader for its kind: 'essay'; known are sign_puzzle, math, choice"),
+    "truncated": ("no", "truncated is neither true nor false: 'no'"),
+    "difficulty": (False, "difficulty is a boolean, not a level"),
+    "tests": ("assert True", "tests is text, not a list"),
+}
+
+
+@pytest.mark.parametrize("field", TWINS)
+def test_a_value_that_is_not_what_its_field_holds_is_set_aside_by_place(tmp_path, field):
+    value, why = TWINS[field]
+    rows = [row("a", 0), row("b", 1) | {field: value}]
+    teacher, problems = record(tmp_path, rows, max_rejected=0.5)
+    traces, counts = sample(teacher, problems, tmp_path / "out")
+    assert [t.thought for t in traces] == ["t0"]
+    (named,) = told(tmp_path / "out")
+    assert named["place"] == "rows.jsonl:2" and named["why"].startswith(why)
+    assert counts["reasons"] == {named["why"].partition(":")[0]: 1}
+
+
+def test_a_truth_in_words_is_what_it_says(tmp_path):
+    rows = [
+        row("a", 0, truncated="false"),
+        row("a", 1, truncated="True"),
+        row("a", 2, truncated=""),
+    ]
+    traces, _ = sample(*record(tmp_path, rows), tmp_path / "out")
+    assert [t.finish_reason for t in traces] == ["stop", "length", "stop"]
+
+
+def test_a_difficulty_in_words_is_its_number_in_problems_and_in_traces(tmp_path):
+    rows = [row("a", 0, difficulty="Level 5"), row("b", 0, difficulty="hard")]
+    traces, _ = sample(*record(tmp_path, rows), tmp_path / "out")
+    assert [t.problem.difficulty for t in traces] == [5.0, None]
+
+
+def test_wrong_traces_are_wrong_by_the_gold_answer_of_a_column(tmp_path):
+    def turns(i):
+        text = f"<think>\nso {i + 5}\n</think>\n\n\\boxed{{{i + 5}}}"
+        asked = {"from": "user", "value": f"What is {i}+1?"}
+        return {"conversations": [asked, {"from": "assistant", "value": text}], "gold": str(i + 1)}
+
+    rows = [turns(i) for i in range(4)]
+    for form in ("bespoke_stratos_17k", "sky_t1_17k", "sharegpt"):
+        how = {"format": form, "prompt": THINK, "columns": {"answer": "gold"}}
+        teacher, problems = record(tmp_path, rows, **how)
+        sample(teacher, problems, tmp_path)
+        verify_traces(
+            GradingConfig(), VerificationConfig(), tmp_path, compute=COMPUTE, out=tmp_path
+        )
+        counts = json.loads((tmp_path / "summary.json").read_text())
+        assert (counts["correct"], counts["wrong"], counts["undecided"]) == (0, 4, 0)
+
+
+def test_chat_without_a_gold_answer_is_undecided_and_never_right_by_itself(tmp_path):
+    turns = ROWS["messages"]["messages"]
+    teacher, problems = record(tmp_path, [{"messages": turns}], format="messages", prompt=THINK)
+    sample(teacher, problems, tmp_path)
+    assert verified(tmp_path)["undecided"] == 1
+
+
+@pytest.mark.parametrize("pattern", ["[", "(", "a{2,1}", "(?P<x", "*"])
+@pytest.mark.parametrize("config", [TeacherConfig, DatasetConfig])
+def test_what_is_no_regular_expression_is_refused_with_its_field(config, pattern):
+    kind = "recorded" if config is TeacherConfig else "rows"
+    with pytest.raises(ValueError, match=r"^where\.answer is no regular expression: .*; got"):
+        config(kind=kind, path="x.jsonl", where={"answer": pattern})
+
+
+def test_a_where_that_no_row_has_or_passes_is_an_error(tmp_path):
+    rows = [row("a", 0, year=2023, real=True), row("b", 1, year=None, real=False)]
+    with pytest.raises(ValueError, match=r"where: no row has yaer; nearest: year; there are quest"):
+        record(tmp_path, rows, where={"yaer": "2023"})
+    with pytest.raises(ValueError, match=r"passes none of the 2 rows; it asks for year: \^19"):
+        record(tmp_path, rows, where={"year": "^19"})
+    teacher, problems = record(tmp_path, rows, where={"real": "^true$", "year": "^2023$"})
+    assert len(sample(teacher, problems, tmp_path / "out")[0]) == 1
+
+
+@pytest.mark.parametrize("name", ["path", "columns", "where"])
+def test_the_problems_of_a_teacher_are_read_as_its_traces_or_refused(name):
+    value = "x.jsonl" if name == "path" else {"answer": "gold"}
+    teacher = TeacherConfig(kind="recorded", path="y.jsonl")
+    with pytest.raises(ValueError, match=rf"set teacher\.{name}"):
+        Config(teacher=teacher, dataset=DatasetConfig(kind="recorded", **{name: value}))
+    again = Config(teacher=teacher, dataset=DatasetConfig(kind="recorded", path="y.jsonl"))
+    assert Config(teacher=teacher, dataset=again.dataset).dataset == again.dataset
