@@ -97,21 +97,20 @@ MODULES = {
     "statistics": _module(
         "ablations/statistics",
         tests="ablations/statistics/test_intervals.py ablations/statistics/test_power.py "
-        "ablations/findings ablations/papers/test_detectability.py "
-        "ablations/statistics/test_calibration.py",
+        "ablations/statistics/test_pairing.py ablations/statistics/test_variance.py "
+        "ablations/findings/test_slopes.py ablations/findings/test_arms.py",
     ),
     "findings": _module(
         "ablations/findings",
-        tests="ablations/findings ablations/statistics/test_power.py ablations/papers "
-        "ablations/report/test_page.py",
+        tests="ablations/findings ablations/statistics/test_power.py ablations/report/test_page.py",
     ),
     "results": _module(
         "ablations/results",
-        tests="ablations/results ablations/findings ablations/commands/test_status.py "
-        "ablations/imports",
+        tests="ablations/results ablations/findings/test_arms.py "
+        "ablations/findings/test_sections.py",
     ),
     "papers": _module(
-        "ablations/papers", tests="ablations/papers ablations/reference ablations/commands"
+        "ablations/papers", tests="ablations/papers ablations/reference ablations/render"
     ),
 }
 """Module -> its files and its tests; a table of this repository is `findings`, `results` and
