@@ -67,7 +67,9 @@ FILE_NAME = Rule(
 def folder(path: str) -> str:
     """The path with a leading `~` as the home folder. Raises ValueError if there is none."""
     if not path.strip() or "\0" in path:
-        raise ValueError(f"the path of a folder must be a text without NUL; got {path!r}")
+        raise ValueError(
+            f"the path of a folder must be a text, not empty and without NUL; got {path!r}"
+        )
     return os.path.expanduser(path)
 
 

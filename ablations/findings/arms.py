@@ -12,7 +12,10 @@ from ablations.results.settings import SETTINGS
 from ablations.statistics import intervals
 from ablations.statistics.significance import holm
 
-MEANS = ("truncated", "damaged_share", "rows", "tokens", "keywords", "majority")
+MEANS = (
+    *("accuracy_boxed", "undecided", "truncated", "damaged_share", "rows", "tokens", "keywords"),
+    "majority",
+)
 """Columns of `frame` that are means over an arm's runs."""
 
 ALWAYS = ("benchmark", "student", "training")
@@ -20,7 +23,7 @@ ALWAYS = ("benchmark", "student", "training")
 
 HEADER = (
     *("arm", "n", "accuracy [95 %]", "difference to uncorrupted [95 %]", "p", "p (Holm)"),
-    *("truncated", "damaged", "traces", "tokens"),
+    *("truncated", "damaged", "traces", "tokens", "undecided", "boxed"),
 )
 """Of every grid."""
 
@@ -30,7 +33,9 @@ a 95 % interval clustered by problem. Difference: points, paired by problem. p: 
 where both arms are one run with one sample per problem; Holm: adjusted for all comparisons of the
 section. Intervals and p cover training seeds only where every trained side has several runs, never
 another teacher corpus or base student. Damaged: fraction of the digits, keywords or steps of the
-selected traces that was corrupted. Traces: training-set size. Tokens: mean response length."""
+selected traces that was corrupted. Traces: training-set size. Tokens: mean response length.
+Undecided: responses that the grader could not decide; they count as wrong. Boxed: accuracy if only
+answers in the mark that prompts ask for count, where runs recorded it."""
 """Below the grids; see `note`."""
 
 MARK = "†"
@@ -67,6 +72,8 @@ def frame(
         difference, difference_low, difference_high, p: `intervals.difference` to the uncorrupted
             arm of the same section.
         p_holm: p adjusted for all comparisons of the section, see `significance.holm`.
+        accuracy_boxed: accuracy if only marked answers count; NaN for runs that did not record it.
+        undecided: share of responses without a verdict; not right in `accuracy`.
         truncated: share of responses cut at the token limit.
         damaged_share: share of the operator's units that was damaged in the selected traces.
         rows: traces trained on.
@@ -91,9 +98,11 @@ def frame(
 def grids(arms: pd.DataFrame) -> list[Grid]:
     """The rows of `frame` as texts, one grid per section; `note` belongs below."""
     made = []
+    header = HEADER if arms["accuracy_boxed"].notna().any() else HEADER[:-1]
     for _, part in arms.groupby(list(SECTION), sort=False, dropna=False):
         title = ", ".join(f"{name} {part[name].iloc[0]}" for name in _varying(arms))
-        made.append(Grid(title, HEADER, [_line(arm) for _, arm in part.iterrows()]))
+        rows = [_line(arm)[: len(header)] for _, arm in part.iterrows()]
+        made.append(Grid(title, header, rows))
     return made
 
 
@@ -166,4 +175,5 @@ def _line(arm: pd.Series) -> list[str]:
     change = (arm["difference"], arm["difference_low"], arm["difference_high"])
     scores = [interval(arm["accuracy"], arm["low"], arm["high"]), interval(*change, "+")]
     tests = [p_value(arm["p"]), p_value(arm["p_holm"])]
-    return [arm["arm"], sampled(arm), *scores, *tests, *shares, *means]
+    reading = [per_cent(arm["undecided"]), interval(arm["accuracy_boxed"])]
+    return [arm["arm"], sampled(arm), *scores, *tests, *shares, *means, *reading]

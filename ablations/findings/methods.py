@@ -24,6 +24,10 @@ ALIKE = ("benchmark", "student", "size", "teacher", "dataset", "evaluation_setti
 LOOKS = {"sft": ("#0072b2", "o", "full"), "lora": ("#d55e00", "s", "none")}
 """The two methods -> colour (of Okabe and Ito), marker and filling."""
 
+READING = ("undecided", "accuracy_boxed")
+"""Of either method, in the order of `LOOKS`: the share of responses without a verdict, and the
+accuracy if only answers in the mark that prompts ask for count."""
+
 
 def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """One row per arm that was trained by both methods, in the order of the tables.
@@ -37,6 +41,7 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
         extra, extra_low, extra_high, extra_p: the change due to damage with LoRA minus that with
             full fine-tuning, by `intervals.contrast` with the uncorrupted arms of both; NaN without
             those.
+        undecided, accuracy_boxed: see `READING`.
 
     Raises:
         ValueError: one arm was trained with several settings of one method.
@@ -47,7 +52,7 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     columns = [
         *(*ALIKE, "arm", "sft", "sft_low", "sft_high", "lora", "lora_low", "lora_high"),
         *(*Estimate.__dataclass_fields__, "p_holm"),
-        *("extra", "extra_low", "extra_high", "extra_p"),
+        *("extra", "extra_low", "extra_high", "extra_p", *READING),
     ]
     return pd.DataFrame(rows, columns=columns)
 
@@ -60,9 +65,11 @@ def grid(arms: pd.DataFrame, name: str) -> Grid:
         change = interval(arm["value"], arm["low"], arm["high"], "+")
         extra = interval(arm["extra"], arm["extra_low"], arm["extra_high"], "+")
         n = f"{arm['problems']}, {arm['seeds']}"
-        rows.append([arm["arm"], *alone, change, f"{arm['p_holm']:.2g}", extra, n])
+        known = [[interval(one) for one in arm[name]] for name in READING]
+        read = [" / ".join(both) if any(both) else "" for both in known]
+        rows.append([arm["arm"], *alone, change, f"{arm['p_holm']:.2g}", extra, n, *read])
     header = ("arm", "full fine-tuning", "LoRA", "LoRA minus full", "p (Holm)", "extra damage")
-    return Grid(name, (*header, "n: problems, seeds"), rows)
+    return Grid(name, (*header, "n: problems, seeds", "undecided, %", "boxed, %"), rows)
 
 
 def figure(arms: pd.DataFrame) -> "Figure":
@@ -126,12 +133,13 @@ def _group(
     parts = [arm for _, arm in part.groupby(list(ARM), dropna=False)]
     parts = sorted(parts, key=lambda arm: place(arm.iloc[0]))
     shares = {arm_name(arm.iloc[0]): _by_method(arm, samples) for arm in parts}
+    read = {arm_name(arm.iloc[0]): _read(arm) for arm in parts}
     pairs = {name: both for name, both in shares.items() if len(both) == len(LOOKS)}
     reference = pairs.get(UNCORRUPTED)
     changes = {name: difference(both["lora"], both["sft"]) for name, both in pairs.items()}
     adjusted = holm([change.p if change.p is not None else 1.0 for change in changes.values()])
     for (name, change), p in zip(changes.items(), adjusted, strict=True):
-        row = shared | {"arm": name} | asdict(change) | {"p_holm": p}
+        row = shared | {"arm": name} | asdict(change) | {"p_holm": p} | read[name]
         for method, own in pairs[name].items():
             row |= accuracy(own).columns(method, f"{method}_")
         if reference is not None and name != UNCORRUPTED:
@@ -139,6 +147,12 @@ def _group(
             extra = contrast(four, [1, -1, -1, 1])
             row |= extra.columns("extra", "extra_") | {"extra_p": extra.p}
         yield row
+
+
+def _read(arm: pd.DataFrame) -> dict[str, list[float]]:
+    """Means of `READING` over the runs of either method."""
+    by_method = [arm[arm["method"] == method] for method in LOOKS]
+    return {name: [part[name].astype(float).mean() for part in by_method] for name in READING}
 
 
 def _by_method(arm: pd.DataFrame, samples: pd.DataFrame) -> dict[str, Shares]:

@@ -6,7 +6,7 @@ from ablations.render.grid import Grid
 from ablations.render.wording import interval, per_cent
 from ablations.statistics.intervals import accuracy, by_seed
 
-SHARES = ("truncated", "finished", "wrong_truncated", "at_most")
+SHARES = ("undecided", "truncated", "finished", "wrong_truncated", "at_most")
 """Columns of `frame` that are shares of responses."""
 
 
@@ -17,6 +17,7 @@ def frame(samples: pd.DataFrame) -> pd.DataFrame:
         student, benchmark, responses; and shares of 1:
 
         accuracy, low, high: `intervals.accuracy`.
+        undecided: of the responses, those without a verdict; they are not right.
         truncated: of the responses.
         finished: accuracy of the responses that were not truncated.
         wrong_truncated: of the wrong responses, how many were truncated; NaN without wrong ones.
@@ -29,7 +30,8 @@ def frame(samples: pd.DataFrame) -> pd.DataFrame:
         right, cut = part["correct"].eq(True), part["truncated"].astype(bool)
         row = {"student": student, "benchmark": benchmark, "responses": len(part)}
         row |= accuracy(by_seed(part)).columns("accuracy", "")
-        row |= {"truncated": cut.mean(), "finished": right[~cut].mean()}
+        row |= {"undecided": part["correct"].isna().mean(), "truncated": cut.mean()}
+        row |= {"finished": right[~cut].mean()}
         rows.append(row | {"wrong_truncated": cut[~right].mean(), "at_most": (right | cut).mean()})
     columns = ["student", "benchmark", "responses", "accuracy", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, *SHARES])
@@ -43,7 +45,7 @@ def grid(runs: pd.DataFrame, title: str) -> Grid:
         shares = ["" if pd.isna(run[name]) else f"{100 * run[name]:.1f}" for name in SHARES]
         rows.append([run["student"], run["benchmark"], *scored, *shares])
     header = (
-        *("run", "benchmark", "responses", "accuracy [95 %]", "truncated"),
+        *("run", "benchmark", "responses", "accuracy [95 %]", "undecided", "truncated"),
         *("accuracy if not truncated", "truncated among wrong", "accuracy if truncated were right"),
     )
     return Grid(title, header, rows)

@@ -1,5 +1,6 @@
 """Imports model outputs as runs: re-grades them and keeps the original verdicts next to ours."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -21,7 +22,7 @@ from distill.config import Config, StudyConfig
 from distill.data.config import BenchmarkConfig, DatasetConfig
 from distill.evaluation import evaluate
 from distill.evaluation.intervals import run_interval
-from distill.evaluation.scores import scores, write_samples
+from distill.evaluation.scores import scores, warning, write_samples
 from distill.grading import grade
 from distill.models.prompt import parse_foreign
 from distill.run.compose import CONF
@@ -30,6 +31,8 @@ from distill.store.artifacts import write_json
 from distill.store.identity import canonical_json, content_hash
 from distill.trace.records import Problem
 
+log = logging.getLogger(__name__)
+
 THEIRS = "their_correct"
 """Column of the sample rows and field of a score's summary: the verdict in the imported file."""
 
@@ -37,7 +40,8 @@ KINDS = ("math", "choice", "countdown", "sign_puzzle")
 """Kinds of problems that can be graded from question and answer alone."""
 
 NOTE = (
-    "Per cent correct, with our 95 % interval clustered by problem. only ours, only theirs: "
+    "Per cent correct, with our 95 % interval clustered by problem; boxed: ours if only answers in "
+    "a box or another mark count. only ours, only theirs: "
     "responses that one grader calls correct and the other does not; undecided: by ours."
 )
 
@@ -80,7 +84,8 @@ def import_file(asked: Request, compute: ComputeConfig | None = None) -> pd.Data
 
     Returns:
         One row per (run, benchmark): `run`, `benchmark`, `problems`, `samples`; shares `ours`,
-        `low`, `high`, `theirs` (NaN without verdicts); counts of responses called correct by
+        `low`, `high`, `boxed` (if only marked answers count; NaN in older records), `theirs` (NaN
+        without verdicts); counts of responses called correct by
         `both`, `only_ours` or `only_theirs`, and `undecided` by ours; and `folder`.
 
     Raises:
@@ -121,15 +126,17 @@ def text(compared: pd.DataFrame) -> str:
 
 def grid(compared: pd.DataFrame) -> Grid:
     """The frame of `import_file` as a table, to be followed by `NOTE`."""
-    header = ("run", "benchmark", "n", "ours [95 %]", "theirs", "difference", "only ours")
+    header = ("run", "benchmark", "n", "ours [95 %]", "boxed", "theirs", "difference", "only ours")
     rows = []
     for _, row in compared.iterrows():
         names = [row["run"], row["benchmark"], f"{row['problems']}×{row['samples']}"]
-        ours, theirs = interval(row["ours"], row["low"], row["high"]), ["", ""]
+        ours = [interval(row["ours"], row["low"], row["high"])]
+        ours.append(interval(row["boxed"]))
+        theirs = ["", ""]
         if pd.notna(row["theirs"]):
             theirs = [f"{100 * row['theirs']:.1f}", f"{100 * (row['ours'] - row['theirs']):+.1f}"]
         counts = [str(row[name]) for name in ("only_ours", "only_theirs", "undecided")]
-        rows.append([*names, ours, *theirs, *counts])
+        rows.append([*names, *ours, *theirs, *counts])
     return Grid("Ours and theirs", (*header, "only theirs", "undecided"), rows)
 
 
@@ -168,6 +175,9 @@ def _write(
     identity = [run, sorted(tables), origin, how, grade.pins()]
     key = sha256(canonical_json(identity).encode()).hexdigest()
     summaries = {name: _summary(rows, f"{run}, {name}") for name, rows in tables.items()}
+    for name, rows in tables.items():
+        if told := warning(rows, config.grading.fallback):
+            log.warning("%s, %s: %s", run, name, told)
     benchmarks = {
         name: BenchmarkConfig(DatasetConfig(name=name), samples=summary["samples"])
         for name, summary in summaries.items()
@@ -222,6 +232,7 @@ def _compare(path: Path, record: dict[str, Any], benchmark: str) -> dict[str, An
         "ours": scored["accuracy"],
         "low": low,
         "high": high,
+        "boxed": scored.get("accuracy_boxed"),
         "theirs": scored[THEIRS],
         "both": sum(ours is True and theirs == 1 for ours, theirs in pairs),
         "only_ours": sum(ours is True and theirs == 0 for ours, theirs in pairs),

@@ -11,7 +11,18 @@ from ablations.results.arms import UNCORRUPTED
 
 COMPARISON = (
     *("student", "training", "size", "row", "benchmark", "metric", "state"),
-    *("ours", "low", "high", "n", "published", "difference", "verified", "note"),
+    *(
+        "ours",
+        "low",
+        "high",
+        "n",
+        "boxed",
+        "undecided",
+        "published",
+        "difference",
+        "verified",
+        "note",
+    ),
 )
 """Columns of every comparison; one row per (section, row, benchmark, metric).
 
@@ -20,6 +31,8 @@ row: as the paper names it; rows that only we have and rows that only the paper 
 state: "done" or "not run", of ours.
 ours, low, high, n: our number with its 95 % interval (accuracies and changes only), and problems ×
     samples per problem × runs; `accuracy`, `majority` and `change` are shares of 1.
+boxed, undecided: of an accuracy of ours, what it is if only marked answers count, and the share of
+    responses without a verdict.
 published, verified, note: see `ablations.reference.published`.
 difference: ours minus published.
 """
@@ -104,7 +117,7 @@ def _sorted(frame: pd.DataFrame, column: str, order: Sequence[str]) -> pd.DataFr
 def _ours(arms: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     """One row per (row, benchmark, metric) of one section."""
     numbers = [_number(arm, metric) for _, arm in arms.iterrows() for metric in metrics]
-    columns = [*KEY, "state", "ours", "low", "high", "n"]
+    columns = [*KEY, "state", "ours", "low", "high", "n", "boxed", "undecided"]
     found = pd.DataFrame(numbers, columns=columns).drop_duplicates()
     done = found[found["state"] == "done"]
     same = done.duplicated(KEY, keep=False)
@@ -126,7 +139,10 @@ def _number(arm: pd.Series, metric: str) -> dict[str, Any]:
     made |= {"state": "done", "ours": value, "n": sampled(arm)}
     if metric == "change":
         return made | {"low": arm["difference_low"], "high": arm["difference_high"]}
-    return made | ({"low": arm["low"], "high": arm["high"]} if metric == "accuracy" else {})
+    if metric != "accuracy":
+        return made
+    reading = {"boxed": arm["accuracy_boxed"], "undecided": arm["undecided"]}
+    return made | {"low": arm["low"], "high": arm["high"]} | reading
 
 
 def _averages(done: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,8 @@ METRICS = {
 
 COLUMNS_NOTE = """\
 Published: as printed, without intervals, since every published arm is one run; sources in
-ablations/reference/SOURCES.md. Ours: [95 % interval]; n: problems × samples per problem × runs. Not
+ablations/reference/SOURCES.md. Ours: [95 % interval]; n: problems × samples per problem × runs;
+boxed: if only answers in a box or another mark count; undecided: per cent of the responses. Not
 run: ours is missing. -: not published. Difference: ours minus published."""
 """Below every comparison."""
 
@@ -95,7 +96,7 @@ def _texts(cell: pd.Series) -> list[str]:
     mine = cell["state"]
     if mine == "done":
         mine = _shown(cell["ours"], metric, signed, cell["low"], cell["high"])
-        mine = f"{mine} n={cell['n']}" if mine and metric == "accuracy" else mine
+        mine = f"{mine} n={cell['n']}{_reading(cell)}" if mine and metric == "accuracy" else mine
     published = "-"
     if not pd.isna(cell["published"]):
         mark = "" if cell["verified"] else "†"
@@ -105,6 +106,13 @@ def _texts(cell: pd.Series) -> list[str]:
             published = f"{100 * cell['published']:.2f}"
         published += mark
     return [mine, published, _shown(cell["difference"], metric, "+")]
+
+
+def _reading(cell: pd.Series) -> str:
+    """What the accuracy is if only marked answers count, and the share without a verdict."""
+    boxed = "" if pd.isna(cell["boxed"]) else f", boxed {100 * cell['boxed']:.1f}"
+    undecided = "" if pd.isna(cell["undecided"]) else f", undecided {100 * cell['undecided']:.1f}"
+    return boxed + undecided
 
 
 def _shown(

@@ -44,8 +44,8 @@ def points(estimate: Any) -> str:
     )
 
 
-def interval(value: Any, low: Any, high: Any, sign: str = "") -> str:
-    """Shares in per cent: `43.2 [38.5, 48.1]`, with signs where `sign` is `+`; empty if NaN."""
+def interval(value: Any, low: Any = float("nan"), high: Any = float("nan"), sign: str = "") -> str:
+    """Shares in per cent: `43.2 [38.5, 48.1]`, signed where `sign` is `+`; empty without one."""
     if pd.isna(value):
         return ""
     value, low, high = (round(100 * share, 1) + 0.0 for share in (value, low, high))

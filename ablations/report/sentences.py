@@ -51,10 +51,11 @@ def effects(section: Section) -> str:
 
 
 def responses(section: Section) -> Grid:
-    """Means over the responses of each arm: truncation, tokens and reflection keywords."""
-    header = ("arm", "n", "truncated", "tokens", "keywords", "units damaged", "training traces")
+    """Means over the responses of each arm: truncated and undecided ones, tokens and keywords."""
+    header = ("arm", "n", "truncated", "undecided", "tokens", "keywords", "units damaged")
     forms: dict[str, Callable[[float], str]] = {
         "truncated": per_cent,
+        "undecided": per_cent,
         "tokens": "{:,.0f}".format,
         "keywords": "{:.2f}".format,
         "rows": "{:,.0f}".format,
@@ -66,4 +67,5 @@ def responses(section: Section) -> Grid:
             means = ["" if pd.isna(arm[name]) else form(arm[name]) for name, form in forms.items()]
             values = [sampled(arm), *means[:-1], damaged_share(arm), means[-1]]
         rows.append([arm["arm"], *values])
-    return Grid("Responses: mean by arm; keywords of reflection", header, rows)
+    title = "Responses: mean by arm; keywords of reflection"
+    return Grid(title, (*header, "training traces"), rows)

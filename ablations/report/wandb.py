@@ -84,7 +84,7 @@ def _panels(panels: Panels, runs: pd.DataFrame) -> list[Any]:
 
     match panels:
         case Panels.accuracy_by_corruption:
-            return bars("corruption.kind", "accuracy")
+            return bars("corruption.kind", "accuracy", "accuracy_boxed", "undecided")
         case Panels.accuracy_by_rate:
             return points("corruption.fraction")
         case Panels.responses_by_corruption:

@@ -53,10 +53,14 @@ the `units` in the selected traces were corrupted; the student was trained on `r
 SCORES = (
     *("problems", "samples", "accuracy", "low", "high", "standard_error"),
     *("truncated", "unclosed", "undecided", "tokens", "keywords"),
+    *("accuracy_boxed", "unread"),
 )
 """Columns of a benchmark's summary, see `distill.evaluation.scores.scores`. Other fields of it
 follow: diagnostics, and `refused`, the share of requests that a server refused, if any.
 `seconds_evaluate` is the last column."""
+
+NEWER = ("accuracy_boxed", "unread")
+"""Of `SCORES`, those that older records do not have; empty there."""
 
 
 def runs(folder: Path) -> pd.DataFrame:
@@ -131,7 +135,7 @@ def _rows(record: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
     for benchmark, stage in (record["scores"] or {None: None}).items():
         scores: dict[str, Any] = dict.fromkeys(SCORES)
         if stage is not None:
-            missing = [name for name in SCORES if name not in stage["summary"]]
+            missing = [name for name in SCORES if name not in (*stage["summary"], *NEWER)]
             if missing:
                 names = ", ".join(missing)
                 raise ValueError(f"{path} has no {names} in scores.{benchmark}.summary")

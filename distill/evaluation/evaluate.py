@@ -1,12 +1,13 @@
 """The stage `evaluate` samples a student's responses to a benchmark, grades and scores them."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from distill.compute import ComputeConfig
-from distill.evaluation.scores import scores, write_samples
+from distill.evaluation.scores import scores, warning, write_samples
 from distill.grading import grade
 from distill.grading.config import GradingConfig
 from distill.micro.diagnostics import diagnose
@@ -20,6 +21,8 @@ from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import Problem, read_problems
 
 VERSION = 5
+
+log = logging.getLogger(__name__)
 
 DIAGNOSTICS: dict[str, Callable[[str, str], dict[str, float | None]]] = {"sign_puzzle": diagnose}
 """Kind of problem -> measures of (question, response) that explain a score, or None."""
@@ -62,8 +65,10 @@ def evaluate_student(
     problem and sample in the order of the problems, and the scores as `summary.json`. A prompt that
     a server refuses leaves its row undecided and out of the means of tokens and keywords; if there
     are any, `refused` is their share. Until the end, responses are kept in `rows.jsonl`, from which
-    an interrupted evaluation continues to the same bytes. `samples` is the number of responses per
-    problem; where `trained`, an artifact of the stage `train`, is None, the base model is scored.
+    an interrupted evaluation continues to the same bytes. If more than 5 % of the responses have no
+    readable answer, a warning says how many and which field to change. `samples` is the number of
+    responses per problem; where `trained`, an artifact of the stage `train`, is None, the base
+    model is scored.
 
     Raises:
         ValueError: there are no problems, a problem occurs twice, or more prompts are refused than
@@ -97,6 +102,8 @@ def evaluate_student(
     for i, refusal in refused.items():
         rows[i] |= {"correct": None, "why": f"the server refuses it: {refusal}"}
         rows[i] |= {"tokens": None, "keywords": None}
+    if told := warning(rows, how.fallback):
+        log.warning("%s: %s", answered[0].source, told)
     write_samples(out / "samples.parquet", rows)
     share = {"refused": len(refused) / len(rows)} if refused else {}
     write_json(out / "summary.json", scores(rows) | share)
@@ -134,7 +141,7 @@ def graded(
     """
     read = [(p, part.solution) for p, part in zip(problems, parsed, strict=True) if part.closed]
     verdicts = iter(grade.grade_all(read, how, compute))
-    unclosed = grade.Verdict(False, None, "the thought never closed")
+    unclosed = grade.Verdict(False, None, "the thought never closed", marked=False)
     made = []
     for problem, part, row in zip(problems, parsed, rows, strict=True):
         verdict = next(verdicts) if part.closed else unclosed
@@ -143,6 +150,7 @@ def graded(
             "answer": problem.answer,
             "thought_closed": part.closed,
             "extracted": verdict.answer,
+            "boxed": verdict.marked and verdict.answer is not None,
             "correct": verdict.correct,
             "why": verdict.why,
             "keywords": count_keywords(row["response"]),

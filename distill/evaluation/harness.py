@@ -188,6 +188,7 @@ def _rows(
             "response": response,
             "thought_closed": closed,
             "extracted": str(read) if generated else None,
+            "boxed": None,
             "correct": closed and float(sample[metric]) == 1.0,
             "why": f"{task}: {metric} = {sample[metric]}",
             "tokens": len(tokenizer(response)["input_ids"]) if generated else 0,

@@ -7,7 +7,7 @@ a response without a thought):
     {"problem_id": "7898a31d95ae1816", "sample": 0,
      "question": "Use + or - between 1 2 5 6 to make 2.", "answer": "1+2+5-6",
      "response": "Solution: 1+2=3, 3+5=8, 8-6=2. So \\boxed{1+2+5-6}.",
-     "thought_closed": true, "extracted": "1+2+5-6", "correct": true, "why": "right",
+     "thought_closed": true, "extracted": "1+2+5-6", "boxed": true, "correct": true, "why": "right",
      "tokens": 37, "truncated": false, "keywords": 0, "true_equations": 1.0,
      "trials_in_order": null, "repeated_steps": null, "stops_after_yes": null}
 """
@@ -28,6 +28,7 @@ COLUMNS = {
     "response": "string",
     "thought_closed": "bool",
     "extracted": "string",
+    "boxed": "bool",
     "correct": "bool",
     "why": "string",
     "tokens": "int32",
@@ -35,7 +36,8 @@ COLUMNS = {
     "keywords": "int32",
 }
 """Columns of a row and their types in Arrow; diagnostics follow as doubles. `correct` is null if
-undecided, `extracted` if there is no answer."""
+undecided, `extracted` if there is no answer; `boxed` says whether the answer stood in the mark that
+prompts ask for, see `distill.grading.grade.Verdict.marked`, and is null where nobody looked."""
 
 
 def write_samples(path: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -53,11 +55,14 @@ def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     Returns:
         `problems`; `samples` per problem; `accuracy`: mean over problems of the share of right
-        samples (undecided ones are not right), which is pass@1; its `standard_error`, clustered by
+        samples (undecided ones are not right), which is pass@1; `accuracy_boxed`: the same if only
+        answers in the mark that prompts ask for count, as with `grading.fallback=none` (None where
+        nobody looked); its `standard_error`, clustered by
         problem (None for one problem); its 95 % interval `low`, `high`, see
         `intervals.run_interval`; with k > 1 samples `pass@2`, `pass@4`, ... and `pass@k`
         (unbiased, arXiv:2107.03374) and `cons@k` (the most frequent answer is right); the shares
-        `truncated`, `unclosed` (thoughts never closed) and `undecided`; and over the rows that have
+        `truncated`, `unclosed` (thoughts never closed), `unread` (closed, but no answer was read)
+        and `undecided`; and over the rows that have
         them, the means of `tokens`, `keywords` and the diagnostics.
     """
     by_problem: dict[str, list[dict[str, Any]]] = {}
@@ -83,15 +88,46 @@ def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "problems": n,
         "samples": samples,
         "accuracy": accuracy,
+        "accuracy_boxed": _mean(_boxed(row) for row in rows),
         "standard_error": error,
         "low": low,
         "high": high,
         "truncated": _mean(row["truncated"] for row in rows),
         "unclosed": _mean(not row["thought_closed"] for row in rows),
+        "unread": _mean(row["thought_closed"] and _unread(row) for row in rows),
         "undecided": _mean(row["correct"] is None for row in rows),
         "tokens": _mean(row["tokens"] for row in rows),
         "keywords": _mean(row["keywords"] for row in rows),
     } | more
+
+
+def warning(rows: Sequence[dict[str, Any]], fallback: str) -> str | None:
+    """What to tell a user if many finished responses have no answer that can be read, else None."""
+    unread = sum(bool(row["thought_closed"] and _unread(row)) for row in rows)
+    if unread <= UNREAD * len(rows):
+        return None
+    cut = sum(bool(row["truncated"] and row["thought_closed"] and _unread(row)) for row in rows)
+    others = {"none": "statement or last_number", "statement": "last_number"}.get(fallback)
+    change = f"; grading.fallback={others} reads more than {fallback}" if others else ""
+    return (
+        f"{unread} of {len(rows)} responses ({100 * unread / len(rows):.1f} %) have no readable "
+        f"answer and count as wrong, {cut} of them cut off at sampling.max_new_tokens{change}; "
+        "accuracy_boxed counts marked answers alone"
+    )
+
+
+UNREAD = 0.05
+"""Share of responses without a readable answer from which on a user is warned."""
+
+
+def _unread(row: dict[str, Any]) -> bool:
+    """Not of a refused prompt, which has no response."""
+    return row["extracted"] is None and row["correct"] is False and row.get("boxed") is not None
+
+
+def _boxed(row: dict[str, Any]) -> bool | None:
+    boxed = row.get("boxed")
+    return None if boxed is None else boxed and row["correct"] is True
 
 
 def pass_at(k: int, samples: int, right: int) -> float:

@@ -1,50 +1,110 @@
-r"""The answer is found in a solution and written in one plain notation.
+r"""The answer is read from a solution and written in one plain notation.
 
-Only what follows the thought is read. The answer is the last `\boxed{}`, together with boxes joined
-to it (`\boxed{1} and \boxed{2}`); else what `<answer>` encloses; else what follows the last "final
-answer is" or "answer:". A formula that none of these announces is not an answer.
+Only what follows the thought is read, by one reader after the other:
+
+1. a mark that prompts ask for: the last `\boxed{}` with the boxes joined to it (`\boxed{1} and
+   \boxed{2}`) and a percent sign after it; else what `<answer>` encloses; else what follows `####`;
+2. else, unless `grading.fallback` is `none`, what the solution states in words to be its answer,
+   see `distill.grading.statements`;
+3. else, if it is `last_number`, the last number.
+
+A formula that is neither marked nor stated is not an answer.
 """
 
 import re
+from itertools import pairwise
+from typing import NamedTuple
 
+from distill.grading import conclusions, statements
 from distill.grading.notation import tidy
 from distill.trace.boxes import Box, boxes
 
-_JOINT = re.compile(r"[\s$,;]*(?:[^.\n\\]{0,30}?(?:\band\b|\bor\b)[^.\n\\]{0,30}|[$,;\s]*)")
-_SPACING = re.compile(r"\\(?:quad|qquad|text|mathrm|mbox|[ ,;:!])(?![a-zA-Z])|[{}]")
-_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
-_ANNOUNCED = re.compile(
-    r"(?:final answer(?:\s+is)?|(?:correct |right )?answer(?:\s+is|\s*:))\s*[:*_\s]*"
-    r"(?=(?P<answer>[^\n]{0,500}))",
-    re.IGNORECASE,
+_SEPARATED = re.compile(r"\band\b|\bor\b|[,;&]")
+_JOINT = re.compile(
+    r"[\s$,;&]*(?:(?:and|or)\b|[,;&])[\s$,;&]*(?:(?:and|or)\b[\s$]*)?(?:[\w'^{}()]{1,12}\s*=[\s$]*)?"
+    r"|[^.\n\\]{0,30}?\b(?:and|or)\b[^.\n\\]{0,30}"
 )
-_FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+-]*)[^\n]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
-_FORMULA = re.compile(
-    r"(?<!\\)\$\$(.+?)\$\$|(?<!\\)\$([^$]+)\$|\\\((.+?)\\\)|(?<!\\)\\\[(.+?)\\\]", re.DOTALL
+_SPACING = re.compile(r"\\(?:quad|qquad|text|mathrm|mbox|[ ,;:!()\[\]])(?![a-zA-Z])|[{}]")
+_PERCENT = re.compile(r"(?:[\s$}*_]|\\[)\],;! ])*(?:\\?%|\\text\{\s*percent\s*\}|per\s?cent\b)")
+_NO_BOX = re.compile(r"\$?\\boxed\s*\{\s*\}\$?")
+_EMPTY = re.compile(r"(?:\\[lc]?dots|\\[,;:! ]|[\s.…?_])*")
+_HASH = re.compile(r"^[ \t>*]*####(?!#)[ \t]*([^\n]*)", re.MULTILINE)
+_VALUE = re.compile(
+    r"[-+\u2212]?(?:\\?\$)?\s?[\d.,/]*\d(?:\s?\\?%)?|\(?[A-J]\)?|\\d?frac\{\d+\}\{\d+\}"
 )
+"""What `####` can mark; in other texts it begins a heading of Markdown."""
+_ANOTHER = re.compile(r"\n[ \t]*(?:question|q|problem)[ \t]*(?:\d{1,3}[ \t]*)?:", re.IGNORECASE)
+_APART = 80
+"""Two boxes with more characters than this between them are not one answer."""
 
 
-def extract(solution: str) -> str | None:
-    """The answer of a solution, as it is written there; None if none is boxed or announced."""
-    found = parts(solution)
+class Read(NamedTuple):
+    """An answer as it was read in a solution."""
+
+    parts: list[str]
+    """As they are written there, each once: several of joined boxes, else one; none if none."""
+
+    marked: bool
+    """Whether a mark that prompts ask for says that it is the answer."""
+
+    hundredths: bool = False
+    r"""Whether a percent sign follows its one box. `\boxed{28\%}` may answer "what per cent", whose
+    gold answer is 28; in `\boxed{28}\%` the box holds the number and the sign says of what."""
+
+    @property
+    def answer(self) -> str | None:
+        """The parts as a list in one text; None without any."""
+        return ", ".join(self.parts) if self.parts else None
+
+    @property
+    def value(self) -> str | None:
+        """The share that a percentage is, where the sign follows the box."""
+        share = self.parts[0].removesuffix(r"\%") if self.hundredths else ""
+        return rf"\frac{{{share}}}{{100}}" if share else None
+
+
+def read(solution: str, fallback: str = "statement") -> Read:
+    """The answer of a solution; `fallback` is as `GradingConfig.fallback`."""
+    if found := marked(solution):
+        *_, last = [None, *boxes(solution)]
+        alone = last is not None and len(found) == 1 and found[0] != last.content
+        return Read(found, True, alone and found[0] == rf"{last.content}\%")
+    answer = None
+    if fallback != "none":
+        answer = statements.stated(_NO_BOX.sub(" ", _own(solution)))
+    if fallback == "last_number" and answer is None:
+        answer = conclusions.last_number(solution)
+    return Read([] if answer is None else [answer], False)
+
+
+def extract(text: str) -> str | None:
+    """The answer of a worked solution that data give as right: marked or announced, else None."""
+    found = parts(text)
     return ", ".join(found) if found else None
 
 
-def parts(solution: str) -> list[str]:
-    r"""The parts of that answer, each once: several of joined boxes, else one; none if none."""
-    if boxed := boxes(solution):
+def parts(text: str) -> list[str]:
+    """The parts of that answer."""
+    announced = None if (found := marked(text)) else statements.announced(text)
+    return found or ([announced] if announced else [])
+
+
+def marked(solution: str) -> list[str]:
+    """The parts of the answer that a box, a tag or `####` marks; none without a mark."""
+    if boxed := [box for box in boxes(solution) if not _EMPTY.fullmatch(box.content)]:
         return _joined(solution, boxed)
-    if tagged := _TAGGED.findall(solution):
-        return [tagged[-1].strip()]
-    announced = [m["answer"].strip() for m in _ANNOUNCED.finditer(solution)]
-    announced = [text for text in announced if text.strip("*_ .:")]
-    return [_sentence(announced[-1])] if announced else []
+    closed = solution.rfind("</answer>")
+    opened = solution.rfind("<answer>", 0, max(closed, 0))
+    if opened >= 0 and (tagged := solution[opened + len("<answer>") : closed].strip()):
+        return [tagged]
+    hashed = [text.strip(" *$") for text in _HASH.findall(_own(solution))]
+    return [text for text in hashed if _VALUE.fullmatch(text)][-1:]
 
 
 def letter(answer: str) -> str | None:
     """The letter of the option that an answer names (`B`, `(B)`, `B. Paris`), or None."""
     plain = re.sub(
-        r"\\(?:text\w*|mathrm|mbox|rm)\s*\{([^{}]*)\}", r"\1", tidy(answer.replace("**", ""))
+        r"\\(?:text\w*|mathrm|mathbf|mbox|rm)\s*\{([^{}]*)\}", r"\1", tidy(answer.replace("**", ""))
     )
     match = _LETTER.fullmatch(plain.strip("*_ "))
     return match["letter"].upper() if match else None
@@ -56,46 +116,27 @@ _LETTER = re.compile(
 )
 
 
-def code(solution: str) -> str | None:
-    """The last fenced block of a solution that is Python or names no language; None without one."""
-    blocks = [text for name, text in _FENCE.findall(solution) if name.lower() in _PYTHON]
-    return blocks[-1] if blocks else None
-
-
-_PYTHON = {"", "python", "python3", "py"}
-
-
-_APART = 80
-"""Two boxes with more characters than this between them are not one answer."""
+def _own(solution: str) -> str:
+    """The solution without a further question that a model made up and answered after its own."""
+    end = _ANOTHER.search(solution)
+    before = solution[: end.start()] if end else solution
+    return before if _HASH.search(before) or statements.announced(before) else solution
 
 
 def _joined(text: str, boxes: list[Box]) -> list[str]:
     """The last box, and those before it that only `and`, `or` or a comma separates from it."""
-    answers = [boxes[-1].content]
-    for (_, end, content), (start, _, _) in zip(boxes[-2::-1], boxes[:0:-1], strict=True):
-        if start - end > _APART:
+    answers = [_with_percent(text, boxes[-1])]
+    for later, box in pairwise(reversed(boxes)):
+        if later.start - box.end > _APART:
             break
-        between = _SPACING.sub(" ", text[end:start])
-        if "\n\n" in between or not re.search(r"\band\b|\bor\b|[,;]", between):
+        between = _SPACING.sub(" ", text[box.end : later.start])
+        if "\n\n" in between or not _SEPARATED.search(between) or not _JOINT.fullmatch(between):
             break
-        if not _JOINT.fullmatch(between):
-            break
-        answers.insert(0, content)
-    return list(dict.fromkeys(answers))
+        answers.append(_with_percent(text, box))
+    return list(dict.fromkeys(reversed(answers)))
 
 
-def _sentence(announced: str) -> str:
-    """The answer in an announcement: the first formula or number after its verb, else all of it."""
-    text = re.split(r"\.(?=\s|$)", announced.strip("*_ "), maxsplit=1)[0].strip("*_ ")
-    if len(_PROSE.findall(_FORMULA.sub(" ", text))) < 2 and not _FORMULA.match(text):
-        return text
-    *_, predicate = re.split(r"\b(?:is|are|equals)\b", text)
-    for where, which in ((predicate, 0), (text, -1)):
-        found = [next(filter(None, g)) for g in _FORMULA.findall(where)] or _NUMBER.findall(where)
-        if found:
-            return found[which].strip()
-    return text
-
-
-_PROSE = re.compile(r"(?<![\\\w])[A-Za-z][a-z]{2,}")
-_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?:\s?/\s?\d+|\s?\\?%)?")
+def _with_percent(text: str, box: Box) -> str:
+    """What a box holds, with the percent sign that follows it."""
+    follows = _PERCENT.match(text, box.end, box.end + 40)
+    return rf"{box.content}\%" if follows and "%" not in box.content else box.content

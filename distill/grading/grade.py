@@ -5,18 +5,26 @@ runs a program (`distill.sandbox`) is collected and done afterwards, in other pr
 """
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from distill.compute import ComputeConfig
-from distill.grading import answers, countdown, equivalence, workers
+from distill.grading import (
+    answers,
+    countdown,
+    equivalence,
+    options,
+    programs,
+    statements,
+    workers,
+)
 from distill.grading.config import GradingConfig
 from distill.micro import sign_puzzle
 from distill.sandbox.start import Choice
 from distill.store.identity import version
-from distill.trace.boxes import boxes
 from distill.trace.records import Problem
 
 VERSION = 4
@@ -35,6 +43,10 @@ class Verdict:
 
     why: str
     """The reason, in a few words."""
+
+    marked: bool = True
+    """Whether the answer stood in the mark that prompts ask for: a box, `<answer>`, `####`, of a
+    program its fence. If not, it was read by `grading.fallback`, or there is none."""
 
 
 def pins() -> dict[str, Any]:
@@ -97,10 +109,12 @@ class _Algebra:
     answer: str
     percent: bool
     tolerance: float
+    marked: bool
+    written: str
 
     def __call__(self) -> Verdict:
         correct, why = workers.compare(self.gold, self.answer, self.percent, self.tolerance)
-        return Verdict(correct, self.answer, why)
+        return Verdict(correct, self.written, why, self.marked)
 
 
 @dataclass(frozen=True)
@@ -110,12 +124,13 @@ class _Program:
     problem: Problem
     code: str
     choice: Choice
+    fenced: bool
 
     def __call__(self) -> Verdict:
         from distill.grading import code_tests
 
         graded = code_tests.grade_code(self.problem, self.code, choice=self.choice)
-        return Verdict(graded[0], self.code, graded[1])
+        return Verdict(graded[0], self.code, graded[1], self.fenced)
 
 
 _Grader = Callable[[Problem, str, GradingConfig, ComputeConfig], Verdict | _Algebra | _Program]
@@ -133,57 +148,89 @@ def _math(
     problem: Problem, solution: str, how: GradingConfig, compute: ComputeConfig
 ) -> Verdict | _Algebra:
     """Equal to the gold answer, by the rules of `distill.grading.equivalence`."""
-    answer = answers.extract(solution)
-    if answer is None:
-        return Verdict(False, None, "no answer is boxed or announced")
+    found = answers.read(solution, how.fallback)
+    if found.answer is None:
+        return _unread(how)
+    if _OPTION.fullmatch(problem.answer.strip()):
+        named, marked = _named(solution, how.fallback)
+        if named and not (found.marked and marked is False and len(found.parts) > 1):
+            return _option(problem, named, marked)
     try:
+        compared = found.answer if how.percent else found.value or found.answer
         comparison = equivalence.Comparison(_ask_algebra, how.percent, problem.tolerance)
-        correct, why = comparison.equal(problem.answer, answer)
+        correct, why = comparison.equal(problem.answer, compared)
     except _NeedsAlgebra:
-        return _Algebra(problem.answer, answer, how.percent, problem.tolerance)
-    return Verdict(correct, answer, why)
+        rules = how.percent, problem.tolerance
+        return _Algebra(problem.answer, compared, *rules, found.marked, found.answer)
+    return Verdict(correct, found.answer, why, found.marked)
 
 
-def _choice(problem: Problem, solution: str, *rest: Any) -> Verdict:
-    """The letter of an option, boxed or announced, or alone on the last line."""
-    last = (solution.strip().splitlines() or [""])[-1]
-    answer = answers.extract(solution) or last
-    gold, named = answers.letter(problem.answer), answers.letter(answer)
-    if gold is None:
-        return Verdict(None, named, f"the gold answer {problem.answer!r} names no option")
+_OPTION = re.compile(r"\\text(?:bf)?\{\s*\(?[A-J]\)?\s*\}|\([A-J]\)")
+"""A gold answer in mathematics that is the letter of an option, not a name."""
+
+
+def _unread(how: GradingConfig) -> Verdict:
+    said = "" if how.fallback == "none" else " or stated"
+    return Verdict(False, None, f"no answer is marked{said}", False)
+
+
+def _choice(problem: Problem, solution: str, how: GradingConfig, *rest: Any) -> Verdict:
+    """The letter of an option, boxed or stated, or alone on the last line."""
+    named, marked = _named(solution, how.fallback)
+    if answers.letter(problem.answer) is None:
+        return Verdict(None, named, f"the gold answer {problem.answer!r} names no option", marked)
     if named is None:
-        return Verdict(False, None, "no option is named")
-    return Verdict(named == gold, named, f"option {named}")
+        return Verdict(False, None, "no option is named", False)
+    return _option(problem, named, marked)
 
 
-def _countdown(problem: Problem, solution: str, *rest: Any) -> Verdict:
+def _named(solution: str, fallback: str) -> tuple[str | None, bool]:
+    """The letter of the option that a solution names, and whether it is marked as the answer."""
+    found = answers.marked(solution)
+    named = answers.letter(found[0]) if len(found) == 1 else None
+    if named or fallback == "none":
+        return named, named is not None
+    return options.option(solution), False
+
+
+def _option(problem: Problem, named: str, marked: bool) -> Verdict:
+    return Verdict(named == answers.letter(problem.answer), named, f"option {named}", marked)
+
+
+def _countdown(problem: Problem, solution: str, how: GradingConfig, *rest: Any) -> Verdict:
     """An expression of the numbers, each used once, whose exact value is the target."""
-    answer = answers.extract(solution)
-    if answer is None:
-        return Verdict(False, None, "no answer is boxed, tagged or announced")
-    correct, why = countdown.check(problem.answer, answer)
-    return Verdict(correct, answer, why)
+    found, marked = _expression(solution, how)
+    if found is None:
+        return _unread(how)
+    correct, why = countdown.check(problem.answer, found)
+    return Verdict(correct, found, why, marked)
 
 
 def _code(
     problem: Problem, solution: str, how: GradingConfig, compute: ComputeConfig
 ) -> Verdict | _Program:
-    """The last fenced block passes all tests of the problem, in a sandbox."""
-    code = answers.code(solution)
-    if code is None:
-        return Verdict(False, None, "no fenced block of Python")
+    """The program of the solution passes all tests of the problem, in a sandbox."""
+    found = programs.program(solution, programs.called(problem.tests))
+    if found is None or not (found.fenced or how.fallback != "none"):
+        return Verdict(False, None, "no fenced block of Python", False)
     choice = Choice(compute.sandbox, compute.sandbox_image, compute.unsandboxed_code)
-    return _Program(problem, code, choice)
+    return _Program(problem, found.code, choice, found.fenced)
 
 
-def _sign_puzzle(problem: Problem, solution: str, *rest: Any) -> Verdict:
-    """The last boxed expression has the numbers in order and the target as its exact value."""
-    boxed = boxes(solution)
-    if not boxed:
-        return Verdict(False, None, "no boxed answer")
-    answer = boxed[-1].content
-    correct, why = sign_puzzle.check(problem.question, answer)
-    return Verdict(correct, answer, why)
+def _sign_puzzle(problem: Problem, solution: str, how: GradingConfig, *rest: Any) -> Verdict:
+    """The answer has the numbers in order and the target as its exact value."""
+    found, marked = _expression(solution, how)
+    if found is None:
+        return _unread(how)
+    correct, why = sign_puzzle.check(problem.question, found)
+    return Verdict(correct, found, why, marked)
+
+
+def _expression(solution: str, how: GradingConfig) -> tuple[str | None, bool]:
+    """The expression that a solution gives as its answer, and whether it is marked."""
+    if found := answers.marked(solution):
+        return found[-1], True
+    return (None if how.fallback == "none" else statements.expression(solution)), False
 
 
 _WORTH_A_PROCESS = 16

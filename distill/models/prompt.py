@@ -103,11 +103,13 @@ def response(prompt: PromptConfig, thought: str, solution: str) -> str:
 def parse(prompt: PromptConfig, text: str) -> Parsed:
     """Parse a response; the inverse of `response` for texts that contain no markers.
 
-    A thought that is opened and never closed has no solution, whatever it mentions. A response that
-    opens no thought (an untrained base) is all solution. Text before the opening or after the end
-    of the solution belongs to neither. Models vary the whitespace around tags: a marker made of
-    tags (`<think>`) is found with any whitespace around and between them, and of several tags the
-    first is enough. If the prompt has no opening marker, the last closing marker splits the text.
+    A thought ends at the last closing marker that text follows, so that one which it quotes does
+    not end it, as in the chat templates of DeepSeek-R1. A thought that is opened and never closed
+    has no solution, whatever it mentions. A response that opens no thought (an untrained base) is
+    all solution. Text before the opening or after the end of the solution belongs to neither.
+    Models vary the whitespace around tags: a marker made of tags (`<think>`) is found with any
+    whitespace around and between them, and of several tags the first is enough. If the prompt has
+    no opening marker, the last closing marker splits the text.
     """
     if not prompt.thought_open:
         thought, _, rest = text.rpartition(prompt.thought_close)
@@ -116,11 +118,16 @@ def parse(prompt: PromptConfig, text: str) -> Parsed:
     closed = _find(prompt.thought_close, text, opened[1] if opened else 0)
     if opened and not closed:
         return Parsed(text[opened[1] :], "", closed=False)
-    thought, start = "", 0
-    if opened and closed:
-        thought, start = text[opened[1] : closed[0]], closed[1]
+    thought, start = "", closed[1] if opened and closed else 0
     ended = _find(prompt.solution_close, text, start) if prompt.solution_close else None
-    return Parsed(thought, text[start : ended[0] if ended else len(text)], closed=True)
+    end = ended[0] if ended else len(text)
+    if opened and closed:
+        while (later := _find(prompt.thought_close, text, closed[1])) and later[1] <= end:
+            if not text[later[1] : end].strip():
+                break
+            closed = later
+        thought, start = text[opened[1] : closed[0]], closed[1]
+    return Parsed(thought, text[start:end], closed=True)
 
 
 def parse_foreign(prompt: PromptConfig, text: str) -> Parsed:

@@ -89,6 +89,7 @@ _OPERATOR: Json = {"_target_": None, "source": None} | dict.fromkeys(
     ("title", "target", "colour"), ""
 )
 ADDED_TO_2: dict[str, Json] = {
+    "grading": {"fallback": "statement"},
     "engine": {"served_as": ""},
     "corruption": _OPERATOR,
     "union": _OPERATOR,

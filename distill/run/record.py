@@ -245,14 +245,18 @@ def commit() -> str | None:
 
 
 def percent(score: dict[str, Any]) -> str:
-    """A score as text, never without its 95 % interval and its n.
+    """A score as text, with its 95 % interval, its n and the share of undecided responses.
 
+    Beside it stands what it is if only marked answers count, where that is known.
     The interval is computed again, since records of before hold one that is slightly narrower.
     """
     interval = run_interval(score["accuracy"], score["problems"], score["standard_error"])
     low, high = (100 * end for end in interval)
     n = f"{score['problems']}×{score['samples']}"
-    return f"{100 * score['accuracy']:.1f} % [{low:.1f}, {high:.1f}] n={n}"
+    told = f"{100 * score['accuracy']:.1f} % [{low:.1f}, {high:.1f}] n={n}"
+    boxed, undecided = score.get("accuracy_boxed"), score.get("undecided")
+    told += "" if boxed is None else f", boxed {100 * boxed:.1f} %"
+    return told + ("" if undecided is None else f", undecided {100 * undecided:.1f} %")
 
 
 def _stage_record(artifact: Artifact) -> dict[str, Any]:

@@ -71,18 +71,18 @@ class Container:
             command.append("--read-only-tmpfs=false")
         return [*command, *([f"--volume={peer}:{_PEER}:ro"] if peer else []), self.image]
 
-    def problem(self) -> str:
+    def problem(self, packages: str) -> str:
         """What keeps the engine from running the image here; empty if nothing does."""
         if shutil.which(self.engine) is None:
             return "it is not installed"
-        look = [self.engine, "image", "inspect", "--format={{.Id}}", self.image]
+        trial = [*self.command(Limits(), packages, {}, None), "-S", "-c", ""]
         try:
-            subprocess.run(look, check=True, capture_output=True, timeout=30, text=True)
+            subprocess.run(trial, check=True, capture_output=True, timeout=120, text=True)
         except subprocess.CalledProcessError as error:
-            said = error.stderr.strip().rpartition("\n")[2] or "it has no such image"
-            return f"{said[:200]} (once: {self.engine} pull {self.image})"
+            said = " ".join(error.stderr.split()) or "it failed"
+            return f"{said[:200]} (an image is pulled once: {self.engine} pull {self.image})"
         except (OSError, subprocess.TimeoutExpired) as error:
-            return str(error)
+            return str(error)[-200:]
         return ""
 
     def end(self, pid: int) -> None:

@@ -144,7 +144,7 @@ def _first(image: str) -> tuple[str, str]:
     for engine in container.ENGINES:
         if not problems[next(reversed(problems))]:
             break
-        problems[engine] = container.Container(engine, image).problem()
+        problems[engine] = container.Container(engine, image).problem(PACKAGES)
     name, problem = problems.popitem()
     if not problem:
         return name, ""

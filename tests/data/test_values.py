@@ -54,7 +54,19 @@ def test_a_number_that_lost_digits_and_what_is_no_number_are_no_answers(value):
         answer(value, "answer")
 
 
-NONE = [*NO_ANSWER, "NA", " N/A ", "Proof.", "NaN", "#N/A", "<NA>", "(none)", '""', "[]", math.nan]
+NONE = [
+    *sorted(NO_ANSWER),
+    "NA",
+    " N/A ",
+    "Proof.",
+    "NaN",
+    "#N/A",
+    "<NA>",
+    "(none)",
+    '""',
+    "[]",
+    math.nan,
+]
 
 
 @pytest.mark.parametrize("value", NONE)

@@ -122,6 +122,45 @@ def test_each_sample_of_a_problem_has_a_row_and_draws_of_its_own(base, problems,
     assert not table(other)["response"].equals(rows["response"])
 
 
+def test_accuracy_is_by_the_fallback_and_boxed_answers_stand_beside_it(
+    base, problems, tmp_path, says, caplog
+):
+    asked = [json.loads(line)["answer"] for line in (problems / "problems.jsonl").open()]
+    says(
+        *(f"Solution: \\boxed{{{answer}}}." for answer in asked[:2]),
+        f"Solution: So the answer is {asked[2]}.",
+        f"Solution: So the answer is {asked[3]}.",
+        "Solution: I do not know",
+        ("Solution: We have 1+", "length"),
+        "Thought:\nnever closed",
+    )
+    rows = table(evaluate(base, problems, tmp_path))
+    assert list(rows["correct"]) == [True] * 4 + [False] * 3
+    assert list(rows["boxed"]) == [True] * 2 + [False] * 5
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["accuracy"], summary["accuracy_boxed"]) == (4 / 7, 2 / 7)
+    assert (summary["unread"], summary["unclosed"], summary["undecided"]) == (2 / 7, 1 / 7, 0)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "2 of 7 responses (28.6 %) have no readable answer" in told
+    assert "1 of them cut off" in told and "grading.fallback=last_number" in told
+
+
+def test_few_responses_without_an_answer_are_no_reason_to_warn():
+    read = [
+        row | {"extracted": "1", "boxed": True, "thought_closed": True} for row in rows_of([False])
+    ]
+    unread = [row | {"extracted": None, "boxed": False} for row in read]
+    assert rows_and_scores.warning(read * 95 + unread * 5, "statement") is None
+    assert "6 of 100" in rows_and_scores.warning(read * 94 + unread * 6, "none")
+    assert "statement or last_number" in rows_and_scores.warning(unread, "none")
+    assert "grading.fallback" not in rows_and_scores.warning(unread, "last_number")
+
+
+def test_where_nobody_looked_for_marks_there_is_no_accuracy_by_them():
+    made = scores(rows_of([True], [False]))
+    assert made["accuracy_boxed"] is None and made["unread"] == 0
+
+
 class Killed(BaseException):
     pass
 

@@ -134,6 +134,39 @@ def test_blanks_around_tags_may_differ_from_the_prompts(name, text, thought, sol
     assert parse(PROMPTS[name], text) == Parsed(thought, solution, closed=True)
 
 
+def test_case_29_a_thought_that_quotes_its_closing_marker_ends_at_the_last_one():
+    thought = "The tag </think> ends it, so \\boxed{9} is no answer yet.\n\nnow 1"
+    text = f"<think>\n{thought}\n</think>\n\n\\boxed{{1}}"
+    assert parse(PROMPTS["think"], text) == Parsed(thought, "\\boxed{1}", closed=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "thought", "solution"),
+    [
+        ("think", "<think>a</think>b</think>c</think>d", "a</think>b</think>c", "d"),
+        ("think", "<think>a</think>b</think>", "a", "b</think>"),  # nothing follows the last
+        ("think", "<think>a</think>b<think>c</think>d", "a</think>b<think>c", "d"),
+        (  # what follows the end of the solution does not count
+            "sky_t1",
+            "<|begin_of_thought|>a<|end_of_thought|>b<|end_of_solution|>c<|end_of_thought|>d",
+            "a",
+            "b",
+        ),
+        (
+            "sky_t1",
+            "<|begin_of_thought|>a <|end_of_thought|> q<|end_of_thought|>b<|end_of_solution|>",
+            "a <|end_of_thought|> q",
+            "b",
+        ),
+    ],
+)
+def test_of_several_closing_markers_the_last_that_text_follows_counts(
+    name, text, thought, solution
+):
+    parsed = parse(PROMPTS[name], text)
+    assert (parsed.thought, parsed.solution, parsed.closed) == (thought, solution, True)
+
+
 def test_markers_that_are_no_tags_are_read_exactly():
     text = "Thought: a\nSolution: b"
     assert parse(PROMPTS["micro"], text) == Parsed("", text, closed=True)

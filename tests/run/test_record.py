@@ -41,6 +41,13 @@ def test_a_score_is_never_without_interval_and_n():
     assert percent(score) == "50.0 % [7.7, 92.3] n=4×2"
 
 
+def test_undecided_and_marked_answers_stand_beside_a_score():
+    score = {"accuracy": 0.5, "standard_error": 0.25, "problems": 4, "samples": 2}
+    score |= {"accuracy_boxed": 0.375, "undecided": 0.125}
+    assert percent(score) == "50.0 % [7.7, 92.3] n=4×2, boxed 37.5 %, undecided 12.5 %"
+    assert percent(score | {"accuracy_boxed": None}).endswith("n=4×2, undecided 12.5 %")
+
+
 def test_the_interval_of_an_older_record_is_shown_as_the_tables_have_it():
     score = {"accuracy": 58 / 120, "standard_error": 0.0623, "low": 0.366, "high": 0.603}
     score |= {"problems": 30, "samples": 4}

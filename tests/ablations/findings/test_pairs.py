@@ -37,6 +37,14 @@ def test_every_pair_on_one_benchmark_is_tested_and_adjusted():
 def test_truncation_says_what_the_cut_responses_could_be_worth():
     cut = truncation.frame(ANSWERS).set_index("student")
     assert cut["truncated"].to_dict() == pytest.approx({"a": 0, "b": 0.2, "c": 2 / 30})
+    assert cut["undecided"].to_dict() == {"a": 0, "b": 0, "c": 0}
+    unsure = ANSWERS.assign(
+        correct=ANSWERS["correct"].astype(object).where(ANSWERS["student"] != "c")
+    )
+    assert (
+        truncation.frame(unsure.replace({"correct": {float("nan"): None}})).iloc[2]["undecided"]
+        == 1
+    )
     assert cut.loc["b", "finished"] == pytest.approx(23 / 24)
     assert cut.loc["b", "wrong_truncated"] == pytest.approx(6 / 7)
     assert cut.loc["b", "at_most"] == pytest.approx(29 / 30)
