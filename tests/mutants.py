@@ -107,7 +107,7 @@ MODULES = {
     ),
     "results": _module(
         "ablations/results",
-        tests="ablations/results ablations/findings/test_arms.py "
+        tests="ablations/results ablations/report/test_wandb.py ablations/findings/test_arms.py "
         "ablations/findings/test_sections.py",
     ),
     "papers": _module(
