@@ -62,7 +62,7 @@ def responses(section: Section) -> Grid:
     }
     rows = []
     for _, arm in section.arms.iterrows():
-        values = [arm["state"], *[""] * (len(header) - 2)]
+        values = [arm["state"], *[""] * (len(header) - 1)]
         if arm["state"] == "done":
             means = ["" if pd.isna(arm[name]) else form(arm[name]) for name, form in forms.items()]
             values = [sampled(arm), *means[:-1], damaged_share(arm), means[-1]]
