@@ -22,6 +22,7 @@ import hashlib
 import importlib
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -106,7 +107,7 @@ MODULES = {
     ),
     "results": _module(
         "ablations/results",
-        tests="ablations/results ablations/findings/test_arms.py "
+        tests="ablations/results ablations/report/test_wandb.py ablations/findings/test_arms.py "
         "ablations/findings/test_sections.py",
     ),
     "papers": _module(
@@ -182,15 +183,14 @@ class Session:
                 print(f"{at} of {len(todo)}", end="\r", file=sys.stderr)
                 database.set_result(item.job_id, self._tried(item, limit))
 
-    def _limit(self) -> float:
-        """Seconds after which tests of a mutant run in a circle, from what they take without."""
-        begun = time.monotonic()
-        failed, said = _failed(self.module, 3600)
+    def _limit(self) -> int:
+        """Seconds of computing after which tests run in a circle, from what they take without."""
+        failed, said, seconds = _failed(self.module, 3600)
         if failed:
             raise SystemExit(f"the tests fail without any mutant:\n{said[-4000:]}")
-        return 60 + 5 * (time.monotonic() - begun)
+        return int(20 + 3 * seconds)
 
-    def _tried(self, item: "WorkItem", limit: float) -> "WorkResult":
+    def _tried(self, item: "WorkItem", limit: int) -> "WorkResult":
         """What the tests said of a mutant, and its diff."""
         from cosmic_ray.mutating import use_mutation
         from cosmic_ray.plugins import get_operator
@@ -199,7 +199,7 @@ class Session:
         (one,) = item.mutations
         operator = get_operator(one.operator_name)(**one.operator_args)
         with use_mutation(one.module_path, operator, one.occurrence) as (old, new):
-            failed, said = _failed(self.module, limit)
+            failed, said, _ = _failed(self.module, limit)
         files = f"a/{one.module_path}", f"b/{one.module_path}"
         diff = difflib.unified_diff(old.splitlines(), new.splitlines(), *files, lineterm="")
         outcome = TestOutcome.KILLED if failed else TestOutcome.SURVIVED
@@ -321,11 +321,12 @@ def _copied(folder: Path) -> Path:
     return copy
 
 
-def _failed(module: Module, limit: float) -> tuple[bool, str]:
-    """Whether the tests of a module fail here, and what they printed; or "timeout".
+def _failed(module: Module, limit: int) -> tuple[bool, str, float]:
+    """Whether the tests of a module fail here, what they printed, and seconds of computing.
 
     They run in a fork of this process, which has imported the libraries that they all need, and
-    nothing of this repository.
+    nothing of this repository. Beyond `limit` seconds of computing, or where they wait for half an
+    hour, they are ended, and printed "timeout".
     """
     for name in module.imports:
         importlib.import_module(name)
@@ -333,6 +334,7 @@ def _failed(module: Module, limit: float) -> tuple[bool, str]:
     with tempfile.TemporaryFile() as said:
         if not (child := os.fork()):
             os.setsid()
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
             os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -340,16 +342,19 @@ def _failed(module: Module, limit: float) -> tuple[bool, str]:
             code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *module.tests])
             sys.stdout.flush()
             os._exit(int(code))
-        deadline = time.monotonic() + limit
-        while not (ended := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < deadline:
+        deadline = time.monotonic() + 1800
+        ended, status, used = os.wait4(child, os.WNOHANG)
+        while not ended and time.monotonic() < deadline:
             time.sleep(0.05)
+            ended, status, used = os.wait4(child, os.WNOHANG)
         with contextlib.suppress(ProcessLookupError):  # what the tests may have left running
             os.killpg(child, signal.SIGKILL)
-        if not ended[0]:
-            os.waitpid(child, 0)
-            return True, "timeout"
+        if not ended:
+            _, status, used = os.wait4(child, 0)
+        if os.WIFSIGNALED(status):
+            return True, "timeout", used.ru_utime
         said.seek(0)
-        return ended[1] != 0, said.read().decode(errors="replace")
+        return status != 0, said.read().decode(errors="replace"), used.ru_utime + used.ru_stime
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from distill.store.identity import CHECKOUT
+from distill.trace.records import read_traces
+from distill.trace.steps import split
 
 SECTION = (CHECKOUT / "README.md").read_text().partition("## Add a corruption")[2]
 SECTION = SECTION.partition("\n## ")[0]
@@ -90,6 +92,15 @@ def test_in_a_folder_of_ones_own_every_command_of_the_readme_runs(here):
     # The module is one by either name; the file is another.
     assert len({corruption["source"] for corruption, _ in made}) == len(made) == 2
     assert all(summary["damaged"] == summary["units"] for _, summary in made)
+    before, *after = (
+        list(read_traces(path))
+        for stage in ("select_traces", "corrupt_traces")
+        for path in here.glob(f"artifacts/{stage}/*/traces.jsonl")
+    )
+    for damaged in after:
+        for old, new in zip(before, damaged, strict=True):
+            steps = [split(trace.thought, "blank_line").steps for trace in (old, new)]
+            assert steps[1] == steps[0][::-1] and (old.id, old.solution) == (new.id, new.solution)
 
 
 def test_an_edit_and_the_same_command_make_another_artifact(here):

@@ -302,3 +302,12 @@ def test_two_shared_rates_count_alike_whatever_else_one_kind_has(make_run, tmp_p
     assert found["doses"] == [0.5, 1.0]
     assert found["value"] == pytest.approx((at_half + at_full) / 2 / 20)
     assert "At 50 % and 100 %" in equal_rates.sentence(pd.DataFrame([found]))
+
+
+@pytest.mark.parametrize("training", ["micro_sft", "micro_lora"])
+def test_the_base_comes_first_whatever_method_trained_the_others(make_run, tmp_path, training):
+    make_run([f"training={training}"], [True, False], "a")
+    make_run([f"training={training}", "corruption=delete_steps"], [True, False], "b")
+    make_run(["training=none"], [True, False], "c")
+    table = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    assert table["kind"].tolist() == ["base", "uncorrupted", "structure"]
