@@ -159,7 +159,7 @@ def main(composed: DictConfig) -> Outcome | None:
     try:
         config = build(composed)
         if not sweeping:  # a sweep has asked of all its runs before the first one started
-            if "hydra.mode=RUN" not in hydra_config.overrides.hydra:
+            if "hydra.mode=RUN" not in sys.argv:  # Hydra adds it to its own list in any case
                 study = hydra_config.runtime.choices.get("study")
                 sweep.refuse_grids_without_sweep(study, hydra_config.sweeper)
             if missing := no_key([config]) or unusable([config], _say):
