@@ -159,9 +159,9 @@ def main(composed: DictConfig) -> Outcome | None:
     try:
         config = build(composed)
         if not sweeping:  # a sweep has asked of all its runs before the first one started
-            sweep.refuse_grids_without_sweep(
-                hydra_config.runtime.choices.get("study"), hydra_config.sweeper
-            )
+            if "hydra.mode=RUN" not in hydra_config.overrides.hydra:
+                study = hydra_config.runtime.choices.get("study")
+                sweep.refuse_grids_without_sweep(study, hydra_config.sweeper)
             if missing := no_key([config]) or unusable([config], _say):
                 sys.exit("\n  ".join([f"Nothing was run: {missing[0]}", *missing[1:]]))
     except (ValueError, OmegaConfBaseException) as error:

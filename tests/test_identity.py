@@ -72,16 +72,35 @@ def model_of(folder: str) -> AskConfig:
 
 LABELS = {
     *("teacher.name", "teacher.prompt.name", "teacher.convert.name"),
-    *("teacher.engine.name", "teacher.engine.base_url"),
-    *("teacher.convert.engine.name", "teacher.convert.engine.base_url"),
+    *("teacher.engine.name", "teacher.engine.base_url", "teacher.engine.served_as"),
+    *(
+        "teacher.convert.engine.name",
+        "teacher.convert.engine.base_url",
+        "teacher.convert.engine.served_as",
+    ),
     *("dataset.name", "filter.name", "grading.name", "verification.name", "prompt.name"),
-    *("filter.rating.name", "filter.rating.engine.name", "filter.rating.engine.base_url"),
+    *(
+        "filter.rating.name",
+        "filter.rating.engine.name",
+        "filter.rating.engine.base_url",
+        "filter.rating.engine.served_as",
+    ),
     "verification.judge.name",
-    *("verification.judge.engine.name", "verification.judge.engine.base_url"),
+    *(
+        "verification.judge.engine.name",
+        "verification.judge.engine.base_url",
+        "verification.judge.engine.served_as",
+    ),
     *("corruption.name", "corruption._target_"),
     *("corruption.title", "corruption.target", "corruption.colour"),
-    *("corruption.ask.name", "corruption.ask.engine.name", "corruption.ask.engine.base_url"),
+    *(
+        "corruption.ask.name",
+        "corruption.ask.engine.name",
+        "corruption.ask.engine.base_url",
+        "corruption.ask.engine.served_as",
+    ),
     *("student.name", "training.name", "evaluation.name", "engine.name", "engine.base_url"),
+    "engine.served_as",
 }
 """Fields that name a choice or a place and are part of no identity."""
 

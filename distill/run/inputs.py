@@ -5,7 +5,6 @@ here, which the runs are then served; of models only the identity is looked up.
 """
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -96,11 +95,6 @@ def _without_reading(config: Config) -> Iterator[str]:
             yield f"{own}.path: there is no file {source.path!r}, seen from here or the checkout"
         elif path and not (path.is_file() or path.is_dir()):
             yield f"{own}.path={source.path} is neither a file nor a folder"
-        for column, text in source.where.items():
-            try:
-                re.compile(text)
-            except re.error as error:
-                yield f"{own}.where.{column} is no regular expression: {text!r}, {error}"
 
 
 def _field(config: Any, value: Any, name: str = "") -> str:

@@ -288,7 +288,7 @@ ODD = {
         {"nums": [1] * 7, "answer": None},
         "no answer: one is searched",
     ),
-    "countdown words": ("countdown", {"answer": "two"}, "the answer is no expression"),
+    "countdown words": ("countdown", {"answer": "two of them"}, "the answer is no expression"),
     "apps object": (
         "apps",
         {"input_output": {"inputs": []}},

@@ -48,7 +48,6 @@ MISSING = [
         ["filter=decontaminated", "filter.benchmarks.aime24.dataset.path=/no.jsonl"],
         "filter.benchmarks.aime24.dataset.path: there is no file",
     ),
-    (["+dataset.where={answer: '['}"], "dataset.where.answer is no regular expression: '['"),
     (["+benchmark@evaluation.benchmarks.x=gsm8k"], "gsm8k"),
     (["student.model=students/none-such"], "students/none-such"),
     (["student.model=conf"], "student.model=conf is no model: it holds no config.json"),

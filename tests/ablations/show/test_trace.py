@@ -65,7 +65,7 @@ def test_an_operator_that_does_something_else_by_now_is_told_on(look, monkeypatc
 
     from distill.corruptions.operators import operator
 
-    monkeypatch.setattr("distill.corruptions.corrupt.operator", lambda name: changed)
+    monkeypatch.setattr("distill.corruptions.corrupt.operator", lambda *name: changed)
     with pytest.raises(RuntimeError, match="VERSION"):
         look("corruption=delete_steps")
 
