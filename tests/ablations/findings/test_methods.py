@@ -4,6 +4,7 @@ import pytest
 
 from ablations.findings import methods
 from ablations.results.runs import runs, samples
+from ablations.statistics.significance import holm
 
 SHUFFLED = "corruption=shuffle_steps corruption.fraction=0.67"
 DIGITS = "corruption=random_digits corruption.fraction=0.67"
@@ -88,3 +89,8 @@ def test_a_single_arm_of_both_methods_is_a_finding(make_run, tmp_path):
     assert found.title == "benchmark sign_puzzle, student micro, size 64"
     assert len(found.rows) == len(found.grid.rows) == 1
     assert found.sentence.startswith("On uncorrupted traces LoRA cannot be told apart")
+
+
+def test_p_is_adjusted_for_all_arms_of_both_methods(arms):
+    assert arms["p_holm"].tolist() == pytest.approx(list(holm(arms["p"])))
+    assert (arms["p_holm"] < 0.05).any()
