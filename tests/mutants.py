@@ -185,7 +185,7 @@ class Session:
 
     def _limit(self) -> int:
         """Seconds of computing after which tests run in a circle, from what they take without."""
-        failed, said, seconds = _failed(self.module, 3600)
+        failed, said, seconds = _failed(self.module, 3600, "")
         if failed:
             raise SystemExit(f"the tests fail without any mutant:\n{said[-4000:]}")
         return int(20 + 3 * seconds)
@@ -199,7 +199,7 @@ class Session:
         (one,) = item.mutations
         operator = get_operator(one.operator_name)(**one.operator_args)
         with use_mutation(one.module_path, operator, one.occurrence) as (old, new):
-            failed, said, _ = _failed(self.module, limit)
+            failed, said, _ = _failed(self.module, limit, one.module_path.stem)
         files = f"a/{one.module_path}", f"b/{one.module_path}"
         diff = difflib.unified_diff(old.splitlines(), new.splitlines(), *files, lineterm="")
         outcome = TestOutcome.KILLED if failed else TestOutcome.SURVIVED
@@ -321,12 +321,12 @@ def _copied(folder: Path) -> Path:
     return copy
 
 
-def _failed(module: Module, limit: int) -> tuple[bool, str, float]:
+def _failed(module: Module, limit: int, stem: str) -> tuple[bool, str, float]:
     """Whether the tests of a module fail here, what they printed, and seconds of computing.
 
-    They run in a fork of this process, which has imported the libraries that they all need, and
-    nothing of this repository. Beyond `limit` seconds of computing, or where they wait for half an
-    hour, they are ended, and printed "timeout".
+    Those of `test_<stem>.py` come first. They run in a fork of this process, which has imported the
+    libraries that they all need, and nothing of this repository. Beyond `limit` seconds of
+    computing, or where they wait for half an hour, they are ended, and printed "timeout".
     """
     for name in module.imports:
         importlib.import_module(name)
@@ -339,7 +339,8 @@ def _failed(module: Module, limit: int) -> tuple[bool, str, float]:
             os.dup2(said.fileno(), 2)
             os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
             sys.dont_write_bytecode, sys.path[0] = True, os.getcwd()
-            code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *module.tests])
+            first = [str(path) for at in module.tests for path in Path(at).rglob(f"test_{stem}.py")]
+            code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *first, *module.tests])
             sys.stdout.flush()
             os._exit(int(code))
         deadline = time.monotonic() + 1800

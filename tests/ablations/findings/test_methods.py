@@ -4,6 +4,7 @@ import pytest
 
 from ablations.findings import methods
 from ablations.results.runs import runs, samples
+from ablations.statistics.significance import holm
 
 SHUFFLED = "corruption=shuffle_steps corruption.fraction=0.67"
 DIGITS = "corruption=random_digits corruption.fraction=0.67"
@@ -54,3 +55,42 @@ def test_one_arm_trained_twice_by_one_method_is_refused(arms, make_run, tmp_path
     make_run(["training=micro_lora", "training.epochs=2"], [True] * 40, "twice")
     with pytest.raises(ValueError, match="uncorrupted was trained with several settings of lora"):
         methods.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+
+
+def test_the_points_of_both_methods_stand_within_the_row_of_their_arm(arms):
+    axis = methods.figure(arms).axes[0]
+    lines = {line.get_label(): line for line in axis.containers}
+    for line in lines.values():
+        rows = sorted(line.lines[0].get_ydata())
+        assert [round(place) for place in rows] == [0, 1]
+        assert all(abs(place - round(place)) < 0.3 for place in rows)
+    full, lora = (lines[name].lines[0].get_ydata() for name in ("full fine-tuning", "LoRA"))
+    assert (full > lora).all(), "in the order of the legend, from above"
+
+
+def test_damage_that_costs_lora_less_is_counted_as_less(make_run, tmp_path):
+    right = {"sft": (40, 4), "lora": (38, 36)}
+    for method, counts in right.items():
+        for damage, count in zip(("", SHUFFLED), counts, strict=True):
+            asked = [f"training=micro_{method}", *damage.split()]
+            make_run(asked, [i < count for i in range(40)], f"{method}{count}")
+    finished, answers = runs(tmp_path / "runs"), samples(tmp_path / "runs")
+    found = methods.frame(finished, answers)
+    assert found["extra"].iloc[1] == pytest.approx((36 - 38) / 40 - (4 - 40) / 40)
+    told = methods.sentence(found)
+    assert "costs LoRA more than full fine-tuning in 0 and less in 1; 0 cannot be told" in told
+    assert "cannot be told apart from full fine-tuning: -5.0" in told
+
+
+def test_a_single_arm_of_both_methods_is_a_finding(make_run, tmp_path):
+    for method in ("sft", "lora"):
+        make_run([f"training=micro_{method}"], [True, False, True], method)
+    (found,) = methods.findings(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    assert found.title == "benchmark sign_puzzle, student micro, size 64"
+    assert len(found.rows) == len(found.grid.rows) == 1
+    assert found.sentence.startswith("On uncorrupted traces LoRA cannot be told apart")
+
+
+def test_p_is_adjusted_for_all_arms_of_both_methods(arms):
+    assert arms["p_holm"].tolist() == pytest.approx(list(holm(arms["p"])))
+    assert (arms["p_holm"] < 0.05).any()

@@ -85,3 +85,15 @@ def test_students_of_one_size_and_other_settings_are_refused(sized, make_run, tm
     make_run(["size.traces=100", "dataset.problems=1000", "training.epochs=2"], [True], "other")
     with pytest.raises(ValueError, match=r"100 traces were trained with several .*epochs=2"):
         sizes.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+
+
+def test_a_single_step_between_two_sizes_is_a_finding_and_one_from_the_base_is_none(sized):
+    finished, answers = sized({100: 12, 200: 16})
+    (found,) = sizes.findings(finished, answers)
+    assert found.title == "benchmark sign_puzzle, student micro, training micro_sft"
+    assert len(found.rows) == len(found.grid.rows) == 1
+    assert found.sentence.startswith("Gained from 100 to 200 traces")
+
+
+def test_a_gain_over_the_base_alone_is_no_finding(sized):
+    assert sizes.findings(*sized({0: 4, 100: 12})) == []

@@ -211,3 +211,36 @@ def test_where_only_seeds_vary_their_degrees_of_freedom_are_those_of_both_arms(s
     freedom, error = 2 * (seeds - 1), 0.02 * np.sqrt(2 / seeds)
     shift = found / error
     assert nct.sf(t.ppf(0.975, freedom), freedom, shift) == pytest.approx(POWER, abs=1e-3)
+
+
+def test_an_effect_that_no_two_arms_could_have_is_more_than_100_points():
+    design = Design(2, 1)
+    assert 1 < detectable(design, Assumptions()) < float("inf")
+    assert study_design.detectable_effects(design, Assumptions(), False, True)[1] == "> 100"
+    assert study_design.detectable_effects(Design(1, 1), Assumptions(), False, True)[1] == "> 100"
+
+
+@pytest.mark.parametrize("greedy", [True, False])
+@pytest.mark.parametrize("seeds", [(1, 1), (1, 3), (3, 3), (5, 5), (5, 3)])
+def test_what_more_seeds_and_samples_would_show_stands_only_where_it_is_more(seeds, greedy):
+    assumed, trained = Assumptions(), seeds[0] >= seeds[1]
+    design = Design(100, 4, seeds)
+    told = study_design.detectable_effects(design, assumed, greedy, trained)
+
+    def points(seeds, samples=4, assumed=assumed):
+        return f"{100 * detectable(Design(100, samples, seeds), assumed):.1f}"
+
+    fixed = replace(assumed, seed_sd=0.0)
+    assert told[0] == (f"{seeds[0]}" if seeds[0] == seeds[1] else f"{seeds[0]} to {seeds[1]}")
+    assert told[1] == points(seeds, assumed=fixed)
+    assert told[2] == ("" if seeds == (1, 1) else points(seeds))
+    for text, more in zip(told[3:5], (3, 5), strict=True):
+        asked = (more if trained else 1, more)
+        has = seeds[0] >= asked[0] and seeds[1] >= asked[1]
+        assert text == ("" if has else points(asked)), more
+    recipes = fixed if seeds == (1, 1) else assumed
+    assert told[5] == ("" if greedy else points(seeds, 16, recipes))
+    assert (
+        study_design.detectable_effects(replace(design, samples=16), assumed, greedy, trained)[5]
+        == ""
+    )
