@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from distill.run.record import failed_at
-from distill.store.artifacts import ArtifactError, Store, verify
+from distill.store.artifacts import ArtifactError, Store, is_locked, locked, verify
 from distill.store.identity import (
     CHECKOUT,
     Artifact,
@@ -331,3 +331,11 @@ def test_rows_of_a_killed_attempt_that_are_no_rows_are_named(tmp_path):
         path.write_text('{"a": 1}\n' + garbage + "\n")
         with pytest.raises(ValueError, match=r"rows\.jsonl:2 is no JSON object; delete the file"):
             list(kept_rows(path))
+
+
+def test_a_lock_is_seen_while_it_is_held_and_asking_leaves_no_file(tmp_path):
+    lock = tmp_path / "run.lock"
+    assert not is_locked(lock) and not lock.exists()
+    with locked(lock, "makes run 1", print):
+        assert is_locked(lock)
+    assert not is_locked(lock)
