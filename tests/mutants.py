@@ -48,8 +48,9 @@ LISTED = CHECKOUT / "tests" / "mutants.yaml"
 SEED = 20261128
 """Of the draw that says which mutants are the first."""
 
-SAME = ("_Eq_Is", "_NotEq_IsNot", "_Is_Eq", "_IsNot_NotEq")
-"""Comparisons that are the same for short texts, small numbers and members of an Enum."""
+SAME = ("_Eq_Is", "_NotEq_IsNot", "_Is_Eq", "_IsNot_NotEq", "_BitAnd_Mul", "_BitOr_Add")
+"""Comparisons that are the same for short texts, small numbers and members of an Enum, and
+operations that are the same for truth values."""
 
 ASSERTED = ("strict", "frozen", "maxsize")
 """Arguments that change no result: they only say what is true, or how much is kept in memory."""

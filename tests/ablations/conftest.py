@@ -133,7 +133,7 @@ def _scored(folder: Path, right: Answers, samples: int, truncated: int) -> dict[
         "high": 1.0,
         "truncated": truncated / len(answers),
         "unclosed": 0.0,
-        "undecided": 0.0,
+        "undecided": sum(row["correct"] is None for row in rows) / len(rows),
         "tokens": 12.0,
         "keywords": 2.0,
     }

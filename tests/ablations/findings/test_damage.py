@@ -88,3 +88,27 @@ def test_every_measure_has_an_axis_with_the_operators_that_have_it(arms):
     curves = {t: len(axis.get_lines()) for t, axis in zip(titles, figure.axes, strict=True)}
     assert curves["characters"] == 6
     assert curves["steps unchanged"] == 5, "wrong answers are of other problems"
+
+
+def test_every_curve_begins_at_100_percent_and_has_its_arms_measures_in_percent(arms):
+    figure = damage.figure(arms.reset_index())
+    reference = arms.loc["uncorrupted"]
+    for axis, measure in zip(figure.axes, MEASURES, strict=True):
+        found = {line.get_label(): line for line in axis.get_lines()}
+        for name, line in found.items():
+            (arm,) = [arm for arm in arms.index if arm.startswith(name)]
+            rates, shares = line.get_xdata(), line.get_ydata()
+            assert list(rates) == pytest.approx([0, 100 * arms.loc[arm, "fraction"]])
+            share = 100 * arms.loc[arm, measure] / reference[measure]
+            assert list(shares) == pytest.approx([100, share]), (name, measure)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(
+        {line.get_label(): None for line in figure.axes[0].get_lines()}
+    )
+
+
+def test_the_table_has_shares_of_the_uncorrupted_arm_and_of_all_units(arms):
+    rows = {row[0]: row for row in damage.grid(arms.reset_index(), "smoke").rows}
+    digits = arms.loc["random digits 50 %"]
+    assert rows["random digits 50 %"][1] == f"{100 * digits['damaged_share']:.0f} %"
+    assert rows["random digits 50 %"][2] == f"{digits['characters']:,.1f} (100 %)"
+    assert rows["uncorrupted"][-2:] == ["100 %", "100 %"]

@@ -1,5 +1,7 @@
 """LoRA against full fine-tuning."""
 
+import json
+
 import pytest
 
 from ablations.findings import methods
@@ -94,3 +96,16 @@ def test_a_single_arm_of_both_methods_is_a_finding(make_run, tmp_path):
 def test_p_is_adjusted_for_all_arms_of_both_methods(arms):
     assert arms["p_holm"].tolist() == pytest.approx(list(holm(arms["p"])))
     assert (arms["p_holm"] < 0.05).any()
+
+
+def test_undecided_and_boxed_stand_by_method_in_the_order_of_the_table(make_run, tmp_path):
+    for method, answers, boxed in (("sft", [None, True, True], 0.5), ("lora", [True] * 3, 0.75)):
+        path = make_run([f"training=micro_{method}"], answers, method)
+        record = json.loads(path.read_text())
+        record["scores"]["sign_puzzle"]["summary"]["accuracy_boxed"] = boxed
+        path.write_text(json.dumps(record))
+    found = methods.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    assert found["undecided"].item() == pytest.approx([1 / 3, 0])
+    assert found["accuracy_boxed"].item() == [0.5, 0.75]
+    shown = dict(zip(methods.grid(found, "").header, methods.grid(found, "").rows[0], strict=True))
+    assert [text for name, text in shown.items() if "undecided" in name] == ["33.3 / 0.0"]

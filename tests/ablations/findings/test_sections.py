@@ -1,5 +1,6 @@
 """Runs are compared only with runs that were trained and scored like them."""
 
+import json
 from functools import cache
 
 import pandas as pd
@@ -170,3 +171,31 @@ def test_the_responses_of_a_section_are_those_of_its_own_runs(made):
         assert section.rows["evaluation_setting"].nunique() == 1
         for _, arm in section.done.iterrows():
             assert section.shares(arm).to_numpy().mean() == pytest.approx(arm["accuracy"])
+
+
+def test_a_section_of_one_arm_and_one_of_the_base_alone_are_read_and_shown(make_run, tmp_path):
+    make_run(["corruption=none"], right("1110"), "a")
+    make_run(["training=none", "student=micro_seed1"], right("1000"), "b")
+    study = read_study(Request("smoke", ["training.epochs=7"], folder=tmp_path / "runs"))
+    done = {section.done["arm"].item(): section for section in study.scored}
+    assert set(done) == {"base", "uncorrupted"}
+    titles = [grid.title for grid in arms.grids(study.arms)]
+    assert any("micro_seed1" in title for title in titles)
+    for name, section in done.items():
+        assert section.rows["cell"].nunique() == 1, name
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.6, 1.0])
+def test_answers_are_greedy_where_their_temperature_is_0(make_run, tmp_path, temperature):
+    sampled = [f"evaluation.sampling.temperature={temperature}"]
+    make_run(["corruption=none", *sampled], right("1110"), "a")
+    make_run(["corruption=delete_steps", *sampled], right("1100"), "b")
+    path = make_run(["corruption=none", *sampled], right("1010"), "c")
+    record = json.loads(path.read_text())
+    evaluation = record["config"]["evaluation"]
+    own = evaluation["sampling"] | {"temperature": 0.0 if temperature else 1.0}
+    evaluation["benchmarks"]["sign_puzzle"]["sampling"] = own
+    path.write_text(json.dumps(record))
+    study = read_study(Request("smoke", folder=tmp_path / "runs"))
+    accuracies = {round(s.done["accuracy"].iloc[0], 2): s.greedy for s in study.scored}
+    assert accuracies == {0.75: temperature == 0, 0.5: temperature != 0}
