@@ -8,7 +8,7 @@ nothing for a choice are set to one value, so that two configs that make the sam
 
 from dataclasses import dataclass, field, replace
 
-from distill.checks import FILE_NAME, Checked, folder, one_of, ruled
+from distill.checks import FILE_NAME, POSITIVE, Checked, folder, one_of, ruled
 from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
 from distill.data.config import DatasetConfig, FilterConfig
@@ -52,6 +52,9 @@ class StudyConfig(Checked):
 
     hypothesis: str = ""
     """What is expected, written down before anything runs."""
+
+    margin: float = ruled(5.0, POSITIVE)
+    """Points of accuracy; arms that differ by less count as equally accurate."""
 
 
 @dataclass

@@ -55,8 +55,8 @@ ROOMS = {
     "distill.store distill.training",
     "ablations.papers": "findings statistics reference results render distill.evaluation",
     "ablations.findings": "show statistics reference results studies render distill.pipeline "
-    "distill.config distill.training distill.corruptions distill.stages distill.store "
-    "distill.trace",
+    "distill.config distill.training distill.evaluation distill.corruptions distill.stages "
+    "distill.store distill.trace",
     "ablations.imports": "results studies render distill.run distill.config distill.evaluation "
     "distill.data distill.grading distill.models distill.compute distill.store distill.trace",
     "ablations.results": "studies distill.run distill.config distill.corruptions distill.models "

@@ -4,13 +4,21 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.findings.sections import SECTION, arm_shares, section_runs, sections
+from ablations.findings.sections import (
+    SECTION,
+    arm_shares,
+    section_runs,
+    section_spread,
+    sections,
+)
 from ablations.render.grid import Grid
 from ablations.render.wording import interval, p_value, per_cent, sampled
 from ablations.results.arms import ARM, SHOWN, UNCORRUPTED, arm_name, kind, place, shown, variant
 from ablations.results.settings import SETTINGS
 from ablations.statistics import intervals
+from ablations.statistics.intervals import Shares
 from ablations.statistics.significance import holm
+from distill.evaluation.variance import Spread, is_apart
 
 MEANS = (
     *("accuracy_boxed", "undecided", "truncated", "damaged_share", "rows", "tokens", "keywords"),
@@ -22,33 +30,56 @@ ALWAYS = ("benchmark", "student", "training")
 """Named above every section; the rest of `SECTION` only where it differs."""
 
 HEADER = (
-    *("arm", "n", "accuracy [95 %]", "difference to uncorrupted [95 %]", "p", "p (Holm)"),
-    *("truncated", "damaged", "traces", "tokens", "undecided", "boxed"),
+    *("arm", "n", "accuracy [95 %]", "each run", "difference to uncorrupted [95 %]"),
+    *("p", "p (Holm)", "truncated", "damaged", "traces", "tokens", "undecided", "boxed"),
 )
 """Of every grid."""
 
 NOTE = """\
-n: problems × samples per problem × runs (training and corruption seeds). Accuracy: per cent, with
-a 95 % interval clustered by problem. Difference: points, paired by problem. p: two-sided, exact
-where both arms are one run with one sample per problem; Holm: adjusted for all comparisons of the
-section. Intervals and p cover training seeds only where every trained side has several runs, never
-another teacher corpus or base student. Damaged: fraction of the digits, keywords or steps of the
-selected traces that was corrupted. Traces: training-set size. Tokens: mean response length.
-Undecided: responses that the grader could not decide; they count as wrong. Boxed: accuracy if only
-answers in the mark that prompts ask for count, where runs recorded it."""
+n: problems × samples per problem × runs. Accuracy: per cent, with a 95 % interval over problems and
+runs; how much runs vary is estimated from all arms of the section together. Each run: accuracies,
+in the order of the seeds. Difference: points, paired by problem. p: two-sided; Holm: adjusted for
+all comparisons of the section. Nothing covers another teacher corpus or base student. Damaged:
+fraction of the digits, keywords or steps of the selected traces that was corrupted. Traces:
+training-set size. Tokens: mean response length. Undecided: responses that the grader could not
+decide; they count as wrong. Boxed: accuracy if only answers in the mark that prompts ask for count,
+where runs recorded it."""
 """Below the grids; see `note`."""
 
 MARK = "†"
 """Behind the damaged share of an arm that is hardly damaged."""
 
 MARKED = (
-    f" {MARK}: less than half of the corruption rate, or nothing, was corrupted; such an arm says "
+    f"{MARK}: less than half of the corruption rate, or nothing, was corrupted; such an arm says "
     "little about its operator."
+)
+
+APART = "‡"
+"""Behind the runs of an arm that vary by more than those of the others."""
+
+VARY_MORE = (
+    f"{APART}: its runs vary by more than those of the section's other arms (their ratio of "
+    "variances is beyond its 99 % quantile); its interval rests on them alone."
+)
+
+EQUIVALENT = "≈"
+"""Behind the difference of an arm that is shown to be as accurate as the uncorrupted one."""
+
+MARGIN = 5.0
+"""Points of accuracy below which arms count as equally accurate, unless the study says otherwise
+(`study.margin`)."""
+
+ONCE = (
+    "An arm with one run was trained once: its interval covers problems alone, and its difference "
+    "is one of these runs, which another seed may reverse; it has no p."
 )
 
 
 def frame(
-    runs: pd.DataFrame, samples: pd.DataFrame, planned: pd.DataFrame | None = None
+    runs: pd.DataFrame,
+    samples: pd.DataFrame,
+    planned: pd.DataFrame | None = None,
+    margin: float = MARGIN,
 ) -> pd.DataFrame:
     """One row per section and arm: base, uncorrupted, then the damaged ones in the paper's order.
 
@@ -60,6 +91,7 @@ def frame(
         samples: one row per (run, benchmark, problem, sample) of the same runs.
         planned: in the columns of `runs`, the runs that the study asks for; arms without a run
             are rows with `state` "not run".
+        margin: points of accuracy below which arms count as equally accurate.
 
     Returns:
         `SECTION`, `method`, `ARM`, `SHOWN`, and:
@@ -67,10 +99,16 @@ def frame(
         arm, kind, state: its name; base, uncorrupted, content, structure or other; "done" or "not
             run".
         variant: what its name says besides operator and rate, see `ablations.results.arms.variant`.
-        problems, samples, runs: n, samples per problem and run, and runs averaged (their seeds).
+        problems, samples, runs: n, samples per problem and run, and runs averaged.
+        training_seeds, corruption_seeds: how many different ones these runs have.
         accuracy, low, high: `intervals.accuracy`; covers seeds where there are several.
+        each_run: the accuracy of each run, in the order of the seeds.
+        apart: whether these vary by more than those of the section's other arms.
         difference, difference_low, difference_high, p: `intervals.difference` to the uncorrupted
-            arm of the same section.
+            arm of the same section; p is NaN where a trained arm has one run.
+        equivalent: whether the difference is shown to be smaller than the margin, see
+            `intervals.equivalent`; never where a trained arm has one run.
+        margin: as given.
         p_holm: p adjusted for all comparisons of the section, see `significance.holm`.
         accuracy_boxed: accuracy if only marked answers count; NaN for runs that did not record it.
         undecided: share of responses without a verdict; not right in `accuracy`.
@@ -86,11 +124,17 @@ def frame(
     majority = asked[votes].astype(float).max(axis=1) if votes else float("nan")
     asked = asked.assign(majority=majority)
     found = sections(asked)
-    rows = [row for _, section in found.iterrows() for row in _section(section, asked, samples)]
+    rows = [
+        row | {"margin": margin}
+        for _, section in found.iterrows()
+        for row in _section(section, asked, samples, margin)
+    ]
     columns = [
         *(*SECTION, "method", *ARM, *SHOWN, "variant"),
-        *("arm", "kind", "state", "problems", "samples", "runs", "accuracy", "low", "high"),
-        *("difference", "difference_low", "difference_high", "p", "p_holm", *MEANS),
+        *("arm", "kind", "state", "problems", "samples", "runs", "training_seeds"),
+        *("corruption_seeds", "accuracy", "low", "high", "each_run", "apart"),
+        *("difference", "difference_low", "difference_high", "equivalent", "margin"),
+        *("p", "p_holm", *MEANS),
     ]
     return pd.DataFrame(rows, columns=columns)
 
@@ -107,8 +151,44 @@ def grids(arms: pd.DataFrame) -> list[Grid]:
 
 
 def note(arms: pd.DataFrame) -> str:
-    """What stands below the grids of `frame`: `NOTE`, and `MARKED` where an arm is marked."""
-    return NOTE + (MARKED if any(hardly_damaged(arm) for _, arm in arms.iterrows()) else "")
+    """What stands below the grids of `frame`: `NOTE`, and what the marks in them mean."""
+    done = arms[arms["state"] == "done"]
+    trained = done[done["kind"] != "base"]
+    said = [NOTE, seeds_varied(trained)]
+    if (trained["runs"] == 1).any():
+        said.append(ONCE)
+    if trained["apart"].eq(True).any():
+        said.append(VARY_MORE)
+    if done["equivalent"].eq(True).any():
+        said.append(
+            f"{EQUIVALENT}: as accurate as uncorrupted within ±{done['margin'].iloc[0]:g} points, "
+            "by two one-sided tests at 5 %."
+        )
+    if any(hardly_damaged(arm) for _, arm in arms.iterrows()):
+        said.append(MARKED)
+    return " ".join(text for text in said if text)
+
+
+def seeds_varied(trained: pd.DataFrame) -> str:
+    """Over which seeds the runs of trained arms differ; empty where no arm has several runs."""
+    several = trained[trained["runs"] > 1]
+    if several.empty:
+        return ""
+    damaged = several[several["kind"] != UNCORRUPTED]
+    training = (several["training_seeds"] == several["runs"]).all()
+    if training and (damaged["corruption_seeds"] == damaged["runs"]).all():
+        return "Runs of an arm differ in their training seed and in their corruption seed."
+    if (several["corruption_seeds"] == 1).all():
+        return (
+            "Runs of an arm differ in their training seed; the corruption was drawn once, so "
+            "nothing covers another draw of it."
+        )
+    if (several["training_seeds"] == 1).all():
+        return (
+            "Runs of an arm differ in their corruption seed; all were trained with one seed, so "
+            "nothing covers another."
+        )
+    return "Runs of an arm differ in their training seed, their corruption seed or both."
 
 
 def hardly_damaged(arm: Any) -> bool:
@@ -123,8 +203,17 @@ def damaged_share(arm: Any) -> str:
     return per_cent(arm["damaged_share"]) + f" {MARK}" * hardly_damaged(arm)
 
 
+def each_run(arm: Any) -> str:
+    """The accuracies of an arm's runs as text, marked where they vary by more than others'."""
+    if arm["kind"] == "base":
+        return ""
+    return ", ".join(f"{100 * share:.1f}" for share in arm["each_run"]) + f" {APART}" * bool(
+        arm["apart"]
+    )
+
+
 def _section(
-    section: pd.Series, asked: pd.DataFrame, samples: pd.DataFrame
+    section: pd.Series, asked: pd.DataFrame, samples: pd.DataFrame, margin: float
 ) -> list[dict[str, Any]]:
     """The rows of one section."""
     mine = section_runs(section, asked)
@@ -136,12 +225,18 @@ def _section(
         for part, run in zip(arms, done, strict=True)
     }
     shared = {name: section[name] for name in SECTION}
-    rows = [shared | _arm(part, shares) for part in arms]
+    spread = section_spread(mine, samples)
+    rows = [shared | _arm(part, shares, spread, margin) for part in arms]
     adjusted = holm([row.get("p", float("nan")) for row in rows])
     return [row | {"p_holm": p} for row, p in zip(rows, adjusted, strict=True)]
 
 
-def _arm(part: pd.DataFrame, shares: dict[str, pd.DataFrame | None]) -> dict[str, Any]:
+def _arm(
+    part: pd.DataFrame,
+    shares: dict[str, Shares | None],
+    spread: Spread | None,
+    margin: float,
+) -> dict[str, Any]:
     first, done = part.iloc[0], part[part["accuracy"].notna()]
     row = {name: first[name] for name in ("method", *ARM, "arm")}
     row |= {name: getattr(shown(first), name) for name in SHOWN}
@@ -149,11 +244,16 @@ def _arm(part: pd.DataFrame, shares: dict[str, pd.DataFrame | None]) -> dict[str
     mine, reference = shares[first["arm"]], shares.get(UNCORRUPTED)
     if mine is None:
         return row
-    row |= {"samples": int(done["samples"].iloc[0]), "runs": mine.shape[1], "state": "done"}
-    row |= intervals.accuracy(mine).columns("accuracy", "") | {"problems": len(mine)}
+    each = pd.DataFrame(mine).mean()
+    row |= {"samples": int(done["samples"].iloc[0]), "runs": len(each), "state": "done"}
+    row |= {f"{of}_seeds": done[f"{of}_seed"].nunique() for of in ("training", "corruption")}
+    row |= {"each_run": tuple(each), "apart": is_apart(mine, spread), "problems": len(mine)}
+    row |= intervals.accuracy(mine, spread).columns("accuracy", "")
     if reference is not None and first["arm"] != UNCORRUPTED:
-        change = intervals.difference(mine, reference)
-        row |= change.columns("difference", "difference_") | {"p": change.p}
+        change = intervals.difference(mine, reference, spread)
+        row |= change.columns("difference", "difference_") | {"p": change.row()["p"]}
+        same = change.recipes and intervals.equivalent(change, margin / 100)
+        row |= {"equivalent": same}
     return row | {name: done[name].astype(float).mean() for name in MEANS}
 
 
@@ -173,7 +273,8 @@ def _line(arm: pd.Series) -> list[str]:
     shares = [per_cent(arm["truncated"]), damaged_share(arm)]
     means = ["" if pd.isna(arm[name]) else f"{arm[name]:.0f}" for name in ("rows", "tokens")]
     change = (arm["difference"], arm["difference_low"], arm["difference_high"])
-    scores = [interval(arm["accuracy"], arm["low"], arm["high"]), interval(*change, "+")]
+    difference = interval(*change, "+") + f" {EQUIVALENT}" * (arm["equivalent"] is True)
+    scores = [interval(arm["accuracy"], arm["low"], arm["high"]), each_run(arm), difference]
     tests = [p_value(arm["p"]), p_value(arm["p_holm"])]
     reading = [per_cent(arm["undecided"]), interval(arm["accuracy_boxed"])]
     return [arm["arm"], sampled(arm), *scores, *tests, *shares, *means, *reading]

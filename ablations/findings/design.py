@@ -81,7 +81,8 @@ def frame(planned: Sequence["Planned"]) -> pd.DataFrame:
         for trained, seeds in compared:
             design = None
             if problems and reference:
-                design = Design(problems, 1 if greedy else asked.samples, (seeds, reference))
+                drawn = 1 if greedy else asked.samples
+                design = Design(problems, drawn, (seeds, reference), len(arms))
             found[name, trained, greedy, design] += 1
     rows = [(*comparison, arms) for comparison, arms in found.items()]
     return pd.DataFrame(rows, columns=["section", "trained", "greedy", "design", "arms"])
@@ -111,13 +112,13 @@ def measured_grid(section: Section) -> Grid | None:
     reference = done[done["kind"] == "uncorrupted"]
     if len(reference) != 1 or len(done) < 2:
         return None
-    shares = {arm["arm"]: section.shares(arm) for _, arm in done.iterrows()}
-    uncorrupted = shares[UNCORRUPTED]
+    shares = {arm["arm"]: pd.DataFrame(section.shares(arm)) for _, arm in done.iterrows()}
+    uncorrupted, trained = shares[UNCORRUPTED], int((done["kind"] != "base").sum())
     for _, arm in done[done["kind"] != "uncorrupted"].iterrows():
         mine = shares[arm["arm"]]
         samples = 1 if section.greedy else int(arm["samples"])
-        design = Design(len(mine), samples, (mine.shape[1], uncorrupted.shape[1]))
-        assumed = measured(mine, uncorrupted, samples)
+        design = Design(len(mine), samples, (mine.shape[1], uncorrupted.shape[1]), trained)
+        assumed = measured(mine, uncorrupted, samples, section.spread)
         found = f"{100 * arm['difference']:+.1f}"
         texts = detectable_effects(design, assumed, section.greedy, arm["kind"] != "base")
         n = f"{len(mine)}×{arm['samples']:.0f}"

@@ -1,11 +1,10 @@
 """At equal corruption rates, does damage to the structure cost more than damage to the content?"""
 
-from dataclasses import asdict
 from itertools import chain
 
 import pandas as pd
 
-from ablations.findings.sections import SECTION
+from ablations.findings.sections import SECTION, section_spread
 from ablations.findings.slopes import COSTS, curves
 from ablations.render.wording import per_cent, points, verdict
 from ablations.results.arms import shown
@@ -36,9 +35,11 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
             for kind in ("structure", "content")
         )
         if {*chain.from_iterable(structure)} & {*chain.from_iterable(content)}:
-            estimate, doses = structure_minus_content(structure, content)
+            estimate, doses = structure_minus_content(
+                structure, content, section_spread(section, samples)
+            )
             shared = {name: section[name].iloc[0] for name in SECTION}
-            rows.append(shared | {"doses": doses} | asdict(estimate))
+            rows.append(shared | {"doses": doses} | estimate.row())
     return pd.DataFrame(rows, columns=[*SECTION, "doses", *Estimate.__dataclass_fields__])
 
 

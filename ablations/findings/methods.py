@@ -1,7 +1,6 @@
 """Does LoRA learn what full fine-tuning learns, arm by arm?"""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,10 +9,11 @@ from ablations.findings.sections import Finding, arm_shares, of_one_setting
 from ablations.reference import title
 from ablations.render.drawing import canvas, errors, name_rows
 from ablations.render.grid import Grid
-from ablations.render.wording import interval, points, verdict
+from ablations.render.wording import interval, p_value, points, verdict
 from ablations.results.arms import ARM, UNCORRUPTED, arm_name, place
 from ablations.statistics.intervals import Estimate, Shares, accuracy, contrast, difference
 from ablations.statistics.significance import holm
+from distill.evaluation.variance import pooled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +67,7 @@ def grid(arms: pd.DataFrame, name: str) -> Grid:
         n = f"{arm['problems']}, {arm['seeds']}"
         known = [[interval(one) for one in arm[name]] for name in READING]
         read = [" / ".join(both) if any(both) else "" for both in known]
-        rows.append([arm["arm"], *alone, change, f"{arm['p_holm']:.2g}", extra, n, *read])
+        rows.append([arm["arm"], *alone, change, p_value(arm["p_holm"]), extra, n, *read])
     header = ("arm", "full fine-tuning", "LoRA", "LoRA minus full", "p (Holm)", "extra damage")
     return Grid(name, (*header, "n: problems, seeds", "undecided, %", "boxed, %"), rows)
 
@@ -136,16 +136,21 @@ def _group(
     read = {arm_name(arm.iloc[0]): _read(arm) for arm in parts}
     pairs = {name: both for name, both in shares.items() if len(both) == len(LOOKS)}
     reference = pairs.get(UNCORRUPTED)
-    changes = {name: difference(both["lora"], both["sft"]) for name, both in pairs.items()}
-    adjusted = holm([change.p if change.p is not None else 1.0 for change in changes.values()])
+    spreads = {
+        method: pooled([pd.DataFrame(both[method]) for both in shares.values() if method in both])
+        for method in LOOKS
+    }
+    two = [spreads["lora"], spreads["sft"]]
+    changes = {name: difference(both["lora"], both["sft"], two) for name, both in pairs.items()}
+    adjusted = holm([change.row()["p"] for change in changes.values()])
     for (name, change), p in zip(changes.items(), adjusted, strict=True):
-        row = shared | {"arm": name} | asdict(change) | {"p_holm": p} | read[name]
+        row = shared | {"arm": name} | change.row() | {"p_holm": p} | read[name]
         for method, own in pairs[name].items():
-            row |= accuracy(own).columns(method, f"{method}_")
+            row |= accuracy(own, spreads[method]).columns(method, f"{method}_")
         if reference is not None and name != UNCORRUPTED:
             four = [pairs[name]["lora"], pairs[name]["sft"], reference["lora"], reference["sft"]]
-            extra = contrast(four, [1, -1, -1, 1])
-            row |= extra.columns("extra", "extra_") | {"extra_p": extra.p}
+            extra = contrast(four, [1, -1, -1, 1], [*two, *two])
+            row |= extra.columns("extra", "extra_") | {"extra_p": extra.row()["p"]}
         yield row
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ablations.render.grid import Grid
+from ablations.results.arms import ARM
 from ablations.results.settings import SETTINGS
-from ablations.statistics.intervals import by_seed
+from ablations.statistics.intervals import Shares, by_seed
+from distill.evaluation.variance import Spread, pooled
 
 SECTION = ("benchmark", "student", "training", "size", "teacher", "dataset", *SETTINGS)
 """What the arms of one section share."""
@@ -73,10 +75,23 @@ def in_sections(asked: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def arm_shares(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
-    """Share of right samples by problem and run (`intervals.by_seed`), of one arm's runs."""
+def arm_shares(runs: pd.DataFrame, samples: pd.DataFrame) -> Shares:
+    """Share of right samples by problem and run (`intervals.by_seed`), of one arm's runs.
+
+    Runs are in the order of their seeds; of an untrained student by problem alone.
+    """
     chosen = samples["cell"].isin(runs["cell"]) & samples["benchmark"].isin(runs["benchmark"])
-    return by_seed(samples[chosen])
+    shares = by_seed(samples[chosen])
+    if (runs["method"] == "none").all() and shares.shape[1] == 1:
+        return shares.iloc[:, 0]
+    return shares[list(runs.sort_values(["training_seed", "corruption_seed"])["cell"].unique())]
+
+
+def section_spread(runs: pd.DataFrame, samples: pd.DataFrame) -> Spread | None:
+    """How much runs of one arm differ, from all arms of a section's trained runs."""
+    trained = runs[(runs["method"] != "none") & runs["accuracy"].notna()]
+    arms = [arm for _, arm in trained.groupby(list(ARM), dropna=False) if len(arm) > 1]
+    return pooled([pd.DataFrame(arm_shares(arm, samples)) for arm in arms])
 
 
 def of_one_setting(runs: pd.DataFrame, alike: Sequence[str], varied: Sequence[str]) -> pd.DataFrame:

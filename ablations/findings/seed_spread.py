@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ablations.results.arms import ARM
@@ -9,20 +10,20 @@ from ablations.results.records import RECORDED
 from ablations.results.responses import KEPT
 from ablations.results.runs import runs, samples
 from ablations.statistics.intervals import by_seed
-from ablations.statistics.variance import seed_sd
 from distill.config import Config
+from distill.evaluation.variance import pooled
 from distill.store.identity import CHECKOUT
 
 
 def frame(folder: Path) -> pd.DataFrame:
     """One row per section of a folder of runs that has arms with several training seeds.
 
-    Arms that score close to 0 or 100 % cannot vary, and are counted like the others.
+    Arms that score close to 0 or 100 % cannot vary, and are left out.
 
     Returns:
         section: benchmark, student and training.
         seed_sd: standard deviation of an arm's true accuracy over training seeds, without the
-            variance of single answers; in shares of 1.
+            variance of single answers; in shares of 1, at the arms' mean accuracy.
         arms: arms with several seeds.
         fewest_seeds, most_seeds: of an arm.
         folder: as given.
@@ -44,9 +45,12 @@ def frame(folder: Path) -> pd.DataFrame:
             for _, one in section.groupby(arm, dropna=False)
         ]
         seeds = [table.shape[1] for table in tables]
-        spread = seed_sd([table.to_numpy() for table in tables])
+        spread = pooled(tables)
+        if spread is None:
+            continue
+        accuracy = float(np.mean([table.to_numpy().mean() for table in tables]))
         name = f"{benchmark}, {student}, {training}"
-        found.append((name, spread, len(tables), min(seeds), max(seeds), folder))
+        found.append((name, spread.of_runs(accuracy), len(tables), min(seeds), max(seeds), folder))
     return pd.DataFrame(found, columns=columns)
 
 

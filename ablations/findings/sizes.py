@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +11,7 @@ from ablations.findings.sections import Finding, arm_shares, of_one_setting
 from ablations.render.grid import Grid
 from ablations.render.wording import interval, per_cent, points, verdict
 from ablations.statistics.intervals import TINY, Estimate, Shares, contrast, difference
+from distill.evaluation.variance import Spread, pooled
 
 SERIES = ("benchmark", "student", "training", "teacher", "dataset", "evaluation_setting")
 """What students share that differ only in the number of traces."""
@@ -32,7 +32,9 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ValueError: students of one size were trained with different settings.
     """
-    rows = [row for key, sizes in _series(runs, samples) for row in _steps(key, sizes)]
+    rows = [
+        row for key, sizes in _series(runs, samples) for row in _steps(key, sizes, _spread(sizes))
+    ]
     return _frame(rows)
 
 
@@ -40,7 +42,8 @@ def whole_gain(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """One row per series: the gain from its first size to its last, in the columns of `frame`."""
     rows: list[dict[str, Any]] = []
     for key, sizes in _series(runs, samples):
-        rows += _steps(key, {size: sizes[size] for size in (min(sizes), max(sizes))})
+        ends = {size: sizes[size] for size in (min(sizes), max(sizes))}
+        rows += _steps(key, ends, _spread(sizes))
     return _frame(rows)
 
 
@@ -62,8 +65,8 @@ def slowing(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
             weights[place] -= sign / doublings
             weights[place + 1] += sign / doublings
         used = [(s, w) for (_, s), w in zip(trained, weights, strict=True) if w]
-        change = contrast([s for s, _ in used], [w for _, w in used])
-        rows.append(key | {"sizes": [size for size, _ in trained]} | asdict(change))
+        change = contrast([s for s, _ in used], [w for _, w in used], _spread(sizes))
+        rows.append(key | {"sizes": [size for size, _ in trained]} | change.row())
     return pd.DataFrame(rows, columns=[*SERIES, "sizes", *Estimate.__dataclass_fields__])
 
 
@@ -148,14 +151,18 @@ def _series(
         yield key, sizes
 
 
-def _steps(key: dict[str, Any], sizes: dict[int, Shares]) -> Iterator[dict[str, Any]]:
+def _spread(sizes: dict[int, Shares]) -> Spread | None:
+    return pooled([shares for shares in sizes.values() if isinstance(shares, pd.DataFrame)])
+
+
+def _steps(
+    key: dict[str, Any], sizes: dict[int, Shares], spread: Spread | None
+) -> Iterator[dict[str, Any]]:
     order = sorted(sizes)
     whole = difference(sizes[order[-1]], sizes[order[0]]).value
     for less, more in pairwise(order):
-        gain = difference(sizes[more], sizes[less])
-        if not less:
-            gain = replace(gain, seeds=sizes[more].shape[1])
+        gain = difference(sizes[more], sizes[less], spread)
         doublings = math.log2(more / less) if less else math.nan
         share = gain.value / whole if whole > TINY else math.nan
         step = {"from": less, "to": more, "doublings": doublings, "share": share}
-        yield key | step | asdict(gain)
+        yield key | step | gain.row()

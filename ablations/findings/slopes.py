@@ -1,12 +1,11 @@
 """How much accuracy does each kind of damage cost as the corruption rate rises?"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 
-from ablations.findings.sections import SECTION, arm_shares
+from ablations.findings.sections import SECTION, arm_shares, section_spread
 from ablations.render.grid import Grid
 from ablations.render.wording import interval, p_value, per_cent, points, verdict
 from ablations.results.arms import ARM, arm_name, place, shown
@@ -88,16 +87,16 @@ def _section(section: pd.DataFrame, samples: pd.DataFrame) -> Iterator[dict[str,
     if uncorrupted.empty:
         return
     shared = {name: uncorrupted[name].iloc[0] for name in SECTION}
-    reference = arm_shares(uncorrupted, samples)
+    reference, spread = arm_shares(uncorrupted, samples), section_spread(section, samples)
     kinds: dict[str, list[Curve]] = {target: [] for target in TARGETS}
     for run, curve in sorted(curves(section, samples), key=lambda one: place(one[0])):
         kind = shown(run).target
         kinds[kind].append(curve)
         name = arm_name(run).replace(f" {100 * run['fraction']:g} %", "")
         found = {"operator": name, "kind": kind, "doses": sorted(curve)}
-        yield shared | found | asdict(slope(reference, curve))
+        yield shared | found | slope(reference, curve, spread).row()
     structure, content = kinds["structure"], kinds["content"]
     if structure and content:
         doses = sorted({fraction for one in (*structure, *content) for fraction in one})
-        contrast = slope_contrast(reference, structure, content)
-        yield shared | {"operator": CONTRAST, "kind": "", "doses": doses} | asdict(contrast)
+        contrast = slope_contrast(reference, structure, content, spread)
+        yield shared | {"operator": CONTRAST, "kind": "", "doses": doses} | contrast.row()

@@ -9,12 +9,20 @@ from typing import Any
 import pandas as pd
 
 from ablations.findings import arms, slopes
-from ablations.findings.sections import SECTION, arm_shares, in_sections, section_runs
+from ablations.findings.sections import (
+    SECTION,
+    arm_shares,
+    in_sections,
+    section_runs,
+    section_spread,
+)
 from ablations.results.arms import arm_name
 from ablations.results.records import records
 from ablations.results.responses import GRADED
 from ablations.results.runs import asked_runs, frame, samples
+from ablations.statistics.intervals import Shares
 from ablations.studies.cells import Cell, Studies
+from distill.evaluation.variance import Spread
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,11 @@ class Section:
         return self.arms[self.arms["state"] == "done"]
 
     @cached_property
+    def spread(self) -> Spread | None:
+        """How much runs of one arm differ, see `ablations.findings.sections.section_spread`."""
+        return section_spread(self.runs, self.samples)
+
+    @cached_property
     def slopes(self) -> pd.DataFrame:
         """Of its operators, see `ablations.findings.slopes.frame`."""
         return slopes.frame(self.runs, self.samples)
@@ -63,7 +76,7 @@ class Section:
         rows = self.samples[mine & self.samples["benchmark"].isin(self.runs["benchmark"])]
         return rows.assign(student=self.arms["student"].iloc[0])
 
-    def shares(self, arm: pd.Series) -> pd.DataFrame:
+    def shares(self, arm: pd.Series) -> Shares:
         """Scores of one of the arms that were run, see `ablations.statistics.intervals.by_seed`."""
         return arm_shares(self.runs[self.runs["arm"] == arm["arm"]], self.samples)
 
@@ -132,7 +145,8 @@ def read_study(asked: Request, *, may_be_missing: bool = True) -> Study:
     runs, rows = frame(found), samples(folder, GRADED) if found else pd.DataFrame()
     planned = asked_runs(cells)
     planned = in_sections(planned, runs) if asked.folder else planned
-    return Study(asked, cells, folder, found, runs, rows, arms.frame(runs, rows, planned))
+    margin = cells[0].config.study.margin
+    return Study(asked, cells, folder, found, runs, rows, arms.frame(runs, rows, planned, margin))
 
 
 def _is_greedy(evaluation: dict[str, Any], benchmark: str) -> bool:

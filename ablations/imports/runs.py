@@ -223,7 +223,7 @@ def _compare(path: Path, record: dict[str, Any], benchmark: str) -> dict[str, An
     scored = record["scores"][benchmark]["summary"]
     rows = responses(path, record, benchmark, [THEIRS]).to_pylist()
     pairs = [(row["correct"], row[THEIRS]) for row in rows if row[THEIRS] is not None]
-    low, high = run_interval(scored["accuracy"], scored["problems"], scored["standard_error"])
+    low, high = run_interval(scored)
     return {
         "run": record["label"],
         "benchmark": benchmark,

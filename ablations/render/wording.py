@@ -28,16 +28,16 @@ def per_cent(share: Any, digits: int = 1) -> str:
 
 
 def points(estimate: Any) -> str:
-    """`-3.2 points of accuracy, 95 % interval [-5.1, -1.3], n = 400 problems, 3 training seeds`.
+    """`-3.2 points of accuracy, 95 % interval [-5.1, -1.3], n = 400 problems, 3 runs an arm`.
 
     Args:
-        estimate: has `value`, `low`, `high` (shares of 1), `problems` and `seeds`.
+        estimate: has `value`, `low`, `high` (shares of 1), `problems`, `seeds` and `recipes`.
     """
     shares = (estimate.value, estimate.low, estimate.high)
     value, low, high = (f"{round(100 * share, 1) + 0.0:+.1f}" for share in shares)
-    seeds = "one training seed; the interval covers no other"
-    if estimate.seeds > 1:
-        seeds = f"{estimate.seeds} training seeds"
+    seeds = f"{estimate.seeds} runs an arm"
+    if not estimate.recipes:
+        seeds = "of these runs alone: an arm was trained once, and another seed may reverse it"
     return (
         f"{value} points of accuracy, 95 % interval [{low}, {high}], "
         f"n = {estimate.problems} problems, {seeds}"

@@ -36,18 +36,26 @@ def answers(section: Section) -> list[str]:
 
 
 def effects(section: Section) -> str:
-    """How many arms differ significantly from uncorrupted traces, in a sentence."""
-    tested = section.done[section.done["p_holm"].notna()]
-    if tested.empty:
+    """How many arms differ from uncorrupted traces, are equivalent, or are open, in a sentence."""
+    compared = section.done[section.done["difference"].notna()]
+    tested = compared[compared["p_holm"].notna()]
+    if compared.empty:
         return "No arm can be compared with uncorrupted traces yet."
+    once = len(compared) - len(tested)
+    said = f"{once} arms were trained once: their differences are of these runs alone, untested."
+    if tested.empty:
+        return said
     worse, better = (
         tested[(tested["p_holm"] < LEVEL) & (sign * tested["difference"] > 0)] for sign in (-1, 1)
     )
+    rest = tested[~tested.index.isin([*worse.index, *better.index])]
+    same = rest["equivalent"].eq(True).sum()
     return (
         f"Of {len(tested)} arms, {len(worse)} score lower than uncorrupted traces and "
-        f"{len(better)} higher (Holm-adjusted p < {LEVEL}); "
-        f"{len(tested) - len(worse) - len(better)} do not differ significantly."
-    )
+        f"{len(better)} higher (Holm-adjusted p < {LEVEL}); of the others, {same} are shown to be "
+        f"equivalent within ±{tested['margin'].iloc[0]:g} points (two one-sided tests), and "
+        f"{len(rest) - same} are open."
+    ) + f" {said}" * (once > 0)
 
 
 def responses(section: Section) -> Grid:

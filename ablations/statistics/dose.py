@@ -6,18 +6,19 @@ A dose is a corruption rate: the share of an operator's own units that is damage
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
-from ablations.statistics.intervals import Estimate, Shares, contrast
+from ablations.statistics.intervals import Estimate, Shares, Spreads, contrast
 
 Curve = Mapping[float, Shares]
 """Corruption rate, in (0, 1] -> scores of the arm; of one operator."""
 
 
-def slope(reference: Shares, curve: Curve) -> Estimate:
+def slope(reference: Shares, curve: Curve, spread: Spreads = None) -> Estimate:
     """Change of accuracy from no damage to full damage along the least-squares line.
 
     Args:
         reference: the uncorrupted arm, the point at dose 0.
         curve: at least one dose; with one, the line goes through both points.
+        spread: of the section's runs, see `intervals.contrast`.
 
     Returns:
         In shares of 1 per full dose, with interval and p; -0.5 is a loss of 50 points from 0 to
@@ -27,11 +28,14 @@ def slope(reference: Shares, curve: Curve) -> Estimate:
         ValueError: no dose, or one outside (0, 1]; or the arms were scored on different problems.
     """
     base, weights = _slope_weights(curve)
-    return contrast([reference, *curve.values()], [base, *weights])
+    return contrast([reference, *curve.values()], [base, *weights], spread)
 
 
 def slope_contrast(
-    reference: Shares, structure: Sequence[Curve], content: Sequence[Curve]
+    reference: Shares,
+    structure: Sequence[Curve],
+    content: Sequence[Curve],
+    spread: Spreads = None,
 ) -> Estimate:
     """Mean slope of the operators on structure minus that of those on content.
 
@@ -42,6 +46,7 @@ def slope_contrast(
         reference: the uncorrupted arm.
         structure: one curve per operator, at least one.
         content: one curve per operator, at least one.
+        spread: of the section's runs, see `intervals.contrast`.
 
     Returns:
         As `slope`; negative if damage to the structure costs more.
@@ -57,11 +62,11 @@ def slope_contrast(
             base += sign * shared / len(curves)
             arms += curve.values()
             weights += [sign * weight / len(curves) for weight in own]
-    return contrast(arms, [base, *weights[1:]])
+    return contrast(arms, [base, *weights[1:]], spread)
 
 
 def structure_minus_content(
-    structure: Sequence[Curve], content: Sequence[Curve]
+    structure: Sequence[Curve], content: Sequence[Curve], spread: Spreads = None
 ) -> tuple[Estimate, list[float]]:
     """Accuracy after damage to the structure minus accuracy after damage to the content.
 
@@ -70,6 +75,7 @@ def structure_minus_content(
     Args:
         structure: one curve per operator, at least one.
         content: one curve per operator, at least one.
+        spread: of the section's runs, see `intervals.contrast`.
 
     Returns:
         difference: in [-1, 1], paired by problem; negative if damage to the structure costs more.
@@ -93,7 +99,7 @@ def structure_minus_content(
             at_dose = [curve[dose] for curve in curves if dose in curve]
             arms += at_dose
             weights += [sign / len(at_dose) / len(shared)] * len(at_dose)
-    return contrast(arms, weights), shared
+    return contrast(arms, weights, spread), shared
 
 
 def _slope_weights(curve: Curve) -> tuple[float, list[float]]:

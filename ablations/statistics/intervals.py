@@ -1,24 +1,30 @@
-"""Intervals of scores and of differences between arms, over problems and training seeds.
+"""Intervals of scores and of differences between arms, over problems and training runs.
 
-Problems are a sample of all such problems and seeds a sample of training runs; samples of one
-problem share its difficulty and are averaged first. An arm is a frame of problems by seeds. One
-seed tells nothing about others: such an interval covers problems only, and `Estimate.seeds` is 1.
-With several seeds the interval covers both, see `ablations.statistics.variance`.
+Problems are a sample of all such problems and runs a sample of what a recipe gives; samples of one
+problem share its difficulty and are averaged first. An arm is a frame of problems by runs. One run
+tells nothing about others: such an interval covers problems only, and the estimate is one of these
+runs, not of their recipes (`Estimate.recipes`). With several runs the interval covers both, with
+the help of the section's other arms, see `distill.evaluation.variance`.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ablations.statistics.significance import mcnemar, same_problems, sign_flip
-from ablations.statistics.variance import bootstrap, mean_variance
-from distill.evaluation.intervals import TINY, t_quantile, wilson
+from distill.evaluation.intervals import TINY, Z, freedom, t_quantile, wilson
+from distill.evaluation.variance import Spread, mean_variance
 
 Shares = pd.Series | pd.DataFrame
-"""Share of right samples: by problem, or by problem (rows) and training seed (columns)."""
+"""Share of right samples: by problem (rows) and training run (columns), or by problem of a student
+that was not trained, which no seed changes."""
+
+Spreads = Spread | Sequence[Spread | None] | None
+"""Of the runs of all arms, or of each arm's; None: each arm's runs alone."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,23 @@ class Estimate:
     problems: int
 
     seeds: int = 1
-    """Training seeds of the arm with the fewest; 1: the interval does not cover seeds."""
+    """Training runs of the trained arm with the fewest; 1: the interval does not cover seeds."""
 
     p: float | None = None
-    """Two-sided, of the hypothesis that the value is 0; None where nothing is compared."""
+    """Two-sided, of the hypothesis that the value is 0; None where nothing is compared. Where
+    `recipes` is false it is about these runs alone."""
+
+    recipes: bool = True
+    """Whether the estimate holds for the recipes: every trained arm has several runs, or nothing
+    was trained."""
+
+    half_90: float = float("nan")
+    """Half of the width of the 90 % interval around `value`, for `equivalent`; NaN where nothing is
+    compared."""
+
+    def row(self) -> dict[str, Any]:
+        """The fields as columns of a table of recipes: p is NaN where it is of these runs alone."""
+        return asdict(self) | {"p": self.p if self.recipes else math.nan}
 
     def columns(self, name: str, prefix: str) -> dict[str, float]:
         """Value and interval as `name`, `<prefix>low` and `<prefix>high` of a frame."""
@@ -66,87 +85,122 @@ def by_seed(rows: pd.DataFrame) -> pd.DataFrame:
     return shares
 
 
-def accuracy(shares: Shares) -> Estimate:
-    """Mean over problems and seeds with its interval, see `distill.evaluation.intervals.wilson`.
+def accuracy(shares: Shares, spread: Spread | None = None) -> Estimate:
+    """Mean over problems and runs with its interval, see `distill.evaluation.intervals.wilson`.
 
-    With one seed it is the interval that the run itself reports; takes n >= 1 problems.
+    With one run it is the interval that the run itself reports; takes n >= 1 problems. `spread` is
+    that of the section's runs.
     """
-    table, variance, freedom = _table(shares), 0.0, math.inf
-    n, mean = len(table), float(table.mean())
+    table = _table(shares)
+    n, mean, variance, degrees = len(table), float(table.to_numpy().mean()), 0.0, math.inf
     if n > 1 and _single_answers(shares) is None:
-        variance, freedom = mean_variance(table.mean(axis=1), [(table, 1.0)])
-    return Estimate(mean, *wilson(mean, n, variance, freedom), n, table.shape[1])
+        means = table.to_numpy().mean(axis=1)
+        variance, degrees = mean_variance(means, [(table, 1.0)], spread, freedom(means))
+    ends = wilson(mean, n, variance, degrees)
+    return Estimate(mean, *ends, n, table.shape[1], recipes=_is_of_recipe(shares))
 
 
-def difference(arm: Shares, reference: Shares, *, pair_seeds: bool = False) -> Estimate:
+def difference(arm: Shares, reference: Shares, spread: Spreads = None) -> Estimate:
     """Mean of arm minus reference on the same problems, see `contrast`; inside [-1, 1].
 
-    With one sample of each problem and one seed, p is `significance.mcnemar`.
+    With one sample of each problem and one run on either side p is `significance.mcnemar` and the
+    interval Bonett and Price's (J. Educ. Behav. Stat. 37, 2012), which covers the truth where only
+    a handful of answers differ.
     """
-    made = contrast([arm, reference], [1, -1], pair_seeds=pair_seeds)
-    single = [_single_answers(shares) for shares in (arm, reference)]
-    p = made.p if single[0] is None or single[1] is None else mcnemar(single[0], single[1])
-    return replace(made, low=max(-1.0, made.low), high=min(1.0, made.high), p=p)
+    made = contrast([arm, reference], [1, -1], spread)
+    one, other = (_single_answers(shares) for shares in (arm, reference))
+    if one is not None and other is not None:
+        p = mcnemar(one, other)
+        (low, high), (low_90, high_90) = (_adjusted_wald(one, other, z) for z in (Z, Z_90))
+        half = max(made.value - low_90, high_90 - made.value)
+        made = replace(made, low=low, high=high, p=p, half_90=half)
+    return replace(made, low=max(-1.0, made.low), high=min(1.0, made.high))
 
 
-def contrast(
-    arms: Sequence[Shares], weights: Sequence[float], *, pair_seeds: bool = False
-) -> Estimate:
+def contrast(arms: Sequence[Shares], weights: Sequence[float], spread: Spreads = None) -> Estimate:
     """A weighted sum of arms' accuracies, paired by problem, with interval and p.
 
-    A problem's difficulty, which all arms share, cancels where the weights sum to 0. With one seed
-    per arm: bootstrap by problem, its percentiles widened from n to n - 1 (Hesterberg, Am. Stat.
-    69, 2015), and a sign-flip test; where the sum is the same on every problem, the interval is
-    what n problems could have missed, `1 - 0.025 ** (1 / n)`. With more seeds: Student's interval
-    and test, see `ablations.statistics.variance`.
+    A problem's difficulty, which all arms share, cancels where the weights sum to 0. Student's
+    interval; with one run of every arm over problems alone, and p by a sign-flip test; with more
+    runs over problems and runs, see `distill.evaluation.variance`. Where the sum is the same on
+    every problem, the interval is what n problems could have missed, `1 - 0.025 ** (1 / n)`.
 
     Args:
-        arms: scored on the same n >= 1 problems; an arm of one seed adds no variance of seeds.
+        arms: scored on the same n >= 1 problems; an arm of one run adds no variance of runs. Every
+            run of every arm was trained independently.
         weights: one per arm; no arm may be given twice.
-        pair_seeds: whether runs in the same column belong together, so that what they share (a base
-            student) cancels. Otherwise every run of every arm was trained independently.
+        spread: of the section's runs, or one for each arm where they are of several.
 
     Raises:
-        ValueError: the problems differ, or the columns do although `pair_seeds`.
+        ValueError: the problems differ.
     """
     from scipy.special import stdtr
 
     for arm in arms[1:]:
         same_problems(arms[0], arm)
-        if pair_seeds and not _columns(arm).equals(_columns(arms[0])):
-            raise ValueError(
-                f"seeds {list(_columns(arms[0]))} and {list(_columns(arm))} are no pairs; "
-                "pair_seeds needs the same columns in every arm"
-            )
     tables = [_table(arm.reindex(arms[0].index)) for arm in arms]
     parts = list(zip(tables, weights, strict=True))
-    delta = np.sum([weight * table.mean(axis=1) for table, weight in parts], axis=0)
-    value, n = float(delta.mean()), len(delta)
-    seeds = min(table.shape[1] for table in tables)
-    if np.ptp(delta) >= TINY and all(table.shape[1] == 1 for table in tables):
-        return Estimate(value, *bootstrap(delta), n, seeds, sign_flip(delta))
-    if pair_seeds:
-        parts = [(np.sum([weight * table for table, weight in parts], axis=0), 1.0)]
-    variance, freedom = mean_variance(delta, parts) if n > 1 else (0.0, 0.0)
+    delta = np.sum([weight * t.to_numpy().mean(axis=1) for t, weight in parts], axis=0)
+    value, n, once = float(delta.mean()), len(delta), all(t.shape[1] == 1 for t in tables)
+    trained = [table.shape[1] for table, arm in zip(tables, arms, strict=True) if _trained(arm)]
+    variance, degrees = mean_variance(delta, parts, spread, freedom(delta)) if n > 1 else (0.0, 0.0)
     if variance < TINY:
-        missed = (1 - 0.025 ** (1 / n)) * float(np.abs(weights).sum()) / 2
-        return Estimate(value, value - missed, value + missed, n, seeds, sign_flip(delta))
-    half, t = t_quantile(freedom) * math.sqrt(variance), abs(value) / math.sqrt(variance)
-    return Estimate(value, value - half, value + half, n, seeds, 2 * float(stdtr(freedom, -t)))
+        half = [(1 - tail ** (1 / n)) * float(np.abs(weights).sum()) / 2 for tail in (0.025, 0.05)]
+    else:
+        half = [t_quantile(degrees, level) * math.sqrt(variance) for level in (0.95, 0.9)]
+    if once or variance < TINY:
+        p = sign_flip(delta)
+    else:
+        p = 2 * float(stdtr(degrees, -abs(value) / math.sqrt(variance)))
+    recipes = all(_is_of_recipe(arm) for arm in arms)
+    ends, seeds = (value - half[0], value + half[0]), min(trained, default=1)
+    return Estimate(value, *ends, n, seeds, p, recipes, half[1])
 
 
-def _table(shares: Shares) -> np.ndarray:
-    """N problems by S seeds."""
-    return shares.to_numpy(dtype=float).reshape(len(shares), -1)
+def equivalent(estimate: Estimate, margin: float) -> bool:
+    """Whether a difference is smaller than a margin either way, by two one-sided tests at 5 %.
+
+    That is, whether the 90 % interval lies within the margin (Schuirmann, J. Pharmacokinet.
+    Biopharm. 15, 1987). A large p alone is no sign of equality.
+    """
+    return abs(estimate.value) + estimate.half_90 < margin
 
 
-def _columns(shares: Shares) -> pd.Index:
-    return shares.columns if isinstance(shares, pd.DataFrame) else pd.Index([0])
+Z_90 = 1.6448536269514722
+"""Two-sided 90 % quantile of the normal distribution."""
+
+
+def _adjusted_wald(arm: pd.Series, reference: pd.Series, z: float) -> tuple[float, float]:
+    """Bonett and Price's interval of a difference of paired shares: one more answer of each kind.
+
+    It contains the difference itself also where all answers differ the same way.
+    """
+    delta = (arm - reference.reindex(arm.index)).to_numpy()
+    n = len(delta) + 2
+    better, worse = (int((sign * delta > 0).sum()) + 1 for sign in (1, -1))
+    middle = (better - worse) / n
+    half = z * math.sqrt(((better + worse) / n - middle**2) / n)
+    value = float(delta.mean())
+    return min(value, middle - half), max(value, middle + half)
+
+
+def _table(shares: Shares) -> pd.DataFrame:
+    """N problems by S runs."""
+    return shares if isinstance(shares, pd.DataFrame) else shares.to_frame()
+
+
+def _trained(shares: Shares) -> bool:
+    return isinstance(shares, pd.DataFrame)
+
+
+def _is_of_recipe(shares: Shares) -> bool:
+    """Whether other runs of the same recipe are known, or could not differ."""
+    return not _trained(shares) or _table(shares).shape[1] > 1
 
 
 def _single_answers(shares: Shares) -> pd.Series | None:
     """One answer per problem, right or wrong; None if there are more."""
-    table = _table(shares)
+    table = _table(shares).to_numpy()
     if table.shape[1] > 1 or not np.isin(table, (0, 1)).all():
         return None
     return pd.Series(table[:, 0], index=shares.index)

@@ -1,29 +1,36 @@
 """The smallest difference between two arms that a design can show, before anything runs.
 
 Var(difference) = (interaction_sd^2 + sampling) / problems + seeds, where `sampling` is the variance
-of single answers around a problem's chance and `seeds` that of training seeds around the recipe;
-test and degrees of freedom are those of `ablations.statistics.intervals.contrast`. At accuracy 0.5
-and uniform difficulty this gives AIME24 (30 problems, one sample) a power of 0.06 for the 3.2
-points by which arms of arXiv:2502.07374 differ, and with 16 samples 0.17.
+of single answers around a problem's chance and `seeds` that of training runs around the recipe; the
+test is that of `ablations.statistics.intervals.contrast`. Neither the spread of runs that the
+design will have nor the one that the test will estimate is known beforehand: the power is a mean
+over both. At accuracy 0.5 and uniform difficulty this gives AIME24 (30 problems, one sample) a
+power of 0.06 for the 3.2 points by which arms of arXiv:2502.07374 differ, and with 16 samples 0.08.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 
 from ablations.statistics.intervals import Shares
 from ablations.statistics.significance import same_problems
-from ablations.statistics.variance import error_variance, seed_sd
 from distill.evaluation.intervals import t_quantile
+from distill.evaluation.variance import LEAST, SHARED, Spread, error_variance, pooled, run_variance
 
 POWER = 0.8
 """Share of studies in which a difference of the size called detectable is found."""
 
+NODES = 25
+"""Equally likely values of a variance over which the power is averaged."""
+
 
 @dataclass(frozen=True)
 class Assumptions:
-    """How much answers, arms and seeds vary; the defaults are for a design without any result."""
+    """How much answers, arms and runs vary; the defaults are for a design without any result."""
 
     accuracy: float = 0.5
     """Share of right answers; 0.5 is where it varies most."""
@@ -39,6 +46,9 @@ class Assumptions:
     two seeds each, the pairs varied by 0.039, of which about 0.017 is due to 400 single answers.
     Eleven checkpoints of one arm of arXiv:2502.07374 vary by 0.043 on AIME24, no more than single
     answers to 30 problems do. `plan` prints next to it what a study's own runs have."""
+
+    seed_freedom: float = 14.0
+    """Degrees of freedom of `seed_sd`, which is not known either; infinite: it is."""
 
     @property
     def answer_variance(self) -> float:
@@ -60,6 +70,9 @@ class Design:
     """Training runs of either arm. One next to several adds no variance of seeds, as an untrained
     student does not. With one each it is taken as known, since such a design cannot show it."""
 
+    arms: int = 0
+    """Trained arms of the section, whose runs tell together how much runs vary; 0: these alone."""
+
 
 def power(difference: float, design: Design, assumed: Assumptions) -> float:
     """Probability that the two-sided test at 5 % finds two arms different.
@@ -69,24 +82,29 @@ def power(difference: float, design: Design, assumed: Assumptions) -> float:
         design: problems, samples and seeds of both arms.
         assumed: variances.
     """
-    from scipy.special import nctdtr
+    from scipy.special import ndtr
 
-    error, freedom = _standard_error(design, assumed)
-    quantile, shift = t_quantile(freedom), abs(difference) / error
-    return float(sum(1 - nctdtr(freedom, side, quantile) for side in (shift, -shift)))
+    true, found = _errors(design, assumed)
+    sides = (ndtr((side * abs(difference) - found) / true) for side in (1, -1))
+    return float(sum(sides).mean())
 
 
 def detectable(design: Design, assumed: Assumptions) -> float:
     """Smallest difference of accuracies that is found with probability `POWER`; may exceed 1."""
-    from scipy.special import nctdtrinc
-
     if design.problems < 2:
         return math.inf
-    error, freedom = _standard_error(design, assumed)
-    return float(error * nctdtrinc(freedom, 1 - POWER, t_quantile(freedom)))
+    least, most = 0.0, 1.0
+    while power(most, design, assumed) < POWER:
+        least, most = most, 2 * most
+    while most - least > 1e-5 * most:  # bisection: importing a solver takes half a second
+        middle = (least + most) / 2
+        least, most = (middle, most) if power(middle, design, assumed) < POWER else (least, middle)
+    return most
 
 
-def measured(arm: Shares, reference: Shares, samples: int) -> Assumptions:
+def measured(
+    arm: Shares, reference: Shares, samples: int, spread: Spread | None = None
+) -> Assumptions:
     """The assumptions as measured on two arms; what these cannot show is left as assumed.
 
     Args:
@@ -94,6 +112,7 @@ def measured(arm: Shares, reference: Shares, samples: int) -> Assumptions:
         reference: the same problems, in any order.
         samples: answers behind each share; with one and a single seed, the variance of answers
             cannot be separated from the interaction of problem and arm.
+        spread: of the section's runs; None: of these two arms' alone.
 
     Raises:
         ValueError: the problems differ.
@@ -102,39 +121,87 @@ def measured(arm: Shares, reference: Shares, samples: int) -> Assumptions:
     reference, usual = reference.reindex(arm.index), Assumptions()
     if len(arm) < 2:
         return usual
-    tables = [shares.to_numpy(dtype=float).reshape(len(shares), -1) for shares in (arm, reference)]
+    frames = [pd.DataFrame(shares) for shares in (arm, reference)]
+    tables = [frame.to_numpy(dtype=float) for frame in frames]
     accuracy = float(np.mean([table.mean() for table in tables]))
     answer = np.array([_answer_variance(table, samples) for table in tables])
-    between = float((tables[0].mean(axis=1) - tables[1].mean(axis=1)).var(ddof=1))
+    delta = np.subtract(*(table.mean(axis=1) for table in tables))
+    between = float(delta.var(ddof=1))
     runs = np.array([samples * table.shape[1] for table in tables])
     interaction = between - float((answer / runs).sum())
     if np.isnan(answer).any():
         interaction = min(usual.interaction_sd**2, between)
         answer = (between - interaction) / (1 / runs).sum() * np.ones(2)
-    several = [table for table in tables if table.shape[1] > 1]
+    of_runs = spread or pooled(frames)
+    known = [
+        (run_variance(frame, of_runs)[0] - error_variance(table) / len(table))
+        for frame, table in zip(frames, tables, strict=True)
+        if table.shape[1] > 1
+    ]
     most = accuracy * (1 - accuracy)
     return Assumptions(
         accuracy,
         correlation=max(0.0, 1 - float(answer.mean()) / most) if most else usual.correlation,
         interaction_sd=math.sqrt(max(0.0, interaction)),
-        seed_sd=seed_sd(several) if several else usual.seed_sd,
+        seed_sd=math.sqrt(max(0.0, float(np.mean(known)))) if known else usual.seed_sd,
+        seed_freedom=of_runs.freedom if of_runs and known else usual.seed_freedom,
     )
 
 
-def _standard_error(design: Design, assumed: Assumptions) -> tuple[float, float]:
-    """Standard error of the difference and its degrees of freedom, as `variance` has them."""
+@lru_cache(maxsize=256)
+def _errors(design: Design, assumed: Assumptions) -> tuple[np.ndarray, np.ndarray]:
+    """Standard error of the difference (rows), and what the test finds significant (columns).
+
+    Rows are equally likely true variances of runs, columns what the test may estimate then.
+    """
     n, several = design.problems, max(design.seeds) > 1
     answers = [assumed.answer_variance / (design.samples * seeds * n) for seeds in design.seeds]
     problems = assumed.interaction_sd**2 / n + sum(answers)
+    true = assumed.seed_sd**2 / _chances(assumed.seed_freedom)[:, None]
     if not several:
-        return math.sqrt(problems + 2 * assumed.seed_sd**2), n - 1
-    total, spread = problems, problems**2 / (n - 1)
-    for seeds, within in zip(design.seeds, answers, strict=True):
-        if seeds > 1:
-            between = assumed.seed_sd**2 / seeds + within
-            total += between - within
-            spread += (between**2 + within**2 / (n - 1)) / (seeds - 1)
-    return math.sqrt(total), total**2 / spread
+        error = np.sqrt(problems + 2 * true)
+        return error, t_quantile(n - 1) * error * np.sqrt(_chances(n - 1.0))
+    arms = [(s, a) for s, a in zip(design.seeds, answers, strict=True) if s > 1]
+    variance = problems + sum(true / seeds for seeds, _ in arms)
+    between = sum(true / seeds + within for seeds, within in arms)
+    own = sum((true / seeds + within) ** 2 / (SHARED + seeds - 1) for seeds, within in arms)
+    claimed, varied = _freedoms([seeds for seeds, _ in arms], max(design.arms, len(arms)))
+    freedom = np.minimum(between**2 / own, claimed)
+    within = sum(within for _, within in arms)
+    rest = sum(within**2 / ((n - 1) * (seeds - 1)) for seeds, within in arms)
+    guessed = between * _chances(varied)[None, :]
+    total = np.maximum(problems - within + guessed, LEAST * problems)
+    degrees = total**2 / (problems**2 / (n - 1) + guessed**2 / freedom + rest)
+    least = np.minimum(claimed, SHARED + min(seeds for seeds, _ in arms) - 1)
+    return np.sqrt(variance), _quantiles(np.maximum(degrees, least)) * np.sqrt(total)
+
+
+def _freedoms(seeds: Sequence[int], arms: int) -> tuple[float, float]:
+    """What the test claims to know of the spread, on average, and what it does.
+
+    In degrees of freedom: those of `variance.pooled`, and those by which the moderated variance of
+    the compared arms varies from study to study.
+    """
+    own = float(np.mean(seeds)) - 1
+    shared = SHARED / (SHARED + own)
+    claimed = own * (arms * own + 2) / (own + 2)
+    varied = own / ((1 - (1 - shared) ** 2) / arms + (1 - shared) ** 2 / len(seeds))
+    return claimed, varied
+
+
+def _chances(freedom: float) -> np.ndarray:
+    """Equally likely ratios of an estimated variance to the true one."""
+    from scipy.special import chdtri
+
+    if math.isinf(freedom):
+        return np.ones(1)
+    return chdtri(freedom, (np.arange(NODES) + 0.5)[::-1] / NODES) / freedom
+
+
+def _quantiles(freedom: np.ndarray) -> np.ndarray:
+    from scipy.special import stdtrit
+
+    return stdtrit(freedom, 0.975)
 
 
 def _answer_variance(table: np.ndarray, samples: int) -> float:

@@ -20,7 +20,7 @@ from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import Problem, read_problems
 
-VERSION = 5
+VERSION = 6
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from distill.store.identity import content_hash, local_path, version
 from distill.trace.keywords import KEYWORDS, count_keywords
 from distill.trace.records import digest
 
-VERSION = 3
+VERSION = 4
 
 LENIENT = "flexible-extract"
 """The filter of a task that finds the answer in a longer reply; used where a task has it."""

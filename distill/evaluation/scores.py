@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from distill.evaluation.intervals import run_interval
+from distill.evaluation.intervals import freedom, run_interval
 
 COLUMNS = {
     "problem_id": "string",
@@ -58,7 +58,8 @@ def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         samples (undecided ones are not right), which is pass@1; `accuracy_boxed`: the same if only
         answers in the mark that prompts ask for count, as with `grading.fallback=none` (None where
         nobody looked); its `standard_error`, clustered by
-        problem (None for one problem); its 95 % interval `low`, `high`, see
+        problem (None for one problem), and the degrees of `freedom` of its square, see
+        `intervals.freedom`; its 95 % interval `low`, `high`, see
         `intervals.run_interval`; with k > 1 samples `pass@2`, `pass@4`, ... and `pass@k`
         (unbiased, arXiv:2107.03374) and `cons@k` (the most frequent answer is right); the shares
         `truncated`, `unclosed` (thoughts never closed), `unread` (closed, but no answer was read)
@@ -72,10 +73,12 @@ def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     right = [sum(row["correct"] is True for row in group) for group in by_problem.values()]
     shares = [count / samples for count in right]
     accuracy = sum(shares) / n
-    error = None
+    error = degrees = None
     if n > 1:
         error = math.sqrt(sum((share - accuracy) ** 2 for share in shares) / (n - 1) / n)
-    low, high = run_interval(accuracy, n, error)
+        degrees = freedom(shares)
+    made = {"accuracy": accuracy, "problems": n, "standard_error": error, "freedom": degrees}
+    low, high = run_interval(made)
     more: dict[str, float | None] = {
         f"pass@{k}": _mean(pass_at(k, samples, count) for count in right) for k in _budgets(samples)
     }
@@ -90,6 +93,7 @@ def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "accuracy": accuracy,
         "accuracy_boxed": _mean(_boxed(row) for row in rows),
         "standard_error": error,
+        "freedom": degrees,
         "low": low,
         "high": high,
         "truncated": _mean(row["truncated"] for row in rows),

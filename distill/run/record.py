@@ -250,7 +250,7 @@ def percent(score: dict[str, Any]) -> str:
     Beside it stands what it is if only marked answers count, where that is known.
     The interval is computed again, since records of before hold one that is slightly narrower.
     """
-    interval = run_interval(score["accuracy"], score["problems"], score["standard_error"])
+    interval = run_interval(score)
     low, high = (100 * end for end in interval)
     n = f"{score['problems']}×{score['samples']}"
     told = f"{100 * score['accuracy']:.1f} % [{low:.1f}, {high:.1f}] n={n}"
