@@ -26,7 +26,7 @@ from distill.run import sweep
 from distill.run.compose import CONF, build
 from distill.run.fields import describe, refuse_unknown, unknown_name
 from distill.run.inputs import unusable
-from distill.run.overrides import one_line, parse, several
+from distill.run.overrides import long_form, one_line, parse, several
 from distill.run.record import (
     LOCK,
     Outcome,
@@ -162,6 +162,11 @@ def main(composed: DictConfig) -> Outcome | None:
             if "hydra.mode=RUN" not in sys.argv:  # Hydra adds it to its own list in any case
                 study = hydra_config.runtime.choices.get("study")
                 sweep.refuse_grids_without_sweep(study, hydra_config.sweeper)
+            if asked := [word for word in words if word.startswith("study.settle=")]:
+                raise ValueError(
+                    f"{asked[0].removeprefix('study.')} makes further seeds of a sweep, and this "
+                    "is one run: name a study, or add -m"
+                )
             if missing := no_key([config]) or unusable([config], _say):
                 sys.exit("\n  ".join([f"Nothing was run: {missing[0]}", *missing[1:]]))
     except (ValueError, OmegaConfBaseException) as error:
@@ -184,6 +189,7 @@ def main(composed: DictConfig) -> Outcome | None:
 def cli() -> None:
     """Read the command line of `distill`, or of `python -m distill`, and do what it says."""
     try:
+        sys.argv[1:] = long_form(sys.argv[1:])  # where Hydra reads them
         _cli(sys.argv[1:])
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read the output has gone, as `head` does

@@ -53,6 +53,10 @@ class StudyConfig(Checked):
     hypothesis: str = ""
     """What is expected, written down before anything runs."""
 
+    settle: float | None = ruled(None, POSITIVE)
+    """Points to either side that the 95 % intervals of differences to the uncorrupted arm may
+    reach; a sweep makes the further seeds that this takes. Also `settle=POINTS`."""
+
     margin: float = ruled(5.0, POSITIVE)
     """Points of accuracy; arms that differ by less count as equally accurate."""
 

@@ -18,7 +18,14 @@ from ablations.render.grid import Grid
 from ablations.render.wording import per_cent
 from ablations.results.arms import ARM, UNCORRUPTED
 from ablations.results.runs import planned_runs
-from ablations.statistics.power import POWER, Assumptions, Design, detectable, measured
+from ablations.statistics.power import (
+    POWER,
+    Assumptions,
+    Design,
+    detectable,
+    measured,
+    runs_for,
+)
 
 if TYPE_CHECKING:
     from ablations.studies.plan import Planned
@@ -86,6 +93,19 @@ def frame(planned: Sequence["Planned"]) -> pd.DataFrame:
             found[name, trained, greedy, design] += 1
     rows = [(*comparison, arms) for comparison, arms in found.items()]
     return pd.DataFrame(rows, columns=["section", "trained", "greedy", "design", "arms"])
+
+
+def expected_runs(planned: Sequence["Planned"], points: float, most: int) -> dict[str, int]:
+    """Runs of an arm for differences to uncorrupted of +- `points`, by section.
+
+    At the usual variances; `most + 1` where `most` do not suffice.
+    """
+    rows = frame(planned)
+    designs = rows[rows["trained"] & rows["design"].notna()].drop_duplicates("section")
+    return {
+        str(one["section"]): runs_for(points / 100, one["design"], Assumptions(), most)
+        for _, one in designs.iterrows()
+    }
 
 
 def grid(comparisons: pd.DataFrame) -> Grid:

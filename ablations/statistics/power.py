@@ -102,6 +102,25 @@ def detectable(design: Design, assumed: Assumptions) -> float:
     return most
 
 
+def runs_for(half_width: float, design: Design, assumed: Assumptions, most: int) -> int:
+    """Runs of both arms for a 95 % interval of their difference of this half-width.
+
+    Args:
+        half_width: in shares of 1.
+        design: its problems, samples and arms; its seeds are the least.
+        assumed: variances.
+        most: where even that many do not suffice, `most + 1` is returned.
+    """
+    for seeds in range(max(design.seeds), most + 1):
+        answers = assumed.answer_variance / (design.samples * design.problems)
+        variance = assumed.interaction_sd**2 / design.problems
+        variance += 2 * (assumed.seed_sd**2 + answers) / seeds
+        freedom = min(2 * (SHARED + seeds - 1), _freedoms([seeds], max(design.arms, 2))[0])
+        if t_quantile(freedom) * math.sqrt(variance) <= half_width:
+            return seeds
+    return most + 1
+
+
 def measured(
     arm: Shares, reference: Shares, samples: int, spread: Spread | None = None
 ) -> Assumptions:

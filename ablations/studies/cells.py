@@ -12,7 +12,8 @@ from distill.config import Config, StudyConfig
 from distill.run.compose import CONF, Composer
 from distill.run.fields import refuse_unknown
 from distill.run.formats import FORMAT
-from distill.run.overrides import parse
+from distill.run.overrides import long_form, parse
+from distill.run.record import run_label
 from distill.run.sweep import distinct, expand, grids_of, register
 
 SINGLE = StudyConfig().name
@@ -74,6 +75,7 @@ class Studies:
             ValueError: no such study, or bad runs; names the choices, or what is wrong.
             hydra.errors.HydraException: an override cannot be parsed, or names nothing.
         """
+        overrides = long_form(overrides)
         if study not in self.names():
             raise ValueError(f"unknown study {study!r}; known: {', '.join(self.names())}")
         refuse_unknown(overrides)
@@ -87,7 +89,15 @@ class Studies:
             more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
             title = f"{len(errors)} bad run(s) in {study}:"
             raise ValueError("\n  ".join([title, *errors[:SHOWN], *more]))
-        return [Cell(_label(run), tuple(run), config) for run, config in kept]
+        if kept and kept[0][1].study.settle:
+            from distill.run.settle import arms, first_stage  # which needs pandas
+
+            kept = first_stage(kept, arms(kept, self.config))
+        return [Cell(run_label(run), tuple(run), config) for run, config in kept]
+
+    def config(self, overrides: Sequence[str]) -> Config:
+        """The checked config of one run; see `distill.run.compose.Composer.config`."""
+        return self._composer.config(overrides)
 
     def one(self, overrides: Sequence[str]) -> Cell:
         """The one run that the overrides describe; of a `study=` only its fixed fields are taken.
@@ -99,13 +109,9 @@ class Studies:
         if len(runs) > 1:
             text = " ".join(overrides)
             raise ValueError(f"{text} is {len(runs)} runs; give each field one value")
-        return Cell(_label(overrides), tuple(overrides), self._composer.config(runs[0]))
+        return Cell(run_label(overrides), tuple(overrides), self._composer.config(runs[0]))
 
 
 def _fixed(overrides: Sequence[str]) -> list[str]:
     """Those with one value; the sweeper takes the others."""
     return [o.input_line for o in parse(overrides) if o.input_line and not o.is_sweep_override()]
-
-
-def _label(overrides: Sequence[str]) -> str:
-    return " ".join(text for text in overrides if not text.startswith("study="))

@@ -24,6 +24,9 @@ from distill.run.record import (
 from distill.store.artifacts import ArtifactError, Store, is_locked
 from distill.store.identity import run_key
 
+MADE = ("done", "done before")
+"""States of a run that has a record."""
+
 NO_RESULT = "no result"
 """State of a run whose worker was lost before it was done or failed."""
 

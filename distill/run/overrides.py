@@ -34,6 +34,11 @@ def parse(words: Sequence[str]) -> list[Override]:
     return [_parse(word) for word in words]
 
 
+def long_form(words: Sequence[str]) -> list[str]:
+    """The words with `settle=POINTS` as the field that it stands for."""
+    return [f"study.{word}" if word.startswith("settle=") else word for word in words]
+
+
 def split(line: str) -> list[str]:
     """The words of a line of a study's grid, quoted as for a shell.
 

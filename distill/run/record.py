@@ -84,8 +84,8 @@ def short_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def run_label(words: Sequence[str]) -> str:
-    """What a run is called: its overrides but the study's."""
-    return " ".join(word for word in words if not word.startswith("study="))
+    """What a run is called: its overrides but the study's name and how far it settles."""
+    return " ".join(word for word in words if not word.startswith(("study=", "study.settle=")))
 
 
 def run_folder(config: Config, key: str) -> Path:

@@ -26,7 +26,7 @@ from distill.checks import folder
 from distill.config import Config
 from distill.run.compose import Composer
 from distill.run.inputs import unusable
-from distill.run.outcomes import NO_RESULT, on_disk, print_outcomes, told
+from distill.run.outcomes import MADE, NO_RESULT, on_disk, print_outcomes, told
 from distill.run.overrides import one_line, parse, split
 from distill.run.record import Outcome, reason, run_folder
 from distill.run.tracking import no_key
@@ -116,7 +116,14 @@ class GridSweeper(Sweeper):
         study = self.config.hydra.runtime.choices.get("study")
         grids = grids_of(study, self.config.hydra.sweeper, arguments)
         asked = expand(grids, [*self.axes, *arguments])
-        kept, errors = distinct(asked, Composer(self.hydra_context.config_loader))
+        composer = Composer(self.hydra_context.config_loader)
+        kept, errors = distinct(asked, composer)
+        points = kept[0][1].study.settle if kept else None
+        if points:
+            from distill.run import settle  # which needs pandas
+
+            arms = settle.arms(kept, composer.config)
+            kept = settle.first_stage(kept, arms)
         configs = [config for _, config in kept]
         errors = errors or no_key(configs) or unusable(configs, _say)
         if errors:
@@ -125,9 +132,17 @@ class GridSweeper(Sweeper):
         Path(self.config.hydra.sweep.dir).mkdir(parents=True, exist_ok=True)
         outcomes = self._launch(kept)
         print_outcomes(outcomes)
+        if points and all(outcome.state in MADE for outcome in outcomes):
+            needs = settle.second_stage(arms, points, composer.config)
+            settle.print_needs(arms, needs, points)
+            if further := [run for arm in arms for run in arm.further]:
+                outcomes = self._launch(further)
+                print_outcomes(outcomes)
+        elif points:
+            print("how many seeds each arm needs is known when all of these are done", flush=True)
         if lost := sum(outcome.state == NO_RESULT for outcome in outcomes):
             print(f"{lost} run(s) have no result; the same command continues them", flush=True)
-        if any(outcome.state not in ("done", "done before") for outcome in outcomes):
+        if any(outcome.state not in MADE for outcome in outcomes):
             sys.exit(1)
 
     def _launch(self, kept: Sequence[tuple[list[str], Config]]) -> list[Outcome]:
