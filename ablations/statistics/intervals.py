@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ablations.statistics.significance import mcnemar, same_problems, sign_flip
-from ablations.statistics.variance import bootstrap, mean_variance
-from distill.evaluation.intervals import TINY, t_quantile, wilson
+from ablations.statistics.variance import TAIL, bootstrap, mean_variance
+from distill.evaluation.intervals import TINY, wilson
 
 Shares = pd.Series | pd.DataFrame
 """Share of right samples: by problem, or by problem (rows) and training seed (columns)."""
@@ -78,26 +78,32 @@ def accuracy(shares: Shares) -> Estimate:
     return Estimate(mean, *wilson(mean, n, variance, freedom), n, table.shape[1])
 
 
-def difference(arm: Shares, reference: Shares, *, pair_seeds: bool = False) -> Estimate:
+def difference(
+    arm: Shares, reference: Shares, *, pair_seeds: bool = False, tail: float = TAIL
+) -> Estimate:
     """Mean of arm minus reference on the same problems, see `contrast`; inside [-1, 1].
 
     With one sample of each problem and one seed, p is `significance.mcnemar`.
     """
-    made = contrast([arm, reference], [1, -1], pair_seeds=pair_seeds)
+    made = contrast([arm, reference], [1, -1], pair_seeds=pair_seeds, tail=tail)
     single = [_single_answers(shares) for shares in (arm, reference)]
     p = made.p if single[0] is None or single[1] is None else mcnemar(single[0], single[1])
     return replace(made, low=max(-1.0, made.low), high=min(1.0, made.high), p=p)
 
 
 def contrast(
-    arms: Sequence[Shares], weights: Sequence[float], *, pair_seeds: bool = False
+    arms: Sequence[Shares],
+    weights: Sequence[float],
+    *,
+    pair_seeds: bool = False,
+    tail: float = TAIL,
 ) -> Estimate:
     """A weighted sum of arms' accuracies, paired by problem, with interval and p.
 
     A problem's difficulty, which all arms share, cancels where the weights sum to 0. With one seed
     per arm: bootstrap by problem, its percentiles widened from n to n - 1 (Hesterberg, Am. Stat.
     69, 2015), and a sign-flip test; where the sum is the same on every problem, the interval is
-    what n problems could have missed, `1 - 0.025 ** (1 / n)`. With more seeds: Student's interval
+    what n problems could have missed, `1 - tail ** (1 / n)`. With more seeds: Student's interval
     and test, see `ablations.statistics.variance`.
 
     Args:
@@ -105,11 +111,12 @@ def contrast(
         weights: one per arm; no arm may be given twice.
         pair_seeds: whether runs in the same column belong together, so that what they share (a base
             student) cancels. Otherwise every run of every arm was trained independently.
+        tail: probability outside the interval on either side; 0.05 gives a 90 % interval.
 
     Raises:
         ValueError: the problems differ, or the columns do although `pair_seeds`.
     """
-    from scipy.special import stdtr
+    from scipy.special import stdtr, stdtrit
 
     for arm in arms[1:]:
         same_problems(arms[0], arm)
@@ -124,14 +131,15 @@ def contrast(
     value, n = float(delta.mean()), len(delta)
     seeds = min(table.shape[1] for table in tables)
     if np.ptp(delta) >= TINY and all(table.shape[1] == 1 for table in tables):
-        return Estimate(value, *bootstrap(delta), n, seeds, sign_flip(delta))
+        return Estimate(value, *bootstrap(delta, tail), n, seeds, sign_flip(delta))
     if pair_seeds:
         parts = [(np.sum([weight * table for table, weight in parts], axis=0), 1.0)]
     variance, freedom = mean_variance(delta, parts) if n > 1 else (0.0, 0.0)
     if variance < TINY:
-        missed = (1 - 0.025 ** (1 / n)) * float(np.abs(weights).sum()) / 2
+        missed = (1 - tail ** (1 / n)) * float(np.abs(weights).sum()) / 2
         return Estimate(value, value - missed, value + missed, n, seeds, sign_flip(delta))
-    half, t = t_quantile(freedom) * math.sqrt(variance), abs(value) / math.sqrt(variance)
+    error = math.sqrt(variance)
+    half, t = float(stdtrit(freedom, 1 - tail)) * error, abs(value) / error
     return Estimate(value, value - half, value + half, n, seeds, 2 * float(stdtr(freedom, -t)))
 
 

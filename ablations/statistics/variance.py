@@ -17,7 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ablations.statistics.significance import DRAWS, SEED
-from distill.evaluation.intervals import t_quantile
+TAIL = 0.025
+"""Of a 95 % interval: the probability outside of it on either side."""
 
 LEAST = 0.5
 """Share of the variance between problems that is always kept, since the component of the seeds can
@@ -73,13 +74,13 @@ def mean_variance(
     return total, max(total**2 / spread, fewest - 1)
 
 
-def bootstrap(delta: np.ndarray) -> tuple[float, float]:
-    """95 % interval of the mean of one value per problem, from `DRAWS` draws of problems."""
-    from scipy.special import ndtr
+def bootstrap(delta: np.ndarray, tail: float = TAIL) -> tuple[float, float]:
+    """Interval of the mean of one value per problem, from `DRAWS` draws of problems; see `TAIL`."""
+    from scipy.special import ndtr, stdtrit
 
     n = len(delta)
     values, counts = np.unique(delta, return_counts=True)
     drawn = np.random.default_rng(SEED).multinomial(n, counts / n, size=DRAWS) @ values / n
-    tail = float(ndtr(-math.sqrt(n / (n - 1)) * t_quantile(n - 1)))
-    low, high = np.quantile(drawn, [tail, 1 - tail])
+    wider = float(ndtr(-math.sqrt(n / (n - 1)) * stdtrit(n - 1, 1 - tail)))
+    low, high = np.quantile(drawn, [wider, 1 - wider])
     return float(low), float(high)

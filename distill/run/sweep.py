@@ -25,6 +25,7 @@ from distill import pipeline
 from distill.checks import folder
 from distill.config import Config
 from distill.run.compose import Composer
+from distill.run.expectations import unmet
 from distill.run.inputs import unusable
 from distill.run.outcomes import NO_RESULT, on_disk, print_outcomes, told
 from distill.run.overrides import one_line, parse, split
@@ -116,9 +117,14 @@ class GridSweeper(Sweeper):
         study = self.config.hydra.runtime.choices.get("study")
         grids = grids_of(study, self.config.hydra.sweeper, arguments)
         asked = expand(grids, [*self.axes, *arguments])
-        kept, errors = distinct(asked, Composer(self.hydra_context.config_loader))
+        composer = Composer(self.hydra_context.config_loader)
+        kept, errors = distinct(asked, composer)
         configs = [config for _, config in kept]
-        errors = errors or no_key(configs) or unusable(configs, _say)
+
+        def own() -> list[Config]:
+            return listed(study, self.grids, self.axes, composer)
+
+        errors = errors or unmet(configs, own) or no_key(configs) or unusable(configs, _say)
         if errors:
             title = f"Nothing was run: {len(errors)} bad run(s)"
             raise SystemExit("\n  ".join([title, *errors]))
@@ -162,6 +168,17 @@ def distinct(
         except ValueError as error:
             errors.append(str(error))
     return list(kept.values()), errors
+
+
+def listed(
+    study: str | None, grids: Sequence[str], axes: Sequence[str], composer: Composer
+) -> list[Config]:
+    """The runs that a study lists itself, whatever the command line asks for; those without errors.
+
+    Arguments as of `grids_of` and `expand`; None: no study, and no run.
+    """
+    named = [*axes, f"study={study}"]
+    return [config for _, config in distinct(expand(grids, named), composer)[0]] if study else []
 
 
 def _key(config: Config, overrides: Sequence[str], names: Names) -> str:
