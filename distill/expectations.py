@@ -3,7 +3,7 @@
     shuffle_steps@0.67 < random_digits@0.67
     remove_keywords@1.0 ~ uncorrupted within 5
     uncorrupted[method=lora] > base by 20
-    uncorrupted[size=4000] - uncorrupted[size=2000] < uncorrupted[size=2000] - uncorrupted[size=1000]
+    uncorrupted[size=90] - uncorrupted[size=60] < uncorrupted[size=60] - uncorrupted[size=30]
 
 Scores are compared, as shares of right answers. `conf/README.md` says what an arm may be.
 """
@@ -47,7 +47,7 @@ class Term:
     """`BASE`, `UNCORRUPTED`, one of `GROUPS`, or the name of a corruption's YAML."""
 
     rate: float | None = None
-    """Corruption rate in (0, 1]; None for the base, uncorrupted traces, and a group at all rates."""
+    """In (0, 1]; None for the base, uncorrupted traces, and a group at all corruption rates."""
 
     fields: tuple[tuple[str, str], ...] = ()
     """One of `FIELDS` and its value."""
@@ -121,17 +121,16 @@ def _term(text: str, part: str) -> Term:
         raise _wrong(text, f"{name} has no corruption rate, got {part!r}")
     if name not in (BASE, UNCORRUPTED, *GROUPS) and not rate:
         raise _wrong(text, f"{part!r} needs a corruption rate, such as {part}@0.67")
-    fields = [pair.strip() for pair in found["fields"].split(",")] if found["fields"] else []
-    pairs = [tuple(word.strip() for word in pair.split("=")) for pair in fields]
-    if any(len(pair) != 2 or not all(pair) for pair in pairs):
-        raise _wrong(text, f"[{found['fields']}] must be FIELD=VALUE,...")
-    known = dict(pairs)
-    if unknown := [name for name in known if name not in FIELDS]:
-        raise _wrong(text, f"{unknown[0]!r} is none of {', '.join(FIELDS)}")
-    if len(known) < len(pairs):
-        raise _wrong(text, f"[{found['fields']}] names a field twice")
-    value = _number(text, rate, 1, "a corruption rate is") if rate else None
-    return Term(name, value, tuple(sorted(known.items())))
+    known: dict[str, str] = {}
+    for pair in found["fields"].split(",") if found["fields"] else []:
+        field, sign, value = (word.strip() for word in pair.partition("="))
+        if not (field and sign and value) or field in known:
+            raise _wrong(text, f"[{found['fields']}] must be FIELD=VALUE,..., each field once")
+        if field not in FIELDS:
+            raise _wrong(text, f"{field!r} is none of {', '.join(FIELDS)}")
+        known[field] = value
+    share = _number(text, rate, 1, "a corruption rate is") if rate else None
+    return Term(name, share, tuple(sorted(known.items())))
 
 
 def _check_terms(made: Expectation) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 from ablations.findings.arms import varying
 from ablations.findings.sections import SECTION, arm_shares
 from ablations.render.grid import Grid
-from ablations.render.wording import interval, p_value, per_cent
+from ablations.render.wording import interval, p_value
 from ablations.results.arms import ARM, UNCORRUPTED, arm_name, place
 from ablations.results.runs import asked_runs
 from ablations.results.settings import SETTINGS
@@ -35,17 +35,21 @@ BELONGS = {"method": ("method", "training"), "teacher": ("teacher", "dataset")}
 """Field by which arms are told apart -> columns that may then differ; usually its own."""
 
 NOTE = """\
-Difference: left minus right, points, paired by problem; a group of arms without a rate is the
-accuracy of uncorrupted traces plus the mean slope of its operators. `<` and `>` held if the 95 %
-interval lies on the side that was expected (beyond the points of `by`), and failed if it lies on
-the other side of that mark; `~` held if the 90 % interval lies inside the margin (two one-sided
-tests at 5 %), and failed if the 95 % interval lies outside of it; open otherwise. p: two-sided, that
-there is no difference; Holm: adjusted for all expectations of the study that have one. These runs:
-an arm has one run, so that another training seed could turn the verdict. Stated: whether the
-expectation was in the study when all of its runs were recorded."""
+Difference: points, paired by problem; a group of arms without a rate is the accuracy of uncorrupted
+traces plus the mean slope of its operators. An expected < or > held if the 95 % interval lies on
+the expected side (beyond the points of `by`), and failed if it lies on the other side of that mark.
+An expected ~ held if the 90 % interval lies inside the margin (two one-sided tests at 5 %), and
+failed if the 95 % interval lies outside of it. The others are open. p: of < and > without `by`,
+two-sided, that there is no difference; Holm: adjusted for all of the study's that have one. These
+runs: an arm has one run, and another training seed could turn the verdict. Stated: whether all of
+the runs were recorded with the expectation in their study (before), or not (after)."""
 """Below the grids."""
 
-HEADER = ("expectation", "verdict", "left minus right [95 %]", "90 % interval", "p", "p (Holm)")
+HEADER = (
+    *("expectation", "verdict", "left minus right [95 %]", "90 % interval", "p", "p (Holm)"),
+    *("n: problems, seeds", "stated"),
+)
+"""Of every grid."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +103,9 @@ def frame(
         section, expectation: what its students share; the text.
         verdict: one of `VERDICTS`.
         missing: arms without which it cannot be judged, or why it cannot.
-        value, low, high, problems, p: `intervals.difference` or `intervals.contrast`, left minus
+        value, low, high, problems: `intervals.difference` or `intervals.contrast`, left minus
             right, shares of 1; NaN where it was not judged.
+        p: that of the same, of `<` and `>` without a margin.
         low_90, high_90: of `~`, the interval that is judged.
         seeds: training runs of the trained arm with the fewest; 1: the verdict is one on these runs
             and on no others. 0 where it was not judged.
@@ -113,7 +118,7 @@ def frame(
         *("low_90", "high_90", "stated"),
     ]
     made = pd.DataFrame(rows, columns=columns)
-    return made.assign(p_holm=holm(made["p"].astype(float)))
+    return made.assign(p_holm=holm(made["p"].astype(float).tolist()))
 
 
 def grids(judged: pd.DataFrame) -> list[Grid]:
@@ -121,7 +126,7 @@ def grids(judged: pd.DataFrame) -> list[Grid]:
     made = []
     for section, part in judged.groupby("section", sort=False):
         rows = [_line(row) for _, row in part.iterrows()]
-        made.append(Grid(f"Expectations: {section}", (*HEADER, "n: problems, seeds", "stated"), rows))
+        made.append(Grid(f"Expectations: {section}", HEADER, rows))
     return made
 
 
@@ -130,11 +135,11 @@ def sentence(judged: pd.DataFrame) -> str:
     if judged.empty:
         return "The study states no expectation that can be judged."
     counts = judged["verdict"].value_counts()
-    told = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS[:3])
-    said = f"Of {len(judged)} expectations in all sections: {told}, {counts.get(NOT_RUN, 0)} not run."
+    told = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS)
+    said = f"Of {len(judged)} expectations, counted in each section: {told}."
     several = judged["section"].nunique() > 1
     failed = [
-        f"`{row['expectation']}`" + (f" ({row['section']})" if several else "")
+        row["expectation"] + (f" ({row['section']})" if several else "")
         for _, row in judged[judged["verdict"] == FAILED].iterrows()
     ]
     said += f" Failed: {'; '.join(failed)}." if failed else ""
@@ -197,6 +202,8 @@ def _judged(
         at_95, at_90 = (_estimate(shares, weights, tail) for tail in (0.025, ONE_SIDED))
         of_trained = [len(part) for part in used if part["method"].iloc[0] != "none"]
         row |= asdict(replace(at_95, seeds=min(of_trained, default=1)))
+        if expectation.margin:
+            row["p"] = None  # that of no difference is not asked
         if expectation.relation == ALIKE:
             row |= {"low_90": at_90.low, "high_90": at_90.high}
         cells = {cell for part in used for cell in part["cell"]}
@@ -213,7 +220,7 @@ def _estimate(shares: Sequence[Shares], weights: Sequence[float], tail: float) -
 
 
 def _alike(expectation: Expectation) -> list[str]:
-    """Columns in which the arms of an expectation agree: those of a section that it does not name."""
+    """Columns of a section in which the arms agree: those that the expectation does not name."""
     free = {column for name in expectation.fields for column in BELONGS.get(name, (name,))}
     if {*expectation.fields} - {"student"}:
         free.add(SETTINGS[0])
@@ -225,7 +232,7 @@ def _alike(expectation: Expectation) -> list[str]:
 def _sides(
     one: Expected, shared: Mapping[str, Any], done: pd.DataFrame
 ) -> tuple[list[tuple[pd.DataFrame, float]], list[str]]:
-    """The runs of each arm with the arm's weight in left minus right, and what stands in the way."""
+    """Runs of each arm with its weight in left minus right, and what stands in the way."""
     like = pd.Series(True, index=done.index)
     for name, value in shared.items():
         like &= done[name].isna() if pd.isna(value) else done[name] == value
@@ -273,10 +280,11 @@ def _weights(term: Term, asked: pd.DataFrame) -> dict[str, float]:
 
 def _line(row: pd.Series) -> list[str]:
     if row["verdict"] == NOT_RUN:
-        return [row["expectation"], f"{NOT_RUN}: {row['missing']}", *[""] * len(HEADER)]
+        return [row["expectation"], f"{NOT_RUN}: {row['missing']}", *[""] * (len(HEADER) - 2)]
     told = row["verdict"] + (", these runs" if row["seeds"] == 1 else "")
     inner = interval(row["low_90"], row["low_90"], row["high_90"], "+").partition(" ")[2]
     tests = [p_value(row["p"]), p_value(row["p_holm"])]
     n = f"{row['problems']:.0f}, {row['seeds']:.0f}"
     change = interval(row["value"], row["low"], row["high"], "+")
-    return [row["expectation"], told, change, inner, *tests, n, "before" if row["stated"] else "after"]
+    stated = "before" if row["stated"] else "after"
+    return [row["expectation"], told, change, inner, *tests, n, stated]

@@ -86,6 +86,20 @@ def detectable(design: Design, assumed: Assumptions) -> float:
     return float(error * nctdtrinc(freedom, 1 - POWER, t_quantile(freedom)))
 
 
+def equivalence_margin(design: Design, assumed: Assumptions) -> float:
+    """Smallest margin inside which two equal arms are shown to be with probability `POWER`.
+
+    By two one-sided tests at 5 %: the 90 % interval must lie inside. Margin = standard error x
+    (t at 0.95 + t at (1 + POWER) / 2); as a share of 1, may exceed it.
+    """
+    from scipy.special import stdtrit
+
+    if design.problems < 2:
+        return math.inf
+    error, freedom = _standard_error(design, assumed)
+    return float(error * (stdtrit(freedom, 0.95) + stdtrit(freedom, (1 + POWER) / 2)))
+
+
 def measured(arm: Shares, reference: Shares, samples: int) -> Assumptions:
     """The assumptions as measured on two arms; what these cannot show is left as assumed.
 

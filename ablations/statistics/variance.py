@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ablations.statistics.significance import DRAWS, SEED
+
 TAIL = 0.025
 """Of a 95 % interval: the probability outside of it on either side."""
 

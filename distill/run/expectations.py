@@ -83,7 +83,7 @@ def _why(text: str, configs: Sequence[Config]) -> str:
 
 def _choices(term: Term, configs: Sequence[Config]) -> str:
     """The arms of these runs, and of each field that the term names its values."""
-    arms = {}
+    arms: dict[str, None] = {}
     for config in configs:
         name = _name(config)
         rate = None if name in (BASE, UNCORRUPTED) else config.corruption.fraction
