@@ -38,7 +38,7 @@ def tabulate(
         study: for a paper's table, the study to compare; None: the one that runs the table's arms.
         overrides: of the study, as for `python -m distill`.
         folder: recorded runs, as in `analysis/results/table2`; None: those of the study in `runs`.
-        arms_only: leave out the paper's table.
+        arms_only: leave out the paper's table and the expectations.
 
     Raises:
         FileNotFoundError: the folder does not exist; for a paper's table only if it was named.
@@ -55,8 +55,12 @@ def tabulate(
         )
     found = _study(study, overrides, folder, may_be_missing=paper is not None)
     ours = found.arms if found else arms.frame(asked_runs([]), pd.DataFrame())
-    if paper is None or arms_only:
-        return ours.to_csv(index=False) if form == CSV else "\n".join(_scores(form, ours, found))
+    if form == CSV and (paper is None or arms_only):
+        return ours.to_csv(index=False)
+    if arms_only:
+        return FORMATS[form](arms.grids(ours), arms.note(ours))
+    if paper is None:
+        return "\n".join(_scores(form, ours, found))
     comparison = paper(ours)
     if form == CSV:
         return comparison.to_csv(index=False)
