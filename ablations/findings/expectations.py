@@ -21,6 +21,7 @@ from ablations.results.settings import SETTINGS
 from ablations.statistics.dose import slope_weights
 from ablations.statistics.intervals import Estimate, Shares, contrast, difference
 from ablations.statistics.significance import holm
+from ablations.statistics.variance import TAIL
 from ablations.studies.cells import Cell
 from distill.expectations import ALIKE, BASE, GROUPS, MORE, Expectation, Term, parse
 from distill.run.expectations import is_meant
@@ -159,7 +160,7 @@ def verdict(expectation: Expectation, at_95: Any, at_90: Any) -> str:
     Args:
         expectation: its relation and margin.
         at_95: has `low` and `high`, the 95 % interval of left minus right.
-        at_90: the same of the 90 % interval.
+        at_90: the same of the 90 % interval; only `~` looks at it.
     """
     margin = expectation.margin
     if expectation.relation == ALIKE:
@@ -196,16 +197,16 @@ def _judged(
         if missing:
             yield row | {"verdict": NOT_RUN, "missing": ", ".join(missing), "stated": False}
             continue
-        used = [part for part, weight in sides if weight]
+        used, weights = zip(*sides, strict=True)
         shares = [arm_shares(part, samples) for part in used]
-        weights = [weight for _, weight in sides if weight]
-        at_95, at_90 = (_estimate(shares, weights, tail) for tail in (0.025, ONE_SIDED))
+        at_95 = at_90 = _estimate(shares, weights, TAIL)
+        if expectation.relation == ALIKE:
+            at_90 = _estimate(shares, weights, ONE_SIDED)
+            row |= {"low_90": at_90.low, "high_90": at_90.high}
         of_trained = [len(part) for part in used if part["method"].iloc[0] != "none"]
         row |= asdict(replace(at_95, seeds=min(of_trained, default=1)))
         if expectation.margin:
             row["p"] = None  # that of no difference is not asked
-        if expectation.relation == ALIKE:
-            row |= {"low_90": at_90.low, "high_90": at_90.high}
         cells = {cell for part in used for cell in part["cell"]}
         known = stated is None or all(expectation.text in stated.get(c, ()) for c in cells)
         yield row | {"verdict": verdict(expectation, at_95, at_90), "missing": "", "stated": known}
@@ -258,7 +259,8 @@ def _sides(
             found = frozenset(part["cell"])
             _, before = sums.get(found, (part, 0.0))
             sums[found] = part, before + sign * weight
-    return [(part, weight) for part, weight in sums.values() if abs(weight) > 1e-9], list(missing)
+    sides = [(part, weight) for part, weight in sums.values() if abs(weight) > 1e-9]
+    return sides, list(missing) or ([] if sides else ["both sides are the same runs"])
 
 
 def _weights(term: Term, asked: pd.DataFrame) -> dict[str, float]:
