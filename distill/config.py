@@ -13,6 +13,7 @@ from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
 from distill.data.config import DatasetConfig, FilterConfig
 from distill.evaluation.config import EvaluationConfig
+from distill.expectations import parse
 from distill.grading.config import GradingConfig
 from distill.models.config import EngineConfig, PromptConfig, StudentConfig
 from distill.stages import Stage
@@ -59,6 +60,15 @@ class StudyConfig(Checked):
 
     margin: float = ruled(5.0, POSITIVE)
     """Points of accuracy; arms that differ by less count as equally accurate."""
+
+    expect: list[str] = field(default_factory=list)
+    """The same so that it can be judged, such as `shuffle_steps@0.67 < random_digits@0.67`; see
+    `conf/README.md`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for text in self.expect:
+            parse(text)
 
 
 @dataclass

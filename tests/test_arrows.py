@@ -30,10 +30,10 @@ HOMES = {
 GROUND = "trace store stages checks"
 ROOMS = {
     "distill.__main__": "run pipeline config stages store",
-    "distill.run": f"pipeline config training evaluation teachers data {GROUND}",
+    "distill.run": f"pipeline config training evaluation teachers data expectations {GROUND}",
     "distill.pipeline": f"config training evaluation teachers data corruptions compute {GROUND}",
     "distill.config": "training evaluation teachers data corruptions grading models compute "
-    "stages checks",
+    "expectations stages checks",
     "distill.training": f"corruptions models compute {GROUND}",
     "distill.evaluation": f"data grading models micro compute {GROUND}",
     "distill.teachers": f"data grading models micro compute {GROUND}",
@@ -47,6 +47,7 @@ ROOMS = {
     "distill.trace": "",
     "distill.store": "",
     "distill.stages": "",
+    "distill.expectations": "",
     "distill.checks": "",
     "ablations.__main__": "commands",
     "ablations.commands": "report papers imports findings show results studies render "
@@ -54,9 +55,9 @@ ROOMS = {
     "ablations.report": "papers findings show results studies render distill.run distill.stages "
     "distill.store distill.training",
     "ablations.papers": "findings statistics reference results render distill.evaluation",
-    "ablations.findings": "show statistics reference results studies render distill.pipeline "
-    "distill.config distill.training distill.evaluation distill.corruptions distill.stages "
-    "distill.store distill.trace",
+    "ablations.findings": "show statistics reference results studies render distill.run "
+    "distill.pipeline distill.config distill.expectations distill.training distill.evaluation "
+    "distill.corruptions distill.stages distill.store distill.trace",
     "ablations.imports": "results studies render distill.run distill.config distill.evaluation "
     "distill.data distill.grading distill.models distill.compute distill.store distill.trace",
     "ablations.results": "studies distill.run distill.config distill.corruptions distill.models "

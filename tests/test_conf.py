@@ -10,6 +10,7 @@ import yaml
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from ablations.studies.cells import Studies
 from distill import config
 from distill.config import Config
 from distill.corruptions import operators
@@ -94,6 +95,13 @@ def test_a_study_states_its_hypothesis_and_is_named_as_its_file(option):
     study = read("study", option)["study"]
     assert study["name"] == option
     assert len(study["hypothesis"].split()) >= 5
+
+
+@pytest.mark.parametrize("option", sorted({*STUDIES} - {"real_traces", "smoke"}))
+def test_a_study_whose_scores_mean_something_states_what_it_expects_of_its_own_arms(option):
+    """Composing refuses an expectation of an arm that the study does not run."""
+    found = Studies().cells(option)
+    assert found[0].config.study.expect
 
 
 def test_every_config_class_has_a_docstring():

@@ -14,8 +14,8 @@ EXAMPLES = (
 )
 
 
-TABLE = """a study: its arms; a paper's table (table1 to table7, r1_table5, r1_table6): ours,
-published, difference, and the arms behind it; or imported runs: both verdicts"""
+TABLE = """a study: its arms, and verdicts on what it expects; a paper's table (table1 to table7,
+r1_table5, r1_table6): ours, published, difference, and the same; or imported runs: both verdicts"""
 
 
 def command(
@@ -25,7 +25,7 @@ def command(
         str | None, Option(help="for a paper's table; default: the one that runs its arms")
     ] = None,
     runs: Recorded = None,
-    arms: Annotated[bool, Option("--arms", help="of a paper's table, only the arms")] = False,
+    arms: Annotated[bool, Option("--arms", help="nothing but the arms")] = False,
     format: Annotated[Literal["md", "latex", "csv", "html"], Option(help="of the text")] = "md",
     out: Out = None,
 ) -> None:

@@ -144,7 +144,7 @@ def grids(arms: pd.DataFrame) -> list[Grid]:
     made = []
     header = HEADER if arms["accuracy_boxed"].notna().any() else HEADER[:-1]
     for _, part in arms.groupby(list(SECTION), sort=False, dropna=False):
-        title = ", ".join(f"{name} {part[name].iloc[0]}" for name in _varying(arms))
+        title = ", ".join(f"{name} {part[name].iloc[0]}" for name in varying(arms))
         rows = [_line(arm)[: len(header)] for _, arm in part.iterrows()]
         made.append(Grid(title, header, rows))
     return made
@@ -212,6 +212,16 @@ def each_run(arm: Any) -> str:
     )
 
 
+def varying(arms: pd.DataFrame) -> list[str]:
+    """What tells the sections apart; the hashes of their settings only where nothing else does."""
+    names = [name for name in SECTION if name not in SETTINGS]
+    shown = {name: arms[name].nunique(dropna=False) > 1 or name in ALWAYS for name in names}
+    found = arms[list(SECTION)].drop_duplicates()
+    if found.duplicated(names).any():
+        shown |= {name: found[name].nunique() > 1 for name in SETTINGS}
+    return [name for name, yes in shown.items() if yes]
+
+
 def _section(
     section: pd.Series, asked: pd.DataFrame, samples: pd.DataFrame, margin: float
 ) -> list[dict[str, Any]]:
@@ -255,16 +265,6 @@ def _arm(
         same = change.recipes and intervals.equivalent(change, margin / 100)
         row |= {"equivalent": same}
     return row | {name: done[name].astype(float).mean() for name in MEANS}
-
-
-def _varying(arms: pd.DataFrame) -> list[str]:
-    """What tells the sections apart; the hashes of their settings only where nothing else does."""
-    names = [name for name in SECTION if name not in SETTINGS]
-    shown = {name: arms[name].nunique(dropna=False) > 1 or name in ALWAYS for name in names}
-    found = arms[list(SECTION)].drop_duplicates()
-    if found.duplicated(names).any():
-        shown |= {name: found[name].nunique() > 1 for name in SETTINGS}
-    return [name for name, yes in shown.items() if yes]
 
 
 def _line(arm: pd.Series) -> list[str]:

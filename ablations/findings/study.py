@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.findings import arms, slopes
+from ablations.findings import arms, expectations, slopes
 from ablations.findings.sections import (
     SECTION,
     arm_shares,
@@ -121,6 +121,13 @@ class Study:
             )
             found.append(Section(grid.title, part, runs, self.samples, greedy))
         return found
+
+    @cached_property
+    def expectations(self) -> pd.DataFrame:
+        """The verdicts on what it expects, see `ablations.findings.expectations.frame`."""
+        stated = {one["cell"]: one["study"].get("expect", ()) for one in self.records}
+        asked = expectations.expected(self.cells)
+        return expectations.frame(asked, self.arms, self.runs, self.samples, stated)
 
     @property
     def scored(self) -> list[Section]:

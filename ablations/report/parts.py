@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from ablations.findings import arms, design, methods, sizes, slopes
+from ablations.findings import arms, design, expectations, methods, sizes, slopes
 from ablations.findings.sections import Finding
 from ablations.findings.study import Section, Study
 from ablations.papers.comparison import SeveralArmsError
@@ -48,6 +48,7 @@ def parts(study: Study) -> list[Part]:
     together, published = _across(study, by_size, by_method), _published(study)
     return [
         _answer(study, [*by_size, *by_method], said),
+        *([] if study.expectations.empty else [_expectations(study)]),
         *([together] if together.passages else []),
         *(_section(one, texts, f"s{place}") for place, (one, texts) in enumerate(scored, 1)),
         *([published] if published.passages else []),
@@ -73,6 +74,14 @@ def _answer(study: Study, together: Sequence[Finding], said: list[list[str]]) ->
     blocks: list[Block] = [*(boxes or [Box([Text(NOTHING, "said")])])]
     blocks.append(Text(count, "soft", ("missing", "What is missing")))
     return Part("The answer", "answer", [Passage("", blocks)], "Answer")
+
+
+def _expectations(study: Study) -> Part:
+    """What the study expected of its arms, and what became of it."""
+    judged = study.expectations
+    tables = Tables(expectations.grids(judged), expectations.NOTE)
+    passage = Passage("", [Text(expectations.sentence(judged)), tables])
+    return Part("Expectations", "expectations", [passage], "Expectations")
 
 
 def _section(section: Section, said: Sequence[str], name: str) -> Part:

@@ -3,7 +3,7 @@
 A dose is a corruption rate: the share of an operator's own units that is damaged.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 
 from ablations.statistics.intervals import Estimate, Shares, Spreads, contrast
@@ -27,7 +27,7 @@ def slope(reference: Shares, curve: Curve, spread: Spreads = None) -> Estimate:
     Raises:
         ValueError: no dose, or one outside (0, 1]; or the arms were scored on different problems.
     """
-    base, weights = _slope_weights(curve)
+    base, weights = slope_weights(curve)
     return contrast([reference, *curve.values()], [base, *weights], spread)
 
 
@@ -58,7 +58,7 @@ def slope_contrast(
     arms, weights, base = [reference], [0.0], 0.0
     for curves, sign in ((structure, 1), (content, -1)):
         for curve in curves:
-            shared, own = _slope_weights(curve)
+            shared, own = slope_weights(curve)
             base += sign * shared / len(curves)
             arms += curve.values()
             weights += [sign * weight / len(curves) for weight in own]
@@ -102,11 +102,11 @@ def structure_minus_content(
     return contrast(arms, weights, spread), shared
 
 
-def _slope_weights(curve: Curve) -> tuple[float, list[float]]:
-    """Weights of the uncorrupted arm and of the others whose weighted sum is the slope."""
-    if not curve or not all(0 < dose <= 1 for dose in curve):
-        raise ValueError(f"a slope needs one dose or more in (0, 1], got {sorted(curve)}")
-    doses = [0.0, *curve]
+def slope_weights(rates: Collection[float]) -> tuple[float, list[float]]:
+    """Weights of the uncorrupted arm and of those at each rate whose weighted sum is the slope."""
+    if not rates or not all(0 < rate <= 1 for rate in rates):
+        raise ValueError(f"a slope needs one dose or more in (0, 1], got {sorted(rates)}")
+    doses = [0.0, *rates]
     mean = sum(doses) / len(doses)
     square = sum((dose - mean) ** 2 for dose in doses)
     base, *weights = ((dose - mean) / square for dose in doses)

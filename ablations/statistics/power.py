@@ -9,7 +9,7 @@ power of 0.06 for the 3.2 points by which arms of arXiv:2502.07374 differ, and w
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -84,7 +84,7 @@ def power(difference: float, design: Design, assumed: Assumptions) -> float:
     """
     from scipy.special import ndtr
 
-    true, found = _errors(design, assumed)
+    true, found = _errors(design, assumed, 0.95)
     sides = (ndtr((side * abs(difference) - found) / true) for side in (1, -1))
     return float(sum(sides).mean())
 
@@ -93,13 +93,7 @@ def detectable(design: Design, assumed: Assumptions) -> float:
     """Smallest difference of accuracies that is found with probability `POWER`; may exceed 1."""
     if design.problems < 2:
         return math.inf
-    least, most = 0.0, 1.0
-    while power(most, design, assumed) < POWER:
-        least, most = most, 2 * most
-    while most - least > 1e-5 * most:  # bisection: importing a solver takes half a second
-        middle = (least + most) / 2
-        least, most = (middle, most) if power(middle, design, assumed) < POWER else (least, middle)
-    return most
+    return _smallest(lambda difference: power(difference, design, assumed))
 
 
 def runs_for(half_width: float, design: Design, assumed: Assumptions, most: int) -> int:
@@ -119,6 +113,25 @@ def runs_for(half_width: float, design: Design, assumed: Assumptions, most: int)
         if t_quantile(freedom) * math.sqrt(variance) <= half_width:
             return seeds
     return most + 1
+
+
+def equivalence_margin(design: Design, assumed: Assumptions) -> float:
+    """Smallest margin inside which two equal arms are shown to be with probability `POWER`.
+
+    By two one-sided tests at 5 %: the 90 % interval must lie inside. As a share of 1; may exceed
+    it.
+    """
+    from scipy.special import ndtr
+
+    if design.problems < 2:
+        return math.inf
+    true, half = _errors(design, assumed, 0.9)
+
+    def shown(margin: float) -> float:
+        room = np.maximum(margin - half, 0) / true
+        return float((2 * ndtr(room) - 1).mean())
+
+    return _smallest(shown)
 
 
 def measured(
@@ -167,19 +180,32 @@ def measured(
     )
 
 
+def _smallest(chance: Callable[[float], float]) -> float:
+    """Where a rising chance reaches `POWER`, by bisection: importing a solver takes a second."""
+    least, most = 0.0, 1.0
+    while chance(most) < POWER:
+        least, most = most, 2 * most
+    while most - least > 1e-5 * most:
+        middle = (least + most) / 2
+        least, most = (middle, most) if chance(middle) < POWER else (least, middle)
+    return most
+
+
 @lru_cache(maxsize=256)
-def _errors(design: Design, assumed: Assumptions) -> tuple[np.ndarray, np.ndarray]:
-    """Standard error of the difference (rows), and what the test finds significant (columns).
+def _errors(design: Design, assumed: Assumptions, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Standard error of the difference (rows), and half of its interval (columns).
 
     Rows are equally likely true variances of runs, columns what the test may estimate then.
     """
+    from scipy.special import stdtrit
+
     n, several = design.problems, max(design.seeds) > 1
     answers = [assumed.answer_variance / (design.samples * seeds * n) for seeds in design.seeds]
     problems = assumed.interaction_sd**2 / n + sum(answers)
     true = assumed.seed_sd**2 / _chances(assumed.seed_freedom)[:, None]
     if not several:
         error = np.sqrt(problems + 2 * true)
-        return error, t_quantile(n - 1) * error * np.sqrt(_chances(n - 1.0))
+        return error, t_quantile(n - 1, level) * error * np.sqrt(_chances(n - 1.0))
     arms = [(s, a) for s, a in zip(design.seeds, answers, strict=True) if s > 1]
     variance = problems + sum(true / seeds for seeds, _ in arms)
     between = sum(true / seeds + within for seeds, within in arms)
@@ -192,7 +218,8 @@ def _errors(design: Design, assumed: Assumptions) -> tuple[np.ndarray, np.ndarra
     total = np.maximum(problems - within + guessed, LEAST * problems)
     degrees = total**2 / (problems**2 / (n - 1) + guessed**2 / freedom + rest)
     least = np.minimum(claimed, SHARED + min(seeds for seeds, _ in arms) - 1)
-    return np.sqrt(variance), _quantiles(np.maximum(degrees, least)) * np.sqrt(total)
+    quantiles = stdtrit(np.maximum(degrees, least), (1 + level) / 2)
+    return np.sqrt(variance), quantiles * np.sqrt(total)
 
 
 def _freedoms(seeds: Sequence[int], arms: int) -> tuple[float, float]:
@@ -215,12 +242,6 @@ def _chances(freedom: float) -> np.ndarray:
     if math.isinf(freedom):
         return np.ones(1)
     return chdtri(freedom, (np.arange(NODES) + 0.5)[::-1] / NODES) / freedom
-
-
-def _quantiles(freedom: np.ndarray) -> np.ndarray:
-    from scipy.special import stdtrit
-
-    return stdtrit(freedom, 0.975)
 
 
 def _answer_variance(table: np.ndarray, samples: int) -> float:

@@ -10,11 +10,12 @@ from hydra.core.object_type import ObjectType
 
 from distill.config import Config, StudyConfig
 from distill.run.compose import CONF, Composer
+from distill.run.expectations import unmet
 from distill.run.fields import refuse_unknown
 from distill.run.formats import FORMAT
 from distill.run.overrides import long_form, parse
 from distill.run.record import run_label
-from distill.run.sweep import distinct, expand, grids_of, register
+from distill.run.sweep import distinct, expand, grids_of, listed, register
 
 SINGLE = StudyConfig().name
 """Study of the runs that were launched without one."""
@@ -85,9 +86,14 @@ class Studies:
         grids = grids_of(study if named else None, sweeper, overrides)
         runs = expand(grids, [*axes, *named, *overrides])
         kept, errors = distinct(runs, self._composer)
+
+        def own() -> list[Config]:
+            return listed(study if named else None, grids, axes, self._composer)
+
+        errors = errors or unmet([config for _, config in kept], own)
         if errors:
             more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
-            title = f"{len(errors)} bad run(s) in {study}:"
+            title = f"{len(errors)} bad run(s) or expectation(s) in {study}:"
             raise ValueError("\n  ".join([title, *errors[:SHOWN], *more]))
         if kept and kept[0][1].study.settle:
             from distill.run.settle import arms, first_stage  # which needs pandas

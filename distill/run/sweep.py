@@ -25,6 +25,7 @@ from distill import pipeline
 from distill.checks import folder
 from distill.config import Config
 from distill.run.compose import Composer
+from distill.run.expectations import unmet
 from distill.run.inputs import unusable
 from distill.run.outcomes import MADE, NO_RESULT, on_disk, print_outcomes, told
 from distill.run.overrides import one_line, parse, split
@@ -125,7 +126,11 @@ class GridSweeper(Sweeper):
             arms = settle.arms(kept, composer.config)
             kept = settle.first_stage(kept, arms)
         configs = [config for _, config in kept]
-        errors = errors or no_key(configs) or unusable(configs, _say)
+
+        def own() -> list[Config]:
+            return listed(study, self.grids, self.axes, composer)
+
+        errors = errors or unmet(configs, own) or no_key(configs) or unusable(configs, _say)
         if errors:
             title = f"Nothing was run: {len(errors)} bad run(s)"
             raise SystemExit("\n  ".join([title, *errors]))
@@ -177,6 +182,17 @@ def distinct(
         except ValueError as error:
             errors.append(str(error))
     return list(kept.values()), errors
+
+
+def listed(
+    study: str | None, grids: Sequence[str], axes: Sequence[str], composer: Composer
+) -> list[Config]:
+    """The runs that a study lists itself, whatever the command line asks for; those without errors.
+
+    Arguments as of `grids_of` and `expand`; None: no study, and no run.
+    """
+    named = [*axes, f"study={study}"]
+    return [config for _, config in distinct(expand(grids, named), composer)[0]] if study else []
 
 
 def _key(config: Config, overrides: Sequence[str], names: Names) -> str:

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ablations.commands.arguments import folded
+from ablations.findings import expectations_design
 from ablations.findings.design import power_table
 from ablations.studies.plan import UNRESOLVED, Planned, labels, short, unresolved
 from distill.stages import Stage
@@ -26,7 +27,8 @@ def plan_table(planned: Sequence[Planned]) -> Group:
     """The plan of a study.
 
     One row per run with a sign for each stage, one row per stage with counts of distinct artifacts,
-    why keys are unresolved, and the smallest differences that the study could detect.
+    why keys are unresolved, the smallest differences that the study could detect, and what it could
+    show of its expectations.
     """
     used = {step.stage for one in planned for step in one.made}
     stages = [stage for stage in Stage if stage in used]
@@ -34,6 +36,7 @@ def plan_table(planned: Sequence[Planned]) -> Group:
     legend = Text(f"stages, in order: {', '.join(stages)}\n{signs}", style="dim")
     scored = [one for one in planned if one.cell.config.until is Stage.evaluate]
     powers = [power_table(scored)] if scored else []
+    powers.append(expectations_design.power_table([one.cell for one in planned]))
     tables = _runs_table(planned, stages), legend, _stages_table(planned)
     return Group(*tables, *counted(planned), *powers)
 

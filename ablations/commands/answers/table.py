@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ablations.findings import arms
-from ablations.findings.study import Request, read_study
+from ablations.findings import arms, expectations
+from ablations.findings.study import Request, Study, read_study
 from ablations.papers.grids import paper_grids
 from ablations.papers.tables import PAPERS, paper_title
 from ablations.render.grid import FORMATS
@@ -28,7 +28,8 @@ def tabulate(
 ) -> str:
     """A table as text.
 
-    A paper's table is followed by the arms behind it, except in `csv`, which is one frame.
+    A paper's table is followed by the arms behind it, and arms by the verdicts on what their study
+    expects, except in `csv`, which is one frame.
 
     Args:
         name: a study, for its arms; a paper's table (`PAPERS`); or a folder of imported runs, for
@@ -37,7 +38,7 @@ def tabulate(
         study: for a paper's table, the study to compare; None: the one that runs the table's arms.
         overrides: of the study, as for `python -m distill`.
         folder: recorded runs, as in `analysis/results/table2`; None: those of the study in `runs`.
-        arms_only: leave out the paper's table.
+        arms_only: leave out the paper's table and the expectations.
 
     Raises:
         FileNotFoundError: the folder does not exist; for a paper's table only if it was named.
@@ -52,18 +53,31 @@ def tabulate(
             f"no study runs the arms of {name}; name one with --study: "
             f"{', '.join(Studies().names())}"
         )
-    ours = _arms(study, overrides, folder, may_be_missing=paper is not None)
-    if paper is None or arms_only:
-        if form == CSV:
-            return ours.to_csv(index=False)
+    found = _study(study, overrides, folder, may_be_missing=paper is not None)
+    ours = found.arms if found else arms.frame(asked_runs([]), pd.DataFrame())
+    if form == CSV and (paper is None or arms_only):
+        return ours.to_csv(index=False)
+    if arms_only:
         return FORMATS[form](arms.grids(ours), arms.note(ours))
+    if paper is None:
+        return "\n".join(_scores(form, ours, found))
     comparison = paper(ours)
     if form == CSV:
         return comparison.to_csv(index=False)
     parts = [FORMATS[form](*paper_grids(comparison, paper_title(name)))]
     if (ours["state"] == "done").any():
-        parts.append(FORMATS[form](arms.grids(ours), arms.note(ours)))
+        parts += _scores(form, ours, found)
     return "\n".join(parts)
+
+
+def _scores(form: str, ours: pd.DataFrame, found: Study | None) -> list[str]:
+    """The arms of a study, and the verdicts on what it expects of them, if anything."""
+    parts = [FORMATS[form](arms.grids(ours), arms.note(ours))]
+    if found and len(found.expectations):
+        judged = found.expectations
+        note = f"{expectations.sentence(judged)}\n\n{expectations.NOTE}"
+        parts.append(FORMATS[form](expectations.grids(judged), note))
+    return parts
 
 
 def _imported(name: str, form: str, overrides: Sequence[str], folder: Path | None) -> str | None:
@@ -82,10 +96,10 @@ def _imported(name: str, form: str, overrides: Sequence[str], folder: Path | Non
     return FORMATS[form]([grid(compared)], BOTH)
 
 
-def _arms(
+def _study(
     study: str | None, overrides: Sequence[str], folder: Path | None, *, may_be_missing: bool
-) -> pd.DataFrame:
-    """The arms of the study, run or not; no rows without a study."""
+) -> Study | None:
+    """The study with its arms, run or not; None without one."""
     if study is None:
-        return arms.frame(asked_runs([]), pd.DataFrame())
-    return read_study(Request(study, overrides, folder), may_be_missing=may_be_missing).arms
+        return None
+    return read_study(Request(study, overrides, folder), may_be_missing=may_be_missing)

@@ -7,11 +7,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from scipy import stats
 
 from ablations.findings import design as study_design
 from ablations.findings import seed_spread
 from ablations.statistics import intervals
-from ablations.statistics.power import POWER, Assumptions, Design, detectable, measured, power
+from ablations.statistics.power import (
+    POWER,
+    Assumptions,
+    Design,
+    detectable,
+    equivalence_margin,
+    measured,
+    power,
+)
 from tests.ablations.conftest import as_planned
 
 SIMULATED = {
@@ -244,3 +253,15 @@ def test_what_more_seeds_and_samples_would_show_stands_only_where_it_is_more(see
         study_design.detectable_effects(replace(design, samples=16), assumed, greedy, trained)[5]
         == ""
     )
+
+
+def test_two_equal_arms_are_shown_to_be_equal_as_often_as_the_margin_promises():
+    assumed = Assumptions(seed_sd=0.0)
+    margin = equivalence_margin(Design(400, 4), assumed)
+    freedom = 399
+    error = np.sqrt((0.1**2 + 2 * (2 / 3) * 0.25 / 4) / 400)
+    draws = np.random.default_rng(0)
+    value = error * draws.standard_normal(100_000)
+    estimated = error * np.sqrt(draws.chisquare(freedom, 100_000) / freedom)
+    shown = np.abs(value) + stats.t.ppf(0.95, freedom) * estimated < margin
+    assert shown.mean() == pytest.approx(POWER, abs=0.02)
