@@ -14,7 +14,7 @@ from ablations.statistics.significance import holm
 
 MEANS = (
     *("accuracy_boxed", "undecided", "truncated", "damaged_share", "rows", "tokens", "keywords"),
-    "majority",
+    *("changed", "majority"),
 )
 """Columns of `frame` that are means over an arm's runs."""
 
@@ -23,7 +23,7 @@ ALWAYS = ("benchmark", "student", "training")
 
 HEADER = (
     *("arm", "n", "accuracy [95 %]", "difference to uncorrupted [95 %]", "p", "p (Holm)"),
-    *("truncated", "damaged", "traces", "tokens", "undecided", "boxed"),
+    *("truncated", "damaged", "text changed", "traces", "tokens", "undecided", "boxed"),
 )
 """Of every grid."""
 
@@ -33,7 +33,9 @@ a 95 % interval clustered by problem. Difference: points, paired by problem. p: 
 where both arms are one run with one sample per problem; Holm: adjusted for all comparisons of the
 section. Intervals and p cover training seeds only where every trained side has several runs, never
 another teacher corpus or base student. Damaged: fraction of the digits, keywords or steps of the
-selected traces that was corrupted. Traces: training-set size. Tokens: mean response length.
+selected traces that was corrupted. Text changed: share of a trace's words that was deleted or
+inserted, 0 if nothing and 100 % if no word is left. Traces: training-set size. Tokens: mean
+response length.
 Undecided: responses that the grader could not decide; they count as wrong. Boxed: accuracy if only
 answers in the mark that prompts ask for count, where runs recorded it."""
 """Below the grids; see `note`."""
@@ -76,6 +78,8 @@ def frame(
         undecided: share of responses without a verdict; not right in `accuracy`.
         truncated: share of responses cut at the token limit.
         damaged_share: share of the operator's units that was damaged in the selected traces.
+        changed: share of their words that was deleted or inserted, see
+            `distill.corruptions.changed.changed`; NaN for runs that did not record it.
         rows: traces trained on.
         tokens, keywords: means per response.
         majority: share of problems whose most frequent answer is right; several samples only.
@@ -170,7 +174,7 @@ def _varying(arms: pd.DataFrame) -> list[str]:
 def _line(arm: pd.Series) -> list[str]:
     if arm["state"] != "done":
         return [arm["arm"], arm["state"], *[""] * (len(HEADER) - 2)]
-    shares = [per_cent(arm["truncated"]), damaged_share(arm)]
+    shares = [per_cent(arm["truncated"]), damaged_share(arm), per_cent(arm["changed"])]
     means = ["" if pd.isna(arm[name]) else f"{arm[name]:.0f}" for name in ("rows", "tokens")]
     change = (arm["difference"], arm["difference_low"], arm["difference_high"])
     scores = [interval(arm["accuracy"], arm["low"], arm["high"]), interval(*change, "+")]
