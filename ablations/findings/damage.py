@@ -157,7 +157,8 @@ def amounts(found: Iterable[tuple[Path, Mapping[str, Any]]], store: Store) -> pd
         named = {"key": corrupted["key"], "arm": arm_name(run), "run": run}
         rows[corrupted["key"]] = named | {name: summary[name] for name in RECOUNTED}
     made = sorted(rows.values(), key=lambda row: place(row["run"]))
-    return pd.DataFrame(made, columns=["key", "arm", *RECOUNTED])
+    frame = pd.DataFrame(made, columns=["key", "arm", *RECOUNTED])
+    return frame.astype({"share": float, "changed": float})
 
 
 def write_amounts(folder: Path, store: Store) -> int:

@@ -51,5 +51,5 @@ def _read(file: Path, modified: int) -> dict[str, dict[str, float]]:
     missing = [name for name in ("key", *COUNTED) if name not in table]
     if missing:
         raise ValueError(f"{file} has no column {', '.join(missing)}")
-    rows = table[[*COUNTED]].astype(object).to_dict("records")
-    return {key: {str(n): v for n, v in row.items()} for key, row in zip(table["key"], rows)}
+    keys, rows = table["key"], table[[*COUNTED]].astype(object).to_dict("records")
+    return {key: {str(n): v for n, v in row.items()} for key, row in zip(keys, rows, strict=True)}

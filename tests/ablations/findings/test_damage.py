@@ -183,10 +183,10 @@ def test_what_a_run_recorded_goes_before_the_table_beside_it(make_run, tmp_path)
 @pytest.mark.parametrize(
     ("section", "change"),
     [
-        ("teacher", {"name": "model", "model": "deepseek-ai/DeepSeek-R1"}),
-        ("teacher", {"name": "recorded", "hub": "someone/traces", "format": "messages"}),
-        ("teacher", {"name": "recorded", "path": "gone.jsonl", "format": "messages"}),
-        ("dataset", {"name": "rows", "hub": "someone/problems"}),
+        ("teacher", {"kind": "model", "model": "deepseek-ai/DeepSeek-R1"}),
+        ("teacher", {"kind": "recorded", "hub": "someone/traces", "format": "messages"}),
+        ("teacher", {"kind": "recorded", "path": "gone.jsonl", "format": "messages"}),
+        ("dataset", {"kind": "rows", "hub": "someone/problems", "format": "gsm8k"}),
     ],
 )
 def test_amounts_of_traces_that_are_not_at_hand_are_not_known(section, change, tmp_path):
@@ -208,5 +208,5 @@ def test_traces_with_other_units_than_the_run_had_are_not_its_traces(tmp_path):
     made = damage.amounts(records(folder), Store(tmp_path / "artifacts"))
     assert made["changed"].isna().all()
     shutil.copyfile(RECORDED / "epochs" / FILE, folder / FILE)
-    with pytest.raises(ValueError, match="counts 11755 units of .*, which recorded 11756"):
+    with pytest.raises(ValueError, match=r"counts 11755 units of .*, which recorded 11756"):
         runs(folder)
