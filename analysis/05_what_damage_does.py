@@ -2,8 +2,8 @@
 # # What does the damage do to the text?
 #
 # The corruption rate of an operator is a share of its own units: digits, sentences with keywords,
-# steps. Two arms of equal rate may differ in length, in how many steps are unchanged, and in how
-# much reflection is left. This notebook measures by how much.
+# steps. Two arms of equal rate may differ in how much of the text is changed, in length, in how
+# many steps are unchanged, and in how much reflection is left. This notebook measures by how much.
 #
 # The traces are those on which `python -m distill study=table2` trains, generated here where they
 # are not yet in `artifacts/`: a scripted teacher writes them in seconds, and nothing is trained.
@@ -30,7 +30,9 @@ figures.mkdir(exist_ok=True)
 # %% [markdown]
 # ## The scripted teacher's traces
 #
-# Means per trace; in brackets, as per cent of the uncorrupted ones. An unchanged step has the same
+# Units damaged are those whose text is another afterwards. Text changed is the share of a trace's
+# words that was deleted or inserted; a word that was replaced is both. Then means per trace; in
+# brackets, as per cent of the uncorrupted ones. An unchanged step has the same
 # text as a step of the uncorrupted trace. Wrong answers are traces of other problems, so that no
 # step can be unchanged.
 

@@ -91,7 +91,10 @@ def test_in_a_folder_of_ones_own_every_command_of_the_readme_runs(here):
     assert {corruption["title"] for corruption, _ in made} == {"steps reversed"}
     # The module is one by either name; the file is another.
     assert len({corruption["source"] for corruption, _ in made}) == len(made) == 2
-    assert all(summary["damaged"] == summary["units"] for _, summary in made)
+    # The middle step of an odd number of steps stays where it is.
+    for _, summary in made:
+        assert 0 <= summary["units"] - summary["damaged"] <= 2 * summary["traces"]
+        assert summary["damaged"] > 0.7 * summary["units"]
     before, *after = (
         list(read_traces(path))
         for stage in ("select_traces", "corrupt_traces")

@@ -13,7 +13,12 @@ def command(
     runs: Annotated[Path | None, Option(help="folder of the runs; default: runs/STUDY")] = None,
     out: Annotated[Path | None, Option(help="default: analysis/results/STUDY")] = None,
 ) -> None:
-    """Copy a study's records and sample rows, without texts, to a folder for version control."""
+    """Copy a study's records and sample rows, without texts, to a folder for version control.
+
+    If records are older than the count of what corruption changed, it is counted on their traces,
+    generated again, and written beside them to changed.csv, where no model or network is needed.
+    """
+    from ablations.findings.damage import artifacts, write_amounts
     from ablations.results.collect import collect
     from distill.checks import FILE_NAME
 
@@ -21,3 +26,5 @@ def command(
     out = out or Path("analysis", "results", study)
     count = collect(runs or Path("runs", study), out)
     print(f"{count} run(s) in {out}")
+    if counted := write_amounts(out, artifacts(Path())):
+        print(f"changed.csv: what {counted} corruption(s) of older runs changed")

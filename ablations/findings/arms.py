@@ -22,7 +22,7 @@ from distill.evaluation.variance import Spread, is_apart
 
 MEANS = (
     *("accuracy_boxed", "undecided", "truncated", "damaged_share", "rows", "tokens", "keywords"),
-    "majority",
+    *("changed", "majority"),
 )
 """Columns of `frame` that are means over an arm's runs."""
 
@@ -31,7 +31,8 @@ ALWAYS = ("benchmark", "student", "training")
 
 HEADER = (
     *("arm", "n", "accuracy [95 %]", "each run", "difference to uncorrupted [95 %]"),
-    *("p", "p (Holm)", "truncated", "damaged", "traces", "tokens", "undecided", "boxed"),
+    *("p", "p (Holm)", "truncated", "damaged", "text changed", "traces", "tokens"),
+    *("undecided", "boxed"),
 )
 """Of every grid."""
 
@@ -40,10 +41,11 @@ n: problems × samples per problem × runs. Accuracy: per cent, with a 95 % inte
 runs; how much runs vary is estimated from all arms of the section together. Each run: accuracies,
 in the order of the seeds. Difference: points, paired by problem. p: two-sided; Holm: adjusted for
 all comparisons of the section. Nothing covers another teacher corpus or base student. Damaged:
-fraction of the digits, keywords or steps of the selected traces that was corrupted. Traces:
-training-set size. Tokens: mean response length. Undecided: responses that the grader could not
-decide; they count as wrong. Boxed: accuracy if only answers in the mark that prompts ask for count,
-where runs recorded it."""
+fraction of the digits, keywords or steps of the selected traces that was corrupted. Text changed:
+share of a trace's words that was deleted or inserted, 0 if nothing and 100 % if no word is left.
+Traces: training-set size. Tokens: mean response length. Undecided: responses that the grader could
+not decide; they count as wrong. Boxed: accuracy if only answers in the mark that prompts ask for
+count, where runs recorded it."""
 """Below the grids; see `note`."""
 
 MARK = "†"
@@ -114,6 +116,8 @@ def frame(
         undecided: share of responses without a verdict; not right in `accuracy`.
         truncated: share of responses cut at the token limit.
         damaged_share: share of the operator's units that was damaged in the selected traces.
+        changed: share of their words that was deleted or inserted, see
+            `distill.corruptions.changed.changed`; NaN for runs that did not record it.
         rows: traces trained on.
         tokens, keywords: means per response.
         majority: share of problems whose most frequent answer is right; several samples only.
@@ -270,7 +274,7 @@ def _arm(
 def _line(arm: pd.Series) -> list[str]:
     if arm["state"] != "done":
         return [arm["arm"], arm["state"], *[""] * (len(HEADER) - 2)]
-    shares = [per_cent(arm["truncated"]), damaged_share(arm)]
+    shares = [per_cent(arm["truncated"]), damaged_share(arm), per_cent(arm["changed"])]
     means = ["" if pd.isna(arm[name]) else f"{arm[name]:.0f}" for name in ("rows", "tokens")]
     change = (arm["difference"], arm["difference_low"], arm["difference_high"])
     difference = interval(*change, "+") + f" {EQUIVALENT}" * (arm["equivalent"] is True)

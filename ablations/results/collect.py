@@ -16,7 +16,8 @@ def collect(folder: Path, out: Path) -> int:
 
     Args:
         folder: of a study's runs, such as `runs/table2`.
-        out: created if it does not exist; its other runs stay, and the same run is overwritten.
+        out: created if it does not exist; its other runs stay, and the same run is overwritten. It
+            may be `folder` itself, of which nothing is copied.
 
     Returns:
         How many runs were copied.
@@ -30,11 +31,13 @@ def collect(folder: Path, out: Path) -> int:
     count = 0
     for path, record in records(folder):
         target = out / path.parent.name
+        count += 1
+        if target.exists() and target.samefile(path.parent):
+            continue
         target.mkdir(parents=True, exist_ok=True)
         for benchmark in record["scores"]:
             rows = responses(path, record, benchmark, None)
             kept = rows.drop_columns([name for name in LEFT_OUT if name in rows.column_names])
             parquet.write_table(kept, target / f"{benchmark}.parquet", compression="zstd")
         shutil.copyfile(path, target / RUN)
-        count += 1
     return count

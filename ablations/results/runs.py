@@ -11,6 +11,7 @@ import pandas as pd
 
 from ablations.results.arms import SHOWN, asked_model
 from ablations.results.records import records
+from ablations.results.recounts import older, recounted
 from ablations.results.responses import responses
 from ablations.results.settings import SETTINGS, settings
 from distill.corruptions.declare import FIELDS
@@ -43,11 +44,13 @@ COUNTS = {
     "units": "corrupt.summary.units",
     "damaged": "corrupt.summary.damaged",
     "damaged_share": "corrupt.summary.share",
+    "changed": "corrupt.summary.changed",
     "rows": "train.summary.rows",
     "dropped": "train.summary.dropped",
 } | {f"seconds_{s}": f"{s.value}.seconds" for s in Stage if s is not Stage.evaluate}
 """Column -> its field below `stages` in `run.json`; empty for runs without that stage. `damaged` of
-the `units` in the selected traces were corrupted; the student was trained on `rows` traces, and
+the `units` in the selected traces were corrupted, which `changed` this share of the words of a
+trace (see `distill.corruptions.changed.changed`); the student was trained on `rows` traces, and
 `dropped` were too long in at least one arm, or are not given back by the student's tokenizer."""
 
 SCORES = (
@@ -59,8 +62,10 @@ SCORES = (
 follow: diagnostics, and `refused`, the share of requests that a server refused, if any.
 `seconds_evaluate` is the last column."""
 
-NEWER = ("accuracy_boxed", "unread")
-"""Of `SCORES`, those that older records do not have; empty there."""
+NEWER = ("accuracy_boxed", "unread", "changed")
+"""Of `SCORES` and `COUNTS`, those that older records do not have; empty there. They counted as
+damaged what was drawn, changed or not. `changed.csv` beside the records has both of what they were
+trained on, where it could be counted again (`ablations.results.recounts`)."""
 
 
 def runs(folder: Path) -> pd.DataFrame:
@@ -128,8 +133,12 @@ def samples(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
 def _rows(record: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
     identity = _identity(record, path)
     made = record["stages"]
+    recount = recounted(record, path)
+    lacking = NEWER if older(recount) else ()
     counts = {
-        name: _at(record, f"stages.{field}", path) if field.split(".")[0] in made else None
+        name: _at(recount, f"stages.{field}", path)
+        if field.split(".")[0] in made and name not in lacking
+        else None
         for name, field in COUNTS.items()
     }
     for benchmark, stage in (record["scores"] or {None: None}).items():

@@ -36,7 +36,7 @@ class Shown:
     before: Trace
     after: Damaged
     corpus: dict[str, Any]
-    """Summary of the corpus: `traces`, `units`, `damaged`, `share`, `untouched_traces`."""
+    """Summary of the corpus, see `distill.corruptions.tally.Tally.summary`."""
 
 
 def show(config: Config, which: str | None, store: Store) -> Shown:
@@ -65,11 +65,10 @@ def iter_traces(config: Config, store: Store) -> Iterator[Shown]:
     made = {s.stage: s.artifact for s in pipeline.run(until_corrupt(config), store.produce)}
     selected = made[Stage.select].path
     answers = made[config.corruption.asks].path if config.corruption.asks else None
-    damaged = damage(config.corruption, selected, made[Stage.verify].path, answers)
-    corpus = TraceFile(selected / "traces.jsonl")
+    pairs = damage(config.corruption, selected, made[Stage.verify].path, answers)
     stored = TraceFile(made[Stage.corrupt].path / "traces.jsonl")
     summary = made[Stage.corrupt].summary()
-    for before, after, kept in zip(corpus, damaged, stored, strict=True):
+    for (before, after), kept in zip(pairs, stored, strict=True):
         if after.trace != kept:
             raise RuntimeError(
                 f"{config.corruption.kind} no longer makes of trace {before.id} what is in "
@@ -138,5 +137,6 @@ def facts(shown: Shown) -> list[str]:
         "corruption: " + " ".join(named),
         f"trace {shown.before.id}{other}: {after.damaged} of {after.units} units corrupted",
         f"corpus of {corpus['traces']} traces: {corpus['damaged']} of {corpus['units']} units "
-        f"corrupted{share}, {corpus['untouched_traces']} traces unchanged",
+        f"corrupted{share}, {corpus['untouched_traces']} traces unchanged, "
+        f"{100 * (corpus['changed'] or 0):.1f} % of the words deleted or inserted",
     ]

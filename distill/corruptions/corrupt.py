@@ -9,14 +9,14 @@ from typing import Any
 from distill.corruptions.config import CorruptionConfig
 from distill.corruptions.operators import Borrow, Damaged, operator
 from distill.corruptions.segment import read_starts
-from distill.corruptions.tally import Tally, warnings
+from distill.corruptions.tally import Tally, held, warnings
 from distill.stages import Stage
 from distill.store.artifacts import read_json, write_json
 from distill.store.identity import content_hash
 from distill.trace.keywords import KEYWORDS
 from distill.trace.records import Trace, read_traces, write_records
 
-VERSION = 4
+VERSION = 5
 """Raised when the output of an operator changes, for whatever reason in this room or `trace`;
 `tests/fixtures/damage.json` holds what each makes at this version."""
 
@@ -36,23 +36,21 @@ def corrupt_traces(
     one. Traces are read one at a time, so that memory is bounded.
 
     Writes `traces.jsonl`, as many traces in the same order (`none`: the same bytes); except for
-    `none` `damage.jsonl`, of each trace its `id`, `units`, `damaged` and `places` (`Damaged`); and
-    `summary.json`, see `distill.corruptions.tally.Tally`.
+    `none` `damage.jsonl`, of each trace its `id`, `units`, `damaged`, `places` (`Damaged`) and
+    `changed`; and `summary.json`, see `distill.corruptions.tally.Tally`.
 
     Raises:
-        ValueError: nothing was damaged; names what found nothing, and in how many traces. Or a
-            user's operator did not yield a `Damaged` for each trace.
+        ValueError: nothing was damaged; names what found nothing, and in how many traces. Or what
+            an operator yields is not what it made of the traces, see `tally.held`.
     """
     target, tally = out / "traces.jsonl", Tally(corruption)
-    damaged = damage(corruption, selected, verified, said)
+    pairs = damage(corruption, selected, verified, said)
     if corruption.kind == "none":
-        tally.traces = tally.untouched_traces = sum(1 for _ in damaged)
+        tally.traces = tally.untouched_traces = sum(1 for _ in pairs)
         shutil.copyfile(selected / "traces.jsonl", target)
     else:
         with (out / "damage.jsonl").open("w", encoding="utf-8", newline="\n") as rows:
-            write_records(target, tally.count(damaged, rows))
-        if corruption.source:
-            tally.compare(sum(1 for _ in TraceFile(selected / "traces.jsonl")))
+            write_records(target, tally.count(pairs, rows))
         tally.refuse_nothing()
     write_json(out / "summary.json", tally.summary())
 
@@ -64,15 +62,16 @@ def served(corruption: CorruptionConfig, *artifacts: Path | None, out: Path) -> 
 
 def damage(
     corruption: CorruptionConfig, selected: Path, verified: Path, said: Path | None
-) -> Iterator[Damaged]:
-    """Damage each selected trace in order; arguments as for `corrupt_traces`."""
+) -> Iterator[tuple[Trace, Damaged]]:
+    """Each selected trace, in order, and what was made of it; arguments as for `corrupt_traces`."""
     corpus = TraceFile(selected / "traces.jsonl")
     borrow = Borrow(TraceFile(verified / "traces.jsonl"))
     if said and corruption.asks is Stage.rewrite:
         borrow = Borrow(rewritten=TraceFile(said / "traces.jsonl"))
     elif said and corruption.asks is Stage.segment:
         borrow = Borrow(corpus, starts=read_starts(said))
-    return operator(corruption.kind, corruption._target_)(corpus, corruption, borrow)
+    damaged = operator(corruption.kind, corruption._target_)(corpus, corruption, borrow)
+    return held(corruption.kind, corpus, damaged)
 
 
 def pins(corruption: CorruptionConfig, *artifacts: Any) -> dict[str, str]:

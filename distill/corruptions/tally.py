@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TextIO
 
+from distill.corruptions.changed import changed
 from distill.corruptions.config import CorruptionConfig
 from distill.corruptions.declare import FIELDS
 from distill.corruptions.operators import Damaged
@@ -12,6 +14,9 @@ from distill.trace.records import Trace
 
 FAR = 0.5
 """A realised share below this part of the asked one is far below it."""
+
+EACH = "an operator yields a Damaged for each trace, in order"
+"""What errors say of an operator that does not."""
 
 NO_CHANCE = 40
 """Units asked for from which chance alone does not halve them: of so many independent draws fewer
@@ -29,19 +34,20 @@ class Tally:
         self.damaged = 0
         self.untouched_traces = 0
         self.nothing_to_damage = 0
+        self.changed = 0.0
         self.places: list[int] = []
         # Of a single step none can be moved, dropped or replaced: it would be the whole thought.
         self.least = 2 if corruption.steps and corruption.fraction < 1 else 1
 
-    def count(self, damaged: Iterable[Damaged], rows: TextIO) -> Iterator[Trace]:
-        """Yield the traces; count each, and write a row on it."""
-        for item in damaged:
-            if not isinstance(item, Damaged):
-                raise ValueError(
-                    f"{self.corruption.kind} yields a {type(item).__name__}, and not a Damaged for "
-                    "each trace"
-                )
+    def count(self, pairs: Iterable[tuple[Trace, Damaged]], rows: TextIO) -> Iterator[Trace]:
+        """Yield the traces afterwards; count each, and write a row on it.
+
+        The pairs are those of `held`.
+        """
+        for before, item in pairs:
+            share = changed(before, item.trace) if item.damaged else 0.0
             self.traces += 1
+            self.changed += share
             self.units += item.units
             self.damaged += item.damaged
             self.untouched_traces += not item.damaged
@@ -49,16 +55,8 @@ class Tally:
             if item.places is not None:
                 self.places.append(item.places)
             counts = {"units": item.units, "damaged": item.damaged, "places": item.places}
-            rows.write(json.dumps({"id": item.trace.id} | counts) + "\n")
+            rows.write(json.dumps({"id": item.trace.id} | counts | {"changed": share}) + "\n")
             yield item.trace
-
-    def compare(self, given: int) -> None:
-        """Raise ValueError unless there are as many traces as were given."""
-        if self.traces != given:
-            raise ValueError(
-                f"{self.corruption.kind} yields {self.traces} traces for {given}; an operator "
-                "yields a Damaged for each trace, in order"
-            )
 
     def refuse_nothing(self) -> None:
         """Raise ValueError where nothing was damaged: the arm would look like one without effect.
@@ -74,27 +72,76 @@ class Tally:
         if not self.damaged and corruption.fraction * self.units >= NO_CHANCE:
             raise ValueError(
                 f"{corruption.kind} at corruption.fraction={corruption.fraction} damages none of "
-                f"{self.units} units: {finder(corruption)} finds too few in each of {found} "
-                f"traces{_instead(corruption)}"
+                f"{self.units} units: {finder(corruption)} finds too few that differ in each of "
+                f"{found} traces{_instead(corruption)}"
             )
 
     def summary(self) -> dict[str, Any]:
         """The counts, for `summary.json`.
 
         `traces`; `units` that could be damaged, `damaged`, their `share` (null where there is no
-        unit); `untouched_traces`, those with nothing damaged, and of them `nothing_to_damage`.
+        unit); `untouched_traces`, those with nothing damaged, and of them `nothing_to_damage`;
+        `changed`, the share of a trace's words that was deleted or inserted (see
+        `distill.corruptions.changed.changed`), the mean over all traces (null where there is none).
         Where one unit is changed in several `places` (edited answers): how many in all, in the
         median trace and at most.
         """
         names = ("traces", "units", "damaged", "untouched_traces", "nothing_to_damage")
         counts = {name: getattr(self, name) for name in names}
         share = self.damaged / self.units if self.units else None
+        amounts = {"share": share, "changed": self.changed / self.traces if self.traces else None}
         places = sorted(self.places)
-        changed: dict[str, int] = {}
+        several: dict[str, int] = {}
         if places:
-            changed = {"places": sum(places), "places_median": places[len(places) // 2]}
-            changed |= {"places_most": places[-1]}
-        return counts | {"share": share} | changed
+            several = {"places": sum(places), "places_median": places[len(places) // 2]}
+            several |= {"places_most": places[-1]}
+        return counts | amounts | several
+
+
+def held(
+    kind: str, corpus: Iterable[Trace], damaged: Iterable[Damaged]
+) -> Iterator[tuple[Trace, Damaged]]:
+    """Each trace with what an operator made of it; its counts are held against the texts.
+
+    Where question, thought and solution are what they were, nothing is damaged, whatever the
+    operator counted: a unit drawn anew may by chance be what it was.
+
+    Args:
+        kind: the operator's name, for errors.
+        corpus: the traces before; can be read twice.
+        damaged: what the operator yields.
+
+    Raises:
+        ValueError: it yields something else than a `Damaged` for each trace; it changes a text and
+            counts nothing damaged; or it counts fewer than none or more than all units.
+    """
+    made, count = iter(damaged), 0
+    for before in corpus:
+        after = next(made, None)
+        if after is None:
+            raise ValueError(f"{kind} yields {count} traces for {sum(1 for _ in corpus)}; {EACH}")
+        if not isinstance(after, Damaged):
+            raise ValueError(f"{kind} yields a {type(after).__name__} and no Damaged; {EACH}")
+        if not 0 <= after.damaged <= after.units:
+            raise ValueError(
+                f"{kind} counts {after.damaged} damaged of {after.units} units of trace "
+                f"{before.id}; damaged is from 0 to units"
+            )
+        if _text(before) == _text(after.trace):
+            after = replace(after, damaged=0, places=None) if after.damaged else after
+        elif not after.damaged:
+            raise ValueError(
+                f"{kind} changes the text of trace {before.id} and counts nothing damaged of "
+                f"{after.units} units; damaged counts the units whose text is another afterwards"
+            )
+        yield before, after
+        count += 1
+    if next(made, None) is not None:
+        raise ValueError(f"{kind} yields more than {count} traces for {count}; {EACH}")
+
+
+def _text(trace: Trace) -> tuple[str, str, str]:
+    return trace.problem.question, trace.thought, trace.solution
 
 
 def finder(corruption: CorruptionConfig) -> str:

@@ -72,7 +72,7 @@ def write_run(
         scores[benchmark] = _scored(root / artifact, answers, samples, truncated)
         scores[benchmark]["path"] = artifact.as_posix()
     counts = {
-        "corrupt": {"units": 10, "damaged": 7, "share": 0.7},
+        "corrupt": {"units": 10, "damaged": 7, "share": 0.7, "changed": 0.25},
         "train": {"rows": 60, "dropped": 4},
     }
     trained = cell.config.training.method != "none"

@@ -17,7 +17,7 @@ from ablations.studies.cells import Studies
 RUNS = 1000
 SAMPLES = 500
 COUNTS = {
-    "corrupt": {"units": 10, "damaged": 7, "share": 0.7},
+    "corrupt": {"units": 10, "damaged": 7, "share": 0.7, "changed": 0.25},
     "train": {"rows": 1000, "dropped": 0},
 }
 LIMIT = 5.0

@@ -6,7 +6,10 @@ import itertools
 import json
 import multiprocessing
 import random
+import re
+from collections import Counter
 from dataclasses import replace
+from operator import ne
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distill.corruptions import operators
+from distill.corruptions import changed, operators, tally
 from distill.corruptions.config import CorruptionConfig
 from distill.corruptions.corrupt import VERSION
 from distill.corruptions.locate import OPERATORS, declarations
@@ -22,6 +25,7 @@ from distill.corruptions.operators import Borrow, Damaged, draw_units, operator
 from distill.corruptions.segment import sentences
 from distill.models.config import AskConfig
 from distill.trace.records import Problem, Trace, digest
+from distill.trace.steps import split
 
 CONF = Path(__file__).parents[2] / "conf" / "corruption"
 OUTPUTS = json.loads((CONF.parents[1] / "tests" / "fixtures" / "damage.json").read_text())
@@ -91,6 +95,65 @@ def test_what_is_not_damaged_is_the_same_and_counts_are_in_range(variant, corpus
         assert 0 <= item.damaged <= item.units
         if item.damaged == 0:
             assert item.trace == before
+
+
+def text(trace: Trace) -> tuple[str, str, str]:
+    return trace.problem.question, trace.thought, trace.solution
+
+
+def changed_units(variant: dict[str, str], before: Trace, after: Trace) -> int:
+    """How many of the variant's units have another text, are gone or elsewhere, by comparison."""
+    kind = variant["kind"]
+    if kind == "none" or kind == "wrong_answers" or "traces" in variant.values():
+        return int(text(before) != text(after))
+    if kind == "remove_keywords":
+        old, new = (Counter(re.findall(r"\w+", t.thought.lower())) for t in (before, after))
+        return (old - new).total()
+    if kind == "random_digits":
+        unit = r"[0-9]" if variant["unit"] == "digit" else r"\b[0-9]+(?:\.[0-9]+)?\b"
+        old, new = (
+            [*re.findall(unit, t.thought), *re.findall(unit, t.solution)] for t in (before, after)
+        )
+    elif variant["steps"] != "blank_line":  # sentences open with these steps: no rule for others
+        return sum(map(ne, before.thought, after.thought)) + abs(
+            len(before.thought) - len(after.thought)
+        )
+    else:
+        old, new = (split(t.thought, "blank_line").steps for t in (before, after))
+    if kind == "delete_steps":
+        return (Counter(old) - Counter(new)).total()
+    if len(old) != len(new):  # steps added; or one that is inserted is two by this rule
+        return max(len(old), (Counter(new) - Counter(old)).total())
+    return sum(map(ne, old, new))
+
+
+REPEATS = st.lists(
+    st.sampled_from(["Wait, 1.", "So 1.", "Wait, 2.", "So 1 and 1."]), min_size=1, max_size=6
+).map("\n\n".join)
+"""Thoughts of equal steps, sentences and digits, which draws often leave as they are."""
+
+
+@settings(max_examples=60, deadline=None)
+@given(thought=REPEATS, donated=REPEATS, fraction=st.sampled_from([0.33, 0.67, 1.0]))
+def test_no_more_units_are_counted_than_differ_and_none_of_equal_texts(thought, donated, fraction):
+    trace = Trace.of(Problem.of("q", "1", "math", "t"), "t", 0, thought, r"\boxed{1}", correct=True)
+    wrong = replace(trace, problem=Problem.of("r", "1", "math", "t"), correct=False)
+    pool = [replace(wrong, id="a", thought=donated), replace(wrong, id="b", correct=True)]
+    for variant in VARIANTS:
+        (item,) = run(variant, [trace], pool, fraction)
+        assert item.damaged <= changed_units(variant, trace, item.trace), variant
+        ((_, held),) = tally.held("op", [trace], [item])
+        assert held == item and (item.damaged > 0) == (text(item.trace) != text(trace)), variant
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=name_of)
+@pytest.mark.parametrize("fraction", [0.33, 1.0])
+def test_no_more_units_are_counted_than_differ_in_traces(variant, fraction, micro, micro_wrong):
+    items = run(variant, micro, micro + micro_wrong, fraction)
+    pairs = tally.held("op", micro, items)
+    for before, item in pairs:
+        assert item.damaged <= changed_units(variant, before, item.trace)
+        assert (item.damaged == 0) == (item.trace == before)
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=name_of)
@@ -205,3 +268,4 @@ def test_unknown_operator_is_refused_with_the_choices():
 
 def test_the_example_of_the_docstring_is_what_the_code_does():
     assert doctest.testmod(operators) == (0, 8)
+    assert doctest.testmod(changed) == (0, 1)

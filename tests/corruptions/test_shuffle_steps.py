@@ -40,8 +40,7 @@ def test_moved_places_are_nested_over_fractions():
             (item,) = shuffle([numbered(40, f"t{k}")], fraction)
             steps = item.trace.thought.split("\n\n")
             moved.append({i for i, step in enumerate(steps) if step != f"step {i}"})
-            assert item.damaged == round(fraction * 40)
-            assert len(moved[-1]) <= item.damaged
+            assert item.damaged == len(moved[-1]) <= round(fraction * 40)
         # A place drawn may get its own step back, so only places never drawn are sure to be still.
         assert all(len(big) > len(small) for small, big in pairwise(moved))
 
@@ -50,6 +49,14 @@ def test_every_order_of_three_steps_is_as_likely():
     orders = Counter(shuffle([numbered(3, f"t{k}")], 1.0)[0].trace.thought for k in range(3000))
     assert len(orders) == 6
     assert all(abs(count - 500) < 100 for count in orders.values())  # 5 standard errors
+
+
+def test_a_step_that_gives_way_to_an_equal_one_is_not_damaged():
+    trace = replace(numbered(2), thought="A.\n\nB.\n\nA.\n\nA.")
+    for seed in range(20):
+        (item,) = shuffle([trace], 1.0, seed=seed)
+        stays = item.trace.thought.split("\n\n")[1] == "B."
+        assert item.damaged == (0 if stays else 2) and (item.trace == trace) == stays
 
 
 def test_one_step_cannot_be_shuffled():

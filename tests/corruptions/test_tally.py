@@ -113,10 +113,41 @@ def test_so_few_draws_that_none_hits_are_no_error_but_are_said_to_be_no_damage(d
 def test_a_share_below_half_of_the_asked_one_warns(damaged):
     one_or_many = ["One.\n\nTwo.\n\nThree."] * 95 + [STEPS] * 5
     summary, said, _ = damaged(one_or_many, "shuffle_steps", 0.33)
-    assert summary["share"] < 0.33 / 2
+    assert 40 < summary["damaged"] <= 50 and summary["share"] < 0.33 / 2
     (line,) = said
     assert line.endswith("less than half of what was asked")
-    assert "damaged 50 of 435 units" in line
+    assert f"damaged {summary['damaged']} of 435 units" in line
+
+
+@pytest.mark.parametrize("fraction", [0.2, 0.5, 1.0])
+def test_nine_in_ten_random_digits_are_no_alarm(fraction, damaged):
+    summary, said, _ = damaged([STEPS] * 10, "random_digits", fraction)
+    assert summary["share"] == pytest.approx(0.9 * fraction, abs=0.05) and not said
+
+
+def test_units_that_draws_leave_as_they_are_do_not_count_whatever_an_operator_says(
+    damaged, tmp_path
+):
+    (tmp_path / "op.py").write_text(
+        "from dataclasses import replace\n"
+        "from distill.corruptions.operators import Damaged, stream\n"
+        "def op(corpus, config, borrow):\n"
+        "    for t in corpus:\n"
+        "        thought = stream(config, t).choice([t.thought, 'b'])\n"
+        "        yield Damaged(replace(t, thought=thought), 1, 1, 1)\n"
+    )
+    summary, _, rows = damaged(["a"] * 40, "none", 1.0, _target_=f"{tmp_path}/op.py:op")
+    assert 8 < summary["damaged"] < 32
+    assert summary["untouched_traces"] == 40 - summary["damaged"]
+    assert summary["places"] == summary["damaged"]
+    assert {(row["damaged"], row["changed"] > 0) for row in rows} == {(0, False), (1, True)}
+
+
+def test_what_was_changed_is_the_mean_over_all_traces(damaged):
+    summary, _, rows = damaged(["One two.\n\nOne two.", ""], "delete_steps", 1.0, solution="7")
+    # Of 6 words in the steps and 1 in the solution only that is left: (7 + 1 - 2) / (7 + 1).
+    assert [row["changed"] for row in rows] == [0.75, 0]
+    assert summary["changed"] == 0.375
 
 
 def test_most_traces_without_anything_to_damage_warn(damaged):
@@ -173,9 +204,21 @@ def copy(folder: str, *, out):
 
 OPERATORS = {
     "too few": ("yield Damaged(next(iter(corpus)), 1, 1)", "op yields 1 traces for 3"),
-    "bare traces": ("yield from corpus", "op yields a Trace, and not a Damaged"),
+    "bare traces": ("yield from corpus", "op yields a Trace and no Damaged"),
+    "too many": (
+        "for t in corpus: yield Damaged(t, 1, 0)\n    yield Damaged(t, 1, 0)",
+        "op yields more than 3 traces for 3",
+    ),
+    "more than there is": (
+        "for t in corpus: yield Damaged(t, 1, 2)", "op counts 2 damaged of 1 units of trace",
+    ),
+    "a change that is not counted": (
+        "import dataclasses\n"
+        "    for t in corpus: yield Damaged(dataclasses.replace(t, thought='b'), 1, 0)",
+        "op changes the text of trace .* and counts nothing damaged of 1 units",
+    ),
     "nothing": ("for t in corpus: yield Damaged(t, 0, 0)", "op finds nothing to damage in 3 of 3"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("body", "words"), OPERATORS.values(), ids=OPERATORS)

@@ -23,7 +23,7 @@ from distill.trace.steps import Starts, Steps, split
 class Damaged:
     r"""What an operator made of one trace.
 
-    Four of the six steps of a thought shuffled, and the number of damaged units:
+    Four of the six steps of a thought were drawn and shuffled; one of them stayed where it was:
 
     >>> from distill.corruptions.operators.shuffle_steps import shuffle_steps
     >>> from distill.trace.records import Problem
@@ -34,7 +34,7 @@ class Damaged:
     >>> made.trace.thought
     'Yes.\n\n14.\n\nNo.\n\nLet me try 2+4+1+7.\n\n0.\n\nWait, 2+4+1-7.'
     >>> made.units, made.damaged
-    (6, 4)
+    (6, 3)
     """
 
     trace: Trace
@@ -44,7 +44,8 @@ class Damaged:
     """Units that could be damaged, of the kind that the operator's docstring names."""
 
     damaged: int
-    """Units redrawn, removed, replaced or moved; a redrawn one may by chance be what it was."""
+    """Units whose text is another afterwards, is gone, or stands at another place. A unit that was
+    drawn and by chance stays what and where it was does not count."""
 
     places: int | None = None
     """Where one unit is changed in several places of the text: in how many; else None."""

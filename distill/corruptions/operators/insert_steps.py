@@ -5,6 +5,7 @@ import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from operator import ne
 from random import Random
 
 import numpy as np
@@ -40,7 +41,8 @@ def insert_steps(
 
     The unit is a step (`config.steps`); round(fraction * N) of N are drawn. By `config.mode`:
 
-    * `replace`, the paper's: the steps drawn are replaced, so the number of steps stays.
+    * `replace`, the paper's: the steps drawn are replaced, so the number of steps stays. A step
+      that is replaced by an equal text is not damaged.
     * `add`: the borrowed steps come after the steps drawn, so nothing of the trace is lost.
 
     For each borrowed step a donor is drawn, then one of its steps, both with replacement. Donors
@@ -101,7 +103,7 @@ def _insert(trace: Trace, parts: Steps, config: CorruptionConfig, donors: _Donor
     for place, step in zip(places, borrowed, strict=True):
         steps[place] = step if config.mode == "replace" else steps[place] + gaps[place] + step
     thought = join(Steps(parts.lead, tuple(steps), parts.separators))
-    return Damaged(replace(trace, thought=thought), total, len(places))
+    return Damaged(replace(trace, thought=thought), total, sum(map(ne, steps, parts.steps)))
 
 
 def _rank(seed: int, name: str) -> bytes:

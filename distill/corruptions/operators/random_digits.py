@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from operator import ne
 from random import Random
 
 import numpy as np
@@ -32,8 +33,9 @@ def random_digits(
 ) -> Iterator[Damaged]:
     """Replace a share of the digits, or of the numbers; the text around them stays byte-equal.
 
-    Each unit is damaged with probability `config.fraction`. Its new value is drawn in any case, so
-    that it is the same at every fraction. By `config.unit`:
+    Each unit is redrawn with probability `config.fraction`. Its new value is drawn in any case, so
+    that it is the same at every fraction. One that is drawn anew as what it was is not damaged, so
+    that at fraction f a share of about 0.9 f of the digits is. By `config.unit`:
 
     * `digit`, the paper's: an ASCII digit becomes a random one, in one case of ten the same.
     * `number`, the released code's (SkyThought, branch `corrupt`, corrupt_data.py): a standalone
@@ -43,7 +45,7 @@ def random_digits(
 
     * `independent`, as in both: each unit has a draw of its own.
     * `consistent`, our control: one permutation of the ten digits, which maps none to itself, is
-      applied to all damaged units of a trace, so that equal numbers stay equal.
+      applied to all redrawn units of a trace, so that equal numbers stay equal.
 
     By `config.scope` the damage is done to the whole `response`, final answer included, as in the
     released code, or only to the `thought`.
@@ -67,7 +69,7 @@ def _damage(trace: Trace, config: CorruptionConfig) -> Damaged:
 def _redraw(
     text: str, config: CorruptionConfig, rng: Random, image: dict[int, int] | None
 ) -> tuple[str, int, int]:
-    """The text with a share of its units redrawn; how many there are; how many were redrawn."""
+    """The text with a share of its units redrawn; how many there are; how many are now others."""
     unit = str(config.unit)
     pieces = _UNITS[unit].split(text)  # the units are at the odd places
     old = pieces[1::2]
@@ -79,7 +81,7 @@ def _redraw(
     else:
         new = [number.translate(image) for number in old]
     pieces[1::2] = [b if hit else a for a, b, hit in zip(old, new, chosen.tolist(), strict=True)]
-    return "".join(pieces), len(old), int(chosen.sum())
+    return "".join(pieces), len(old), sum(map(ne, old, pieces[1::2]))
 
 
 def _permutation(rng: Random) -> dict[int, int]:

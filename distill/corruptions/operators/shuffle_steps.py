@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from operator import ne
 
 from distill.corruptions.config import CorruptionConfig
 from distill.corruptions.operators import (
@@ -24,7 +25,8 @@ def shuffle_steps(
     """Permute a random share of each thought's steps among the places they came from.
 
     The unit is a step (`config.steps`). Of N steps round(fraction * N) are permuted, every
-    permutation being equally likely; separators stay in their places, and the solution last. A
+    permutation being equally likely; separators stay in their places, and the solution last. A step
+    is damaged if another text then stands in its place: of n steps permuted one stays on average. A
     single step cannot move: where fewer than two are drawn, nothing is damaged. The paper publishes
     no code. Its steps, which a model finds, are `steps: model`.
     """
@@ -44,4 +46,4 @@ def _shuffle(trace: Trace, parts: Steps, config: CorruptionConfig) -> Damaged:
     for place, source in zip(places, sorted(places), strict=True):
         steps[place] = parts.steps[source]
     thought = join(Steps(parts.lead, tuple(steps), parts.separators))
-    return Damaged(replace(trace, thought=thought), total, len(places))
+    return Damaged(replace(trace, thought=thought), total, sum(map(ne, steps, parts.steps)))

@@ -28,6 +28,7 @@ def test_a_run_is_a_row_with_the_documented_columns(make_run, tmp_path):
     (row,) = frame.to_dict("records")
     expected = {"corruption": "random_digits", "fraction": 0.5, "unit": "digit", "training_seed": 3}
     expected |= {"benchmark": "sign_puzzle", "accuracy": 2 / 3, "damaged_share": 0.7, "rows": 60}
+    expected |= {"changed": 0.25}
     assert {name: row[name] for name in expected} == expected
 
 
