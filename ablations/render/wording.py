@@ -1,5 +1,6 @@
 """Words and numbers for estimates, p values and shares in texts and tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -51,6 +52,11 @@ def interval(value: Any, low: Any = float("nan"), high: Any = float("nan"), sign
     value, low, high = (round(100 * share, 1) + 0.0 for share in (value, low, high))
     shown = f"{value:{sign}.1f}"
     return shown if pd.isna(low) else f"{shown} [{low:{sign}.1f}, {high:{sign}.1f}]"
+
+
+def of_runs(shares: Sequence[float]) -> str:
+    """The accuracies of several runs in per cent, behind their mean: ` (78.8, 73.0, 89.2)`."""
+    return f" ({', '.join(f'{100 * share:.1f}' for share in shares)})" if len(shares) > 1 else ""
 
 
 def sampled(run: pd.Series) -> str:
