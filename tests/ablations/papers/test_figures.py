@@ -314,8 +314,9 @@ def test_best_of_n_needs_a_base_and_a_trained_student():
 def test_the_trained_student_of_best_of_n_is_one_of_uncorrupted_traces_with_its_interval():
     base = drawn(np.eye(4, dtype=bool), method="none")
     trained = drawn([[True], [True], [True], [False]], method="sft")
-    damaged = drawn([[False]] * 4, method="lora").assign(corruption="delete_steps")
-    figure = best_of_n(pd.concat([base, trained, damaged]))
+    damaged = (drawn([[False]] * 4, method=f"lora {name}").assign(corruption=name)
+               for name in ("delete_steps", "shuffle_steps"))  # fmt: skip
+    figure = best_of_n(pd.concat([base, trained, *damaged]))
     (axis,) = figure.axes
     ((_, _, flat),) = lines(axis, linestyle="--", label="trained, one sample")
     estimate = accuracy(by_seed(trained))
