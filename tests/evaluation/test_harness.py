@@ -107,17 +107,28 @@ def test_an_engine_that_the_harness_cannot_use_is_refused(tiny_student, tmp_path
 def logs(tiny_student, tmp_path, monkeypatch):
     """Logged samples by task -> our rows, the summary, and what the harness was asked for."""
 
-    def logs(logged, *, sampling=None, engine=ENGINE, prompt=PROMPT, compute=COMPUTE, adapter=None):
+    def logs(
+        logged,
+        *,
+        sampling=None,
+        engine=ENGINE,
+        prompt=PROMPT,
+        compute=COMPUTE,
+        adapter=None,
+        name=TASK,
+    ):
         asked = {}
         monkeypatch.setattr(
             "lm_eval.simple_evaluate", lambda **told: asked.update(told) or {"samples": logged}
         )
+        # The harness's own looks through thousands of files.
+        monkeypatch.setattr("lm_eval.tasks.TaskManager", lambda include_path: include_path)
         out = tmp_path / "out"
         out.mkdir(exist_ok=True)
         (out / "replies_rank0.db").write_text("of an interrupted evaluation")
         model = StudentConfig(name="tiny", model=str(tiny_student))
         how = (sampling or SamplingConfig(max_new_tokens=8), engine, prompt, model, adapter)
-        evaluate_with_harness(TASK, *how, compute=compute, out=out)
+        evaluate_with_harness(name, *how, compute=compute, out=out)
         rows = pandas.read_parquet(out / "samples.parquet")
         assert {path.name for path in out.iterdir()} == {"samples.parquet", "summary.json"}
         return rows, json.loads((out / "summary.json").read_text()), asked
@@ -169,7 +180,7 @@ def test_a_choice_has_no_response(logs):
     rows, summary, _ = logs({"t": [logged(0, (-1.5, -0.5), acc=1.0, metrics=["acc"])]})
     (row,) = rows.to_dict("records")
     assert (row["response"], row["tokens"], row["keywords"]) == ("", 0, 0)
-    assert row["extracted"] is None and row["correct"] and row["thought_closed"]
+    assert pandas.isna(row["extracted"]) and row["correct"] and row["thought_closed"]
     assert summary["tokens"] == 0
 
 
@@ -219,7 +230,7 @@ def test_the_harness_is_asked_for_what_the_configs_say(logs, tiny_student, tmp_p
         "max_gen_toks": 77, "do_sample": True, "temperature": 0.5, "top_p": 0.9,
     }  # fmt: skip
     assert asked["torch_random_seed"] == 3 and asked["log_samples"] is True
-    assert asked["bootstrap_iters"] == 0 and asked["apply_chat_template"] is False
+    assert asked["bootstrap_iters"] == 0 and asked["apply_chat_template"] is True
     assert asked["device"] in ("cpu", "cuda")
     assert (model["pretrained"], model["revision"]) == (str(tiny_student), "main")
     assert (model["dtype"], model["think_end_token"]) == ("float32", "</t>")
@@ -230,7 +241,9 @@ def test_the_harness_is_asked_for_what_the_configs_say(logs, tiny_student, tmp_p
     _, _, asked = logs(samples)
     assert asked["gen_kwargs"] == {"max_gen_toks": 8, "do_sample": False}
     assert asked["model_args"]["think_end_token"] == PROMPT.thought_close  # it is no tag
-    assert "peft" not in asked["model_args"]
+    assert "peft" not in asked["model_args"] and asked["task_manager"] is None
+    _, _, asked = logs(samples, name=str(task(tmp_path / "t", WRITTEN, [])))
+    assert (asked["tasks"], asked["task_manager"]) == (["distill_written"], str(tmp_path / "t"))
 
 
 def test_vllm_gets_what_it_alone_knows(logs, tmp_path):
