@@ -92,8 +92,7 @@ MODULES = {
     "grading": _module("distill/grading", tests="grading"),
     "evaluation": _module(
         "distill/evaluation",
-        tests="evaluation/test_evaluate.py ablations/statistics/test_intervals.py "
-        "evaluation/test_harness.py",
+        tests="evaluation ablations/statistics/test_intervals.py",
         heavy=True,
     ),
     "statistics": _module(
