@@ -78,6 +78,8 @@ class Studies:
         if study not in self.names():
             raise ValueError(f"unknown study {study!r}; known: {', '.join(self.names())}")
         refuse_unknown(overrides)
+        if second := next((o for o in parse(overrides) if o.key_or_group == "study"), None):
+            raise ValueError(f"{second.input_line}: the study is {study}; name one of the two")
         named = [] if study == SINGLE else [f"study={study}"]
         try:
             sweeper = self._composer.composed((*named, *_fixed(overrides))).hydra.sweeper

@@ -129,7 +129,6 @@ def _rule(name: str) -> str:
     kind: Any = Config
     for part in above:
         kind, _ = part_of(kind, part) or (None, False)
-    rules = (
-        {f.name: f.metadata.get(RULE) for f in fields(config_in(kind))} if config_in(kind) else {}
-    )
-    return rules[last].text if rules.get(last) else ""
+    owner = config_in(kind)
+    rule = {f.name: f.metadata.get(RULE) for f in fields(owner)}.get(last) if owner else None
+    return rule.text if rule else ""

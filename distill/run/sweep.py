@@ -172,7 +172,7 @@ def _key(config: Config, overrides: Sequence[str], names: Names) -> str:
     try:
         return run_key(pipeline.run(config, names))
     except (ValueError, TypeError, OSError) as error:
-        raise ValueError(f"{' '.join(overrides) or '(defaults)'}: {reason(error)}") from error
+        raise ValueError(f"{' '.join(overrides) or '(defaults)'}: {one_line(error, ())}") from error
 
 
 def _say(line: str) -> None:

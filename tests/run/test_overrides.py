@@ -183,7 +183,7 @@ MISTAKES = [
     ("artifacts=${artifacts}", "artifacts: Recursive interpolation detected"),
     ("training={}", "training={}: training takes the name of one option, as in training=OPTION"),
     ("training=5", "training takes the name of one option"),
-    ("study=null", "study takes the name of one option"),
+    ("world=null", "world takes the name of one option"),
     ("training=", "training=: there is no such option; choose from lora, micro_lora, micro_sft"),
     ("teacher=../x", "teacher=../x: there is no such option; choose from "),
     ("training/epochs=1", "a field is written with dots, training.epochs"),

@@ -81,6 +81,7 @@ def test_in_a_pipe_a_plan_is_plain_text_that_keeps_to_its_columns():
         (["plan", "smoke", "corruption.fraction=2"], "must be in [0, 1]; got 2.0"),
         (["plan", "smoke", "corruption.fracton=1"], "corruption.fracton"),
         (["plan", "smoke", "corruption=shufle"], "corruption=shufle: there is no such option"),
+        (["plan", "smoke", "study=demo"], "study=demo: the study is smoke; name one of the two"),
         (["plan", "smoke", "training.epochs=x"], "training.epochs must be a number > 0; got 'x'"),
         (["table", "smoke", "runs=no/such/folder"], "no folder no/such/folder/smoke"),
         (["explain", "ffff", "training.seed=1", "--runs", "no/such"], "no folder no/such"),
