@@ -62,9 +62,16 @@ def folded(*names: str) -> "Table":
 
 
 def write(text: str, out: Path | None) -> None:
-    """Write a text to a file and print the file's name; without a file, print the text."""
+    """Write a text to a file and print the file's name; without a file, print the text.
+
+    Raises:
+        ValueError: the file cannot be written; names it.
+    """
     if out:
-        out.write_text(text, encoding="utf-8")
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ValueError(f"{out} cannot be written: {error.strerror}") from error
         print(f"wrote {out}")
     else:
         print(text, end="")

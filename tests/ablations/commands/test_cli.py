@@ -84,6 +84,8 @@ def test_in_a_pipe_a_plan_is_plain_text_that_keeps_to_its_columns():
         (["plan", "smoke", "study=demo"], "study=demo: the study is smoke; name one of the two"),
         (["plan", "smoke", "training.epochs=x"], "training.epochs must be a number > 0; got 'x'"),
         (["table", "smoke", "runs=no/such/folder"], "no folder no/such/folder/smoke"),
+        (["table", "table2", "--study", ""], "unknown study ''; known: "),
+        (["wandb-sweep", "smoke", "--out", "no/such.yaml"], "no/such.yaml cannot be written: No"),
         (["explain", "ffff", "training.seed=1", "--runs", "no/such"], "no folder no/such"),
     ],
 )
