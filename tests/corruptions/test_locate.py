@@ -197,3 +197,8 @@ def test_which_operators_damage_content_and_which_structure_is_decided_here():
         "delete_steps": "structure",
         "insert_steps": "structure",
     }
+
+
+def test_a_function_without_a_file_has_no_content_and_is_no_operator():
+    with pytest.raises(ValueError, match=r"builtins\.print has no file"):
+        CorruptionConfig(fraction=0.5, _target_="builtins.print")
