@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from distill.evaluation.intervals import TINY
+
 LEAST = 0.5
 """Share of the variance between problems that is always kept, since the component of the seeds can
 be estimated below zero. Chosen by simulation: at 0 intervals of two seeds can vanish, at 1 they are
@@ -68,20 +70,22 @@ def pooled(arms: Iterable[pd.DataFrame]) -> Spread | None:
     if not tables:
         return None
     variances, freedoms = (np.array(part) for part in zip(*map(_own, tables), strict=True))
-    noise = [
-        error_variance(table.to_numpy()) / len(table) / _slope(float(table.to_numpy().mean()))
-        if len(table) > 1
-        else 0.0
-        for table in tables
-    ]
+    noise = np.array(
+        [
+            error_variance(table.to_numpy()) / len(table) / _slope(float(table.to_numpy().mean()))
+            if len(table) > 1
+            else 0.0
+            for table in tables
+        ]
+    )
     apart = {
         run
         for at, table in enumerate(tables)
-        if _varies_more(variances, freedoms, at)
+        if _varies_more(variances, freedoms, noise, at)
         for run in map(str, table.columns)
     }
     mean, freedom = _mean(variances, freedoms)
-    return Spread(mean, freedom, float(np.mean(noise)), frozenset(apart))
+    return Spread(mean, freedom, float(noise.mean()), frozenset(apart))
 
 
 def is_apart(arm: pd.Series | pd.DataFrame, spread: Spread | None) -> bool:
@@ -163,7 +167,8 @@ def mean_variance(
 def _own(arm: pd.DataFrame) -> tuple[float, float]:
     """Variance of asin(sqrt(accuracy)) over an arm's runs, and its degrees of freedom."""
     means = arm.to_numpy().mean(axis=0)
-    return float(np.arcsin(np.sqrt(means)).var(ddof=1)), len(means) - 1.0
+    variance = float(np.arcsin(np.sqrt(means)).var(ddof=1))
+    return variance if variance > TINY else 0.0, len(means) - 1.0
 
 
 def _mean(variances: np.ndarray, freedoms: np.ndarray) -> tuple[float, float]:
@@ -173,14 +178,18 @@ def _mean(variances: np.ndarray, freedoms: np.ndarray) -> tuple[float, float]:
     return float(variances.mean()), freedom
 
 
-def _varies_more(variances: np.ndarray, freedoms: np.ndarray, at: int) -> bool:
-    """Whether one arm's variance exceeds `APART` of its ratios to the mean of the others."""
+def _varies_more(variances: np.ndarray, freedoms: np.ndarray, noise: np.ndarray, at: int) -> bool:
+    """Whether one arm's variance exceeds `APART` of its ratios to the mean of the others.
+
+    The others count with no less than their noise: few answers often agree by chance.
+    """
     from scipy.special import fdtri
 
     if len(variances) < 2:
         return False
     mean, freedom = _mean(np.delete(variances, at), np.delete(freedoms, at))
-    return bool(variances[at] > mean * fdtri(freedoms[at], freedom, APART))
+    least = max(mean, float(np.delete(noise, at).mean()))
+    return bool(variances[at] > least * fdtri(freedoms[at], freedom, APART))
 
 
 def _slope(accuracy: float) -> float:

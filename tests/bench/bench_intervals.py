@@ -160,7 +160,10 @@ def runs_by(rule: str, shares: np.ndarray) -> Runs:
     if rule in ("old", "own"):
         return Runs(by_arm, degrees, ~none, np.full(len(middle), np.inf), error)
     angle = np.arcsin(np.sqrt(means)).var(axis=2, ddof=1)
+    angle[angle < 1e-12] = 0.0
     tells = (middle >= EDGE) & (middle <= 1 - EDGE)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        noise = error / n / (4 * middle * (1 - middle))
     apart = none.copy()
     for at in range(middle.shape[1]):
         others = tells.copy()
@@ -168,7 +171,8 @@ def runs_by(rule: str, shares: np.ndarray) -> Runs:
         mean, freedom = _pooled(angle, others, own)
         known = tells[:, at] & others.any(axis=1)
         with np.errstate(invalid="ignore"):
-            apart[:, at] = known & (angle[:, at] > mean * fdtri(own, freedom, APART))
+            least = np.maximum(mean, np.where(others, noise, 0).sum(axis=1) / others.sum(axis=1))
+            apart[:, at] = known & (angle[:, at] > least * fdtri(own, freedom, APART))
     if rule == "pooled":
         apart = none
     kept = tells & ~apart if rule == "pooled unless apart" else tells
@@ -398,7 +402,8 @@ def _pooled(variances: np.ndarray, which: np.ndarray, own: int) -> tuple[np.ndar
     total, squares = chosen.sum(axis=1), (chosen**2).sum(axis=1) / own
     count = which.sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return total / count, np.where(squares > 0, total**2 / squares, own * count)
+        freedom = np.where(squares > 0, total**2 / squares, own * count)
+        return total / count, np.where(count > 0, freedom, np.inf)
 
 
 if __name__ == "__main__":
