@@ -139,7 +139,7 @@ def mean_variance(
     problems = float(delta.var(ddof=1)) / n
     own = n - 1.0 if problem_freedom is None else problem_freedom
     spreads = spread if isinstance(spread, Sequence) else [spread] * len(parts)
-    total, squares, fewest = problems, problems**2 / own, math.inf
+    total, squares, fewest = problems, problems**2 / own, own
     moderated: dict[Spread, list[tuple[float, float]]] = {}
     for (table, weight), of in zip(parts, spreads, strict=True):
         seeds = table.shape[1]
@@ -159,8 +159,8 @@ def mean_variance(
         alone = sum(between**2 / freedom for between, freedom in shares)
         squares += max(alone, sum(between for between, _ in shares) ** 2 / of.freedom)
         fewest = min(fewest, of.freedom)
-    if math.isinf(fewest) or total <= LEAST * problems:
-        return max(total, LEAST * problems), own
+    if total <= LEAST * problems:
+        return LEAST * problems, own
     return total, max(total**2 / squares, fewest)
 
 

@@ -1,7 +1,7 @@
 """How often do 95 % intervals cover the truth, by how much runs of an arm vary is estimated?
 
 Sections of arms are simulated whose truth is known, and each rule of `RULES` judges the same
-answers. Run: python tests/bench/bench_intervals.py [--answers 1000000] [--csv FILE].
+answers. Run: python tests/bench/bench_intervals.py [--answers 300000] [--csv FILE].
 
 The rules are written here for many sections at once, so that minutes suffice.
 `tests/ablations/statistics/test_calibration.py` compares `moderated` with the functions in use,
@@ -52,6 +52,9 @@ DOSES = 0.0, 0.33, 0.67, 1.0
 
 MOST = 300
 """Sections of a setting, at most."""
+
+ANSWERS = 300_000
+"""Numbers of (arm, problem, run) of a setting, by which its sections are counted."""
 
 DRAWS = 1000
 """Of a bootstrap or of a sign-flip test, here; 10,000 in use."""
@@ -145,6 +148,7 @@ class Runs:
     """Degrees of freedom of the section's variance; by section."""
     error: np.ndarray
     """MS_error."""
+    seeds: int
 
 
 def runs_by(rule: str, shares: np.ndarray) -> Runs:
@@ -158,7 +162,7 @@ def runs_by(rule: str, shares: np.ndarray) -> Runs:
     none = np.zeros(middle.shape, dtype=bool)
     degrees = np.full(middle.shape, float(own))
     if rule in ("old", "own"):
-        return Runs(by_arm, degrees, ~none, np.full(len(middle), np.inf), error)
+        return Runs(by_arm, degrees, ~none, np.full(len(middle), np.inf), error, seeds)
     angle = np.arcsin(np.sqrt(means)).var(axis=2, ddof=1)
     angle[angle < 1e-12] = 0.0
     tells = (middle >= EDGE) & (middle <= 1 - EDGE)
@@ -181,21 +185,20 @@ def runs_by(rule: str, shares: np.ndarray) -> Runs:
     variance = (share * mean[:, None] + (1 - share) * angle) * 4 * middle * (1 - middle)
     alone = apart | ~kept.any(axis=1)[:, None]
     shared = np.where(rule == "moderated", SHARED + own, freedom[:, None])
-    return Runs(
-        np.where(alone, by_arm, variance), np.where(alone, own, shared), alone, freedom, error
-    )
+    variance, degrees = np.where(alone, by_arm, variance), np.where(alone, own, shared)
+    return Runs(variance, degrees, alone, freedom, error, seeds)
 
 
 def contrasts(
-    shares: np.ndarray, weights: np.ndarray, runs: Runs | None, kurtosis: bool
+    means: np.ndarray, weights: np.ndarray, runs: Runs | None, kurtosis: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Value, variance and its degrees of freedom of a weighted sum of arms, by section.
 
-    `runs` is None for one run an arm; `kurtosis`: whether the degrees of freedom over problems are
-    from the kurtosis, or N - 1.
+    `means`: of the runs, sections by arms by problems. `runs` is None for one run an arm;
+    `kurtosis`: whether the degrees of freedom over problems are from the kurtosis, or N - 1.
     """
-    *_, n, seeds = shares.shape
-    delta = np.einsum("sanr,a->sn", shares, weights) / seeds
+    n, used = means.shape[2], weights != 0
+    delta = np.einsum("san,a->sn", means[:, used], weights[used])
     problems = delta.var(axis=1, ddof=1) / n
     over = np.full(len(delta), n - 1.0)
     if kurtosis:
@@ -206,7 +209,7 @@ def contrasts(
             over = np.where(second < 1e-12, over, np.maximum(1, 2 / (2 / (n - 1) + excess / n)))
     if runs is None:
         return delta.mean(axis=1), problems, over
-    used = weights != 0
+    seeds = runs.seeds
     square = weights[used] ** 2
     between = square * runs.variance[:, used] / seeds
     within = square * runs.error[:, used] / (n * seeds)
@@ -217,7 +220,7 @@ def contrasts(
     by_arm = (~alone * between**2 / freedom).sum(axis=1)
     together = (~alone * between).sum(axis=1) ** 2 / runs.together
     squares += np.maximum(by_arm, together)
-    fewest = freedom.min(axis=1)
+    fewest = np.minimum(over, freedom.min(axis=1))
     fewest = np.where(alone.all(axis=1), fewest, np.minimum(fewest, runs.together))
     least = total <= LEAST * problems
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -243,22 +246,22 @@ def wilson(
 
 
 def accuracies(
-    rule: str, shares: np.ndarray, at: int, runs: Runs | None
+    rule: str, means: np.ndarray, at: int, runs: Runs | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ends of the interval of one arm's accuracy, by section."""
-    weights = np.eye(shares.shape[1])[at]
-    share, variance, freedom = contrasts(shares, weights, runs, rule != "old")
+    weights = np.eye(means.shape[1])[at]
+    share, variance, freedom = contrasts(means, weights, runs, rule != "old")
     if runs is None:
-        variance = np.where(np.isin(shares[:, at], (0, 1)).all(axis=(1, 2)), 0, variance)
-    return wilson(share, shares.shape[2], variance, freedom)
+        variance = np.where(np.isin(means[:, at], (0, 1)).all(axis=1), 0, variance)
+    return wilson(share, means.shape[2], variance, freedom)
 
 
 def sums(
-    rule: str, shares: np.ndarray, weights: np.ndarray, runs: Runs | None
+    rule: str, means: np.ndarray, weights: np.ndarray, runs: Runs | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Ends of the interval of a weighted sum, and p (NaN with one run), by section."""
-    n, used = shares.shape[2], weights != 0
-    value, variance, freedom = contrasts(shares, weights, runs, rule != "old")
+    n, used = means.shape[2], weights != 0
+    value, variance, freedom = contrasts(means, weights, runs, rule != "old")
     missed = (1 - 0.025 ** (1 / n)) * np.abs(weights).sum() / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         half = np.where(variance < 1e-12, missed, stdtrit(freedom, 0.975) * np.sqrt(variance))
@@ -267,14 +270,14 @@ def sums(
     low, high = value - half, value + half
     if runs is None:
         p = np.full(len(p), math.nan)
-        delta = np.einsum("san,a->sn", shares[..., 0], weights)
+        delta = np.einsum("san,a->sn", means[:, used], weights[used])
         if rule == "old":
             ends = [bootstrap(one) if np.ptp(one) else None for one in delta]
             both = [(low[i], high[i]) if made is None else made for i, made in enumerate(ends)]
             low, high = np.array(both).T
             p = np.array([significance.sign_flip(one) for one in delta])
         elif rule != "old" and used.sum() == 2:
-            single = np.isin(shares[:, used], (0, 1)).all(axis=(1, 2, 3))
+            single = np.isin(means[:, used], (0, 1)).all(axis=(1, 2))
             better, worse = ((sign * delta > 0).sum(axis=1) + 1 for sign in (1, -1))
             middle = (better - worse) / (n + 2)
             around = 1.959963984540054 * np.sqrt(((better + worse) / (n + 2) - middle**2) / (n + 2))
@@ -300,7 +303,7 @@ def asked_sums(arms: int) -> dict[str, list[np.ndarray]]:
 
 def judged(
     settings: Sequence[Setting],
-    answers: int,
+    answers: int = ANSWERS,
     rules: Sequence[str] = RULES,
     seed: int = 20261128,
 ) -> pd.DataFrame:
@@ -308,7 +311,7 @@ def judged(
 
     Args:
         settings: what to simulate.
-        answers: numbers of (problem, run) of a setting, by which sections are counted.
+        answers: of a setting, see `ANSWERS`.
         rules: some of `RULES`.
         seed: of the simulation.
 
@@ -366,7 +369,7 @@ def bootstrap(delta: np.ndarray) -> tuple[float, float]:
 def main() -> None:
     """Print the rules side by side: over the grid, and over sections like the recorded one."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--answers", type=int, default=1_000_000, help="simulated of each setting")
+    parser.add_argument("--answers", type=int, default=ANSWERS, help="simulated of each setting")
     parser.add_argument("--csv", help="write coverage, alarms and widths of each setting there")
     asked = parser.parse_args()
     begun, found = time.process_time(), []
@@ -385,15 +388,15 @@ def _estimates(
     rule: str, shares: np.ndarray, runs: Runs | None
 ) -> Iterator[tuple[str, int, np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
     """Kind, place, weights, and ends and p by section, of all that is estimated of a section."""
-    arms = shares.shape[1]
+    arms, means = shares.shape[1], shares.mean(axis=3)
     for at, weights in enumerate(np.eye(arms)):
-        low, high = accuracies(rule, shares, at, runs)
+        low, high = accuracies(rule, means, at, runs)
         yield "accuracy", at, weights, (low, high, np.full(len(low), math.nan))
     for kind, asked in asked_sums(arms).items():
         if kind != "difference" and runs is None:
             continue
         for at, weights in enumerate(asked):
-            yield kind, at, weights, sums(rule, shares, weights, runs)
+            yield kind, at, weights, sums(rule, means, weights, runs)
 
 
 def _pooled(variances: np.ndarray, which: np.ndarray, own: int) -> tuple[np.ndarray, np.ndarray]:

@@ -84,7 +84,7 @@ def test_of_a_lone_arm_variance_and_degrees_of_freedom_are_satterthwaites_by_han
         assert total == pytest.approx(problems + between - within)
         squares = problems**2 / over + between**2 / (seeds - 1)
         squares += within**2 / ((seeds - 1) * (n - 1))
-        assert degrees == pytest.approx(max(total**2 / squares, seeds - 1))
+        assert degrees == pytest.approx(max(total**2 / squares, min(seeds - 1, over)))
 
 
 def test_the_spread_of_a_section_is_by_hand_the_mean_over_its_arms():
@@ -282,6 +282,18 @@ def test_degrees_of_freedom_are_no_fewer_than_those_of_the_fewest():
     table = runs_of(0.1, 0.5, 0.9, problems=50) + np.linspace(0, 1e-3, 50)[:, None]
     mean, spread = table.mean(axis=1).to_numpy(), Spread(0.1, 1.25, 0.0, frozenset())
     assert mean_variance(mean, [(table, 1.0)], spread)[1] == pytest.approx(1.25, rel=1e-2)
+
+
+def test_many_runs_do_not_make_up_for_a_handful_of_problems():
+    """Where runs hardly vary, degrees of freedom are those of the variance between problems."""
+    table = pd.DataFrame(np.outer([0.1, 0.2, 0.9], np.ones(9)) + np.linspace(0, 1e-3, 9))
+    spread = Spread(1e-6, 50.0, 0.0, frozenset())
+    for asked, over in ((None, 2.0), (1.25, 1.25)):
+        for of in (None, spread):
+            made = mean_variance(
+                table.mean(axis=1).to_numpy(), [(table, 1.0)], of, problem_freedom=asked
+            )
+            assert made[1] == pytest.approx(over, rel=1e-2)
 
 
 @pytest.mark.parametrize("step", [0.1, 0.3])
