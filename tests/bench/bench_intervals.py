@@ -296,7 +296,8 @@ def asked_sums(arms: int) -> dict[str, list[np.ndarray]]:
     made = {"difference": [one[at] - one[at + half] for at in range(half)]}
     fours = [one[at : at + 4] for at in range(0, arms - 3, 4)]
     made["slope"] = [line @ four for four in fours]
-    made["slope_contrast"] = [b - c - (d - a) / 0.5 for a, b, c, d in fours]
+    # slopes of b to dose 1 and of d to dose 0.5, averaged, minus that of c to dose 0.5
+    made["slope_contrast"] = [(b - a + 2 * (d - a)) / 2 - 2 * (c - a) for a, b, c, d in fours]
     made["structure_minus_content"] = [(a + b - c - d) / 2 for a, b, c, d in fours]
     return made
 
