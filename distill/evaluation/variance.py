@@ -7,8 +7,9 @@ of a section help each other: `Spread` is the variance of runs that all of them 
 `V_seed` of an arm is a mean of the section's and its own, as in moderated tests (Smyth, Stat. Appl.
 Genet. Mol. Biol. 3, 2004). It is taken on the scale of `asin(sqrt(accuracy))`, on which runs vary
 alike at 50 and at 95 %. Arms whose runs vary by far more than the others' keep their own variance.
-Student's t has Satterthwaite's degrees of freedom. How often such intervals cover the truth, and
-what other rules would do: `tests/ablations/statistics/test_calibration.py`.
+Student's t has Satterthwaite's degrees of freedom. Simulated intervals cover the truth in 95 to
+98 % of cases and tests raise 1.5 to 4 % false alarms with three and five runs; with two the arm
+that varies most is covered in 80 %. Side by side with other rules: `tests/bench/bench_intervals.py`.
 """
 
 import math
@@ -27,9 +28,9 @@ too wide where seeds do not matter."""
 
 SHARED = 3.0
 """Degrees of freedom with which the section's variance counts in that of an arm, which has S - 1 of
-its own. Chosen by simulation of arms that vary as unequally as the recorded ones: without an arm's
-own variance an arm that varies widely covers the truth in 63 % of cases, with it alone intervals of
-three seeds are a third wider."""
+its own. By simulation with three runs an arm: in a section like the recorded one, where arms vary
+very unequally, one variance for all covers the arm that varies most in 73 % of cases and this in
+92; where arms vary alike, each arm's own variance makes intervals of differences a fifth wider."""
 
 APART = 0.99
 """Quantile of the ratio of variances above which an arm's runs vary by more than the others'."""
