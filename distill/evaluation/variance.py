@@ -9,7 +9,7 @@ Genet. Mol. Biol. 3, 2004). It is taken on the scale of `asin(sqrt(accuracy))`, 
 alike at 50 and at 95 %. Arms whose runs vary by far more than the others' keep their own variance.
 Student's t has Satterthwaite's degrees of freedom. Simulated intervals cover the truth in 95 to
 98 % of cases and tests raise 1.5 to 4 % false alarms with three and five runs; with two the arm
-that varies most is covered in 80 %. Side by side with other rules: `tests/bench/bench_intervals.py`.
+that varies most is covered in 80 %. Beside other rules: `tests/bench/bench_intervals.py`.
 """
 
 import math
