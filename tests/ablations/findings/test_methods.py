@@ -39,7 +39,8 @@ def test_extra_damage_is_lora_s_change_minus_that_of_full_fine_tuning(arms):
     shuffled = arms.set_index("arm").loc["steps shuffled 67 %"]
     assert shuffled["extra"] == pytest.approx((6 - 32) / 40 - (30 - 36) / 40)
     assert arms["extra"].isna().tolist() == [True, False]
-    assert "Of 1 damaged arms, damage costs LoRA more" in methods.sentence(arms)
+    once = "In these runs, each trained once, of 1 damaged arms, damage costs LoRA more"
+    assert once in methods.sentence(arms)
     assert "in 1 and less in 0; 0 cannot be told apart" in methods.sentence(arms)
     shown = methods.grid(arms, "micro").rows[1]
     assert shown[-4:] == ["-50.0 [-70.0, -27.5]", "40, 1", "0.0 / 0.0", ""]
