@@ -91,7 +91,9 @@ def test_a_single_arm_of_both_methods_is_a_finding(make_run, tmp_path):
     (found,) = methods.findings(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
     assert found.title == "benchmark sign_puzzle, student micro, size 64"
     assert len(found.rows) == len(found.grid.rows) == 1
-    assert found.sentence.startswith("On uncorrupted traces LoRA cannot be told apart")
+    assert found.sentence.startswith(
+        "In these runs, each trained once, on uncorrupted traces LoRA cannot be told apart"
+    )
 
 
 def test_p_is_adjusted_for_all_arms_of_both_methods(arms):
