@@ -73,7 +73,7 @@ def test_a_gain_that_is_but_rounding_is_none(make_run, tmp_path):
 def test_a_loss_on_the_way_is_told_with_the_gain(sized):
     told = said(*sized({0: 8, 100: 4, 200: 12, 400: 16}))
     assert told.startswith(f"{ONCE} the gain from 0 to 400 traces is +40.0 points of accuracy")
-    assert "Share of it reached: -50 % at 100, 50 % at 200. The last" in told
+    assert "Share of it reached: -50 % at 100, 50 % at 200. In these runs" in told
 
 
 def test_a_gain_over_the_untrained_student_has_the_seeds_of_the_trained(make_run, tmp_path):
