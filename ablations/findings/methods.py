@@ -9,7 +9,14 @@ from ablations.findings.sections import Finding, arm_shares, of_one_setting
 from ablations.reference import title
 from ablations.render.drawing import canvas, errors, name_rows
 from ablations.render.grid import Grid
-from ablations.render.wording import interval, of_runs, p_value, points, verdict
+from ablations.render.wording import (
+    interval,
+    of_runs,
+    of_these_runs,
+    p_value,
+    points,
+    verdict,
+)
 from ablations.results.arms import ARM, UNCORRUPTED, arm_name, place
 from ablations.statistics.intervals import Estimate, Shares, accuracy, contrast, difference
 from ablations.statistics.significance import holm
@@ -105,14 +112,17 @@ def sentence(arms: pd.DataFrame) -> str:
     if len(uncorrupted):
         row = uncorrupted.iloc[0]
         does = verdict(row, "falls short of", "cannot be told apart from", "does better than")
-        said = [f"On uncorrupted traces LoRA {does} full fine-tuning: {points(row)}."]
+        text = f"On uncorrupted traces LoRA {does} full fine-tuning: {points(row)}."
+        said = [of_these_runs(text, row)]
     damaged = arms[arms["extra"].notna()]
     if len(damaged):
         more, less = (damaged["extra_high"] < 0).sum(), (damaged["extra_low"] > 0).sum()
-        said.append(
+        text = (
             f"Of {len(damaged)} damaged arms, damage costs LoRA more than full fine-tuning in "
             f"{more} and less in {less}; {len(damaged) - more - less} cannot be told apart."
         )
+        both = pd.concat([uncorrupted, damaged])
+        said.append(of_these_runs(text, *both.itertuples()))
     return " ".join(said)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ablations.findings.sections import Finding, arm_shares, of_one_setting
 from ablations.render.grid import Grid
-from ablations.render.wording import interval, per_cent, points, verdict
+from ablations.render.wording import interval, of_these_runs, per_cent, points, verdict
 from ablations.statistics.intervals import TINY, Estimate, Shares, contrast, difference
 from distill.evaluation.variance import Spread, pooled
 
@@ -98,8 +98,8 @@ def sentence(steps: pd.DataFrame, whole: pd.DataFrame, slowing: pd.DataFrame) ->
     gain = whole.iloc[0]
     sizes = f"from {gain['from']:,.0f} to {gain['to']:,.0f} traces"
     if pd.isna(gain["share"]):
-        return f"Nothing was gained {sizes}: {points(gain)}."
-    said = f"Gained {sizes}: {points(gain)}."
+        return of_these_runs(f"Nothing was gained {sizes}: {points(gain)}.", gain)
+    said = of_these_runs(f"The gain {sizes} is {points(gain)}.", gain)
     if len(steps) > 1:
         shares = zip(steps["share"].cumsum(), steps["to"], strict=True)
         reached = [f"{per_cent(share, 0)} at {size:,.0f}" for share, size in shares]
@@ -108,7 +108,8 @@ def sentence(steps: pd.DataFrame, whole: pd.DataFrame, slowing: pd.DataFrame) ->
         return f"{said} With fewer than three sizes, diminishing returns cannot be tested."
     change = slowing.iloc[0]
     gains = verdict(change, "gains less than", "cannot be told apart from", "gains more than")
-    return f"{said} The last doubling {gains} the first: {points(change)}."
+    last = f"The last doubling {gains} the first: {points(change)}."
+    return f"{said} {of_these_runs(last, change)}"
 
 
 def findings(runs: pd.DataFrame, samples: pd.DataFrame) -> list[Finding]:
