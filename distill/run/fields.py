@@ -92,7 +92,6 @@ def _nearest(name: str) -> list[str]:
     return sorted(_names(), key=order)[:5]
 
 
-@cache
 def _known(name: str) -> bool:
     kind: Any = Config
     for part in name.split("."):

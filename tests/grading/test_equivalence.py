@@ -106,6 +106,13 @@ def test_what_the_library_has_no_comparison_for_is_undecided_and_names_its_error
     assert correct is None and why == "not compared: TypeError"
 
 
+@pytest.mark.parametrize("other", ["5", "x^2", "x > 3", r"\mathbb{R}", "[1, 2]", "i"])
+def test_a_matrix_is_nothing_else_on_either_side(other):
+    matrix = r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}"
+    assert compare(matrix, other) is False
+    assert compare(other, matrix) is False
+
+
 def test_a_ratio_may_have_terms_of_nothing():
     assert compare("1:2:0", "2:4:0") is True
     assert compare("1:2:0", "2:5:0") is False
