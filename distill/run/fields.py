@@ -109,7 +109,6 @@ def _groups() -> tuple[str, ...]:
     return (*(name for name, kind in hints.items() if is_dataclass(kind)), *GLOBAL_GROUPS)
 
 
-@cache
 def _known(name: str) -> bool:
     kind: Any = Config
     for part in name.split("."):

@@ -78,7 +78,7 @@ class TrainingConfig(Named):
     """AdamW's second decay rate."""
 
     weight_decay: float = ruled(0.0, at_least(0))
-    """AdamW's weight decay."""
+    """AdamW's weight decay; 0: none."""
 
     max_grad_norm: float = ruled(1.0, POSITIVE)
     """Gradients are clipped to this norm."""
