@@ -8,7 +8,7 @@ is what versions without it did. A record therefore never takes a default that c
 from collections.abc import Callable, Mapping
 from typing import Any
 
-FORMAT = 3
+FORMAT = 4
 """Format in which this version records a config."""
 
 Json = dict[str, Any]
@@ -98,8 +98,12 @@ ADDED_TO_2: dict[str, Json] = {
 }
 """The same for the fields that came with format 3."""
 
+ADDED_TO_3: Json = {"keywords": "default"}
+"""The same for the fields of a config itself that came with format 4."""
+
 MIGRATIONS: dict[int, Callable[[Json], Json]] = {
     1: _kinds_beside_names,
     2: lambda config: _each(config, "", lambda part, place: ADDED_TO_2.get(place, {}) | part),
+    3: lambda config: ADDED_TO_3 | config,
 }
 """Format -> its configs in the next format."""
