@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.findings.sections import SECTION, arm_shares, section_runs, sections
+from ablations.findings.sections import SECTION, arm_shares, section_runs, sections, with_bases
 from ablations.render.grid import Grid
 from ablations.render.wording import interval, p_value, per_cent, sampled
 from ablations.results.arms import ARM, SHOWN, UNCORRUPTED, arm_name, kind, place, shown, variant
@@ -66,6 +66,7 @@ def frame(
 
         arm, kind, state: its name; base, uncorrupted, content, structure or other; "done" or "not
             run".
+        prompt: of a base that was asked by another than the students; else empty.
         variant: what its name says besides operator and rate, see `ablations.results.arms.variant`.
         problems, samples, runs: n, samples per problem and run, and runs averaged (their seeds).
         accuracy, low, high: `intervals.accuracy`; covers seeds where there are several.
@@ -81,7 +82,7 @@ def frame(
         majority: share of problems whose most frequent answer is right; several samples only.
     """
     asked = runs if planned is None else pd.concat([runs, planned], ignore_index=True)
-    asked = asked[asked["benchmark"].notna()]
+    asked = with_bases(asked[asked["benchmark"].notna()])
     votes = [name for name in map(str, asked) if name.startswith("cons@")]
     majority = asked[votes].astype(float).max(axis=1) if votes else float("nan")
     asked = asked.assign(majority=majority)
@@ -89,7 +90,18 @@ def frame(
     rows = [row for _, section in found.iterrows() for row in _section(section, asked, samples)]
     columns = [
         *(*SECTION, "method", *ARM, *SHOWN, "variant"),
-        *("arm", "kind", "state", "problems", "samples", "runs", "accuracy", "low", "high"),
+        *(
+            "arm",
+            "prompt",
+            "kind",
+            "state",
+            "problems",
+            "samples",
+            "runs",
+            "accuracy",
+            "low",
+            "high",
+        ),
         *("difference", "difference_low", "difference_high", "p", "p_holm", *MEANS),
     ]
     return pd.DataFrame(rows, columns=columns)
@@ -145,6 +157,7 @@ def _arm(part: pd.DataFrame, shares: dict[str, pd.DataFrame | None]) -> dict[str
     first, done = part.iloc[0], part[part["accuracy"].notna()]
     row = {name: first[name] for name in ("method", *ARM, "arm")}
     row |= {name: getattr(shown(first), name) for name in SHOWN}
+    row |= {"prompt": first["base_prompt"]}
     row |= {"variant": ", ".join(variant(first)), "kind": kind(first), "state": "not run"}
     mine, reference = shares[first["arm"]], shares.get(UNCORRUPTED)
     if mine is None:
@@ -168,12 +181,13 @@ def _varying(arms: pd.DataFrame) -> list[str]:
 
 
 def _line(arm: pd.Series) -> list[str]:
+    name = arm["arm"] + (f", prompt {arm['prompt']}" if arm["prompt"] else "")
     if arm["state"] != "done":
-        return [arm["arm"], arm["state"], *[""] * (len(HEADER) - 2)]
+        return [name, arm["state"], *[""] * (len(HEADER) - 2)]
     shares = [per_cent(arm["truncated"]), damaged_share(arm)]
     means = ["" if pd.isna(arm[name]) else f"{arm[name]:.0f}" for name in ("rows", "tokens")]
     change = (arm["difference"], arm["difference_low"], arm["difference_high"])
     scores = [interval(arm["accuracy"], arm["low"], arm["high"]), interval(*change, "+")]
     tests = [p_value(arm["p"]), p_value(arm["p_holm"])]
     reading = [per_cent(arm["undecided"]), interval(arm["accuracy_boxed"])]
-    return [arm["arm"], sampled(arm), *scores, *tests, *shares, *means, *reading]
+    return [name, sampled(arm), *scores, *tests, *shares, *means, *reading]

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ablations.findings import arms, slopes
-from ablations.findings.sections import SECTION, arm_shares, in_sections, section_runs
+from ablations.findings.sections import SECTION, arm_shares, in_sections, section_runs, with_bases
 from ablations.results.arms import arm_name
 from ablations.results.records import records
 from ablations.results.responses import GRADED
@@ -131,6 +131,7 @@ def read_study(asked: Request, *, may_be_missing: bool = True) -> Study:
     found = [] if nothing else list(records(folder))
     runs, rows = frame(found), samples(folder, GRADED) if found else pd.DataFrame()
     planned = asked_runs(cells)
+    runs = with_bases(runs, planned)
     planned = in_sections(planned, runs) if asked.folder else planned
     return Study(asked, cells, folder, found, runs, rows, arms.frame(runs, rows, planned))
 
