@@ -10,7 +10,8 @@ from rich.text import Text
 
 from ablations.commands.answers.explain import from_record
 from ablations.commands.arguments import folded
-from ablations.papers.deviations import as_json, grid, nearest, papers
+from ablations.papers.deviations import as_json, grid, nearest
+from ablations.papers.stated import papers
 from ablations.studies.cells import SINGLE, Studies
 
 

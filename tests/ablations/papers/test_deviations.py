@@ -9,16 +9,14 @@ import yaml
 from ablations.__main__ import main
 from ablations.papers.deviations import (
     NO_REASON,
-    Paper,
-    Setting,
     as_json,
     deviations,
     grid,
     is_close,
     likeness,
     nearest,
-    papers,
 )
+from ablations.papers.stated import Paper, Setting, papers
 from distill.run.compose import CONF
 
 STUDIES = [(name, study) for name, paper in papers().items() for study in paper.studies]
