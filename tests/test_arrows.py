@@ -33,7 +33,7 @@ ROOMS = {
     "distill.run": f"pipeline config training evaluation teachers data {GROUND}",
     "distill.pipeline": f"config training evaluation teachers data corruptions compute {GROUND}",
     "distill.config": "training evaluation teachers data corruptions grading models compute "
-    "stages checks",
+    "trace stages checks",
     "distill.training": f"corruptions models compute {GROUND}",
     "distill.evaluation": f"data grading models micro compute {GROUND}",
     "distill.teachers": f"data grading models micro compute {GROUND}",

@@ -62,7 +62,7 @@ def with_bases(runs: pd.DataFrame, planned: pd.DataFrame | None = None) -> pd.Da
     like = ["benchmark", "unprompted_setting"]
     untrained = both["method"] == "none"
     own = set(both.loc[untrained & both["base_prompt"].fillna("").eq(""), "evaluation_setting"])
-    trained = both[~untrained].groupby(like)["evaluation_setting"].agg(lambda found: {*found})
+    trained = {key: {*part["evaluation_setting"]} for key, part in both[~untrained].groupby(like)}
     bases = (runs["method"] == "none") & runs["benchmark"].notna() & runs["base_prompt"].eq("")
     for place, base in runs[bases].iterrows():
         students = trained.get(tuple(base[like]), set())
