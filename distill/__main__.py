@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from distill import pipeline
 from distill.config import Config
 from distill.run import sweep
-from distill.run.compose import CONF, build
+from distill.run.compose import CONF, PAPERS, build
 from distill.run.fields import describe, refuse_unknown, unknown_name
 from distill.run.inputs import unusable
 from distill.run.mistakes import one_line
@@ -70,7 +70,7 @@ Tab completion in bash: eval "$(distill -sc install=bash)\""""
 
 def help_page() -> str:
     """What `--help` prints. Hydra's own page would copy its store of schemas for every group."""
-    files = sorted(CONF.glob("*/*.yaml"))
+    files = sorted(file for file in CONF.glob("*/*.yaml") if file.parent.name != PAPERS)
     groups = groupby(files, key=lambda file: file.parent.name)
     lines = [f"{group}: {', '.join(file.stem for file in options)}" for group, options in groups]
     return HELP.format(groups="\n".join(lines))

@@ -24,6 +24,7 @@ from distill.teachers.config import (
     VerificationConfig,
     recorded_problems,
 )
+from distill.trace.keywords import DEFAULT, LISTS
 from distill.training.config import TrainingConfig
 
 
@@ -92,6 +93,10 @@ class Config:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     study: StudyConfig = field(default_factory=StudyConfig)
 
+    keywords: str = ruled(DEFAULT, one_of(*LISTS))
+    """Which list of reflection keywords corruptions, the step rule `reflection` and the count in
+    responses read; see `distill/trace/keywords.py`."""
+
     until: Stage = Stage.evaluate
     """Last stage to make."""
 
@@ -103,6 +108,7 @@ class Config:
 
     def __post_init__(self) -> None:
         self.artifacts, self.runs = path("artifacts", self.artifacts), path("runs", self.runs)
+        one_of(*LISTS).check("keywords", self.keywords)
         if self.teacher.kind == "model" and self.teacher.engine is None:
             self.teacher = replace(self.teacher, engine=replace(self.engine))
         if self.teacher.kind == "recorded":

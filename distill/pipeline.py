@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from distill.compute import ComputeConfig
 from distill.config import Config
 from distill.corruptions.config import CorruptionConfig
-from distill.corruptions.corrupt import corrupt_traces
+from distill.corruptions.corrupt import corrupt_traces, reads_keywords
 from distill.corruptions.rewrite import rewrite_traces
 from distill.corruptions.segment import segment_traces
 from distill.data.filter import filter_problems
@@ -21,6 +21,7 @@ from distill.teachers.convert import convert_traces
 from distill.teachers.select import select_traces
 from distill.teachers.traces import sample_traces
 from distill.teachers.verify import verify_traces
+from distill.trace.keywords import DEFAULT
 from distill.training.config import Method
 from distill.training.train import train_student
 
@@ -68,6 +69,7 @@ def run(config: Config, make: Make, log: Log | None = None) -> list[Made]:
 
 def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
     how = config.compute
+    words = () if config.keywords == DEFAULT else (config.keywords,)  # keys name no default list
     student = None
     benchmarks = config.evaluation.benchmarks if config.until is Stage.evaluate else {}
     asked = {  # before anything is trained: a data set that cannot be read is found here
@@ -97,10 +99,10 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
         yield Made(Stage.verify, verified)
         selected = make(select_traces, config.selection, config.size, verified)
         yield Made(Stage.select, selected)
-        for step in _damage(config.corruption, selected, verified, make, how):
+        for step in _damage(config.corruption, selected, verified, words, make, how):
             yield step
         corrupted = step.artifact
-        arms = [_damage(c, selected, verified, make, how) for c in config.training.union]
+        arms = [_damage(c, selected, verified, words, make, how) for c in config.training.union]
         union = [[*steps][-1].artifact for steps in arms]
         arm = (selected, corrupted, union)
         trainee = (config.student, config.training, config.prompt)
@@ -110,12 +112,12 @@ def _steps(config: Config, make: Make, log: Log | None) -> Iterator[Made]:
         sampling = benchmark.sampling or config.evaluation.sampling
         if benchmark.harness:
             task = (benchmark.harness, sampling, config.engine, config.prompt, config.student)
-            evaluated = make(evaluate_with_harness, *task, student, compute=how)
+            evaluated = make(evaluate_with_harness, *task, student, *words, compute=how)
         else:
             drawn = (sampling, benchmark.samples, config.engine, config.grading)
             prompt = replace(config.prompt, user=benchmark.user or config.prompt.user)
             scored = (prompt, config.student, student, asked[name])
-            evaluated = make(evaluate_student, *drawn, *scored, compute=how)
+            evaluated = make(evaluate_student, *drawn, *scored, *words, compute=how)
         yield Made(Stage.evaluate, evaluated, name)
 
 
@@ -123,13 +125,16 @@ def _damage(
     corruption: CorruptionConfig,
     selected: Artifact,
     verified: Artifact,
+    words: tuple[str, ...],
     make: Make,
     how: ComputeConfig,
 ) -> Iterator[Made]:
     """What a model says about the selected traces, where one is asked; then the damage."""
-    said = []
+    said = None
     if corruption.asks:
         stage = rewrite_traces if corruption.asks is Stage.rewrite else segment_traces
-        said = [make(stage, corruption.ask, selected, compute=how)]
-        yield Made(corruption.asks, said[0])
-    yield Made(Stage.corrupt, make(corrupt_traces, corruption, selected, verified, *said))
+        said = make(stage, corruption.ask, selected, *words, compute=how)
+        yield Made(corruption.asks, said)
+    read = words if reads_keywords(corruption) else ()
+    rest = (said, *read) if said or read else ()
+    yield Made(Stage.corrupt, make(corrupt_traces, corruption, selected, verified, *rest))

@@ -36,6 +36,7 @@ FIRST_STAGE = {
     "size": Stage.select,
     "corruption": Stage.corrupt,
     "corruption.ask": Stage.segment,
+    "keywords": Stage.segment,
     "student": Stage.train,
     "training": Stage.train,
     "prompt": Stage.train,
@@ -52,6 +53,7 @@ OTHER = {
     "engine.kind": "vllm",
     "corruption.mode": "prefix",
     "corruption.steps": "reflection",
+    "keywords": "paper",
     "student.attention": "eager",
     "training.method": Method.sft,
     "training.union": [CorruptionConfig(kind="insert_steps", fraction=0.5)],
@@ -471,7 +473,7 @@ def test_the_base_stands_in_every_section_that_is_scored_like_it(recorded):
     trained, base = settings(recorded, "a"), deepcopy(recorded)
     base["training"]["method"] = "none"
     assert settings(base, "a") == trained | {"training_setting": None}
-    scoring = ("student", "prompt", "engine", "grading", "evaluation")
+    scoring = ("student", "prompt", "engine", "grading", "evaluation", "keywords")
     for path in json_leaves(base):
         counts = path[0] in scoring and path[-1] not in NEUTRAL
         same = settings(with_another(base, path), "a") == settings(base, "a")
@@ -485,7 +487,7 @@ def test_of_an_evaluation_only_the_benchmark_itself_counts(recorded):
 
 
 SECTIONS = {
-    "both": {"grading", "prompt", "student"},
+    "both": {"grading", "prompt", "student", "keywords"},
     "training_setting": {
         *("teacher", "dataset", "filter", "verification", "size", "selection", "training"),
     },

@@ -9,6 +9,7 @@ from typer import Exit, Option, Typer
 
 from ablations.commands import (
     collect,
+    deviations,
     explain,
     import_,
     plan,
@@ -68,6 +69,7 @@ COMMANDS = {
     "report": report,
     "show": show,
     "explain": explain,
+    "deviations": deviations,
     "import": import_,
     "collect": collect,
     "wandb-report": wandb_report,

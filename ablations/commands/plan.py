@@ -2,7 +2,7 @@
 
 from ablations.commands.arguments import Overrides, Study, show
 
-EXAMPLES = ("demo", "table2 training.seed=0,1,2 world=paper", "table2 settle=5")
+EXAMPLES = ("demo", "table2 training.seed=0,1,2", "table2 settle=5", "table2_paper")
 
 
 def command(study: Study, overrides: Overrides) -> None:

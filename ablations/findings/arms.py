@@ -10,6 +10,7 @@ from ablations.findings.sections import (
     section_runs,
     section_spread,
     sections,
+    with_bases,
 )
 from ablations.render.grid import Grid
 from ablations.render.wording import interval, p_value, per_cent, sampled
@@ -100,6 +101,7 @@ def frame(
 
         arm, kind, state: its name; base, uncorrupted, content, structure or other; "done" or "not
             run".
+        prompt: of a base that was asked by another than the students; else empty.
         variant: what its name says besides operator and rate, see `ablations.results.arms.variant`.
         problems, samples, runs: n, samples per problem and run, and runs averaged.
         training_seeds, corruption_seeds: how many different ones these runs have.
@@ -123,7 +125,7 @@ def frame(
         majority: share of problems whose most frequent answer is right; several samples only.
     """
     asked = runs if planned is None else pd.concat([runs, planned], ignore_index=True)
-    asked = asked[asked["benchmark"].notna()]
+    asked = with_bases(asked[asked["benchmark"].notna()])
     votes = [name for name in map(str, asked) if name.startswith("cons@")]
     majority = asked[votes].astype(float).max(axis=1) if votes else float("nan")
     asked = asked.assign(majority=majority)
@@ -135,7 +137,7 @@ def frame(
     ]
     columns = [
         *(*SECTION, "method", *ARM, *SHOWN, "variant"),
-        *("arm", "kind", "state", "problems", "samples", "runs", "training_seeds"),
+        *("arm", "prompt", "kind", "state", "problems", "samples", "runs", "training_seeds"),
         *("corruption_seeds", "accuracy", "low", "high", "each_run", "apart"),
         *("difference", "difference_low", "difference_high", "equivalent", "margin"),
         *("p", "p_holm", *MEANS),
@@ -254,6 +256,7 @@ def _arm(
     first, done = part.iloc[0], part[part["accuracy"].notna()]
     row = {name: first[name] for name in ("method", *ARM, "arm")}
     row |= {name: getattr(shown(first), name) for name in SHOWN}
+    row |= {"prompt": first["base_prompt"]}
     row |= {"variant": ", ".join(variant(first)), "kind": kind(first), "state": "not run"}
     mine, reference = shares[first["arm"]], shares.get(UNCORRUPTED)
     if mine is None:
@@ -272,8 +275,9 @@ def _arm(
 
 
 def _line(arm: pd.Series) -> list[str]:
+    name = arm["arm"] + (f", prompt {arm['prompt']}" if arm["prompt"] else "")
     if arm["state"] != "done":
-        return [arm["arm"], arm["state"], *[""] * (len(HEADER) - 2)]
+        return [name, arm["state"], *[""] * (len(HEADER) - 2)]
     shares = [per_cent(arm["truncated"]), damaged_share(arm), per_cent(arm["changed"])]
     means = ["" if pd.isna(arm[name]) else f"{arm[name]:.0f}" for name in ("rows", "tokens")]
     change = (arm["difference"], arm["difference_low"], arm["difference_high"])
@@ -281,4 +285,4 @@ def _line(arm: pd.Series) -> list[str]:
     scores = [interval(arm["accuracy"], arm["low"], arm["high"]), each_run(arm), difference]
     tests = [p_value(arm["p"]), p_value(arm["p_holm"])]
     reading = [per_cent(arm["undecided"]), interval(arm["accuracy_boxed"])]
-    return [arm["arm"], sampled(arm), *scores, *tests, *shares, *means, *reading]
+    return [name, sampled(arm), *scores, *tests, *shares, *means, *reading]

@@ -40,7 +40,8 @@ def operator_curves(arms: pd.DataFrame) -> list[OperatorCurve]:
 
     Args:
         arms: with `corruption`, `SHOWN` of `ablations.results.arms`, `kind` and `variant`. Variants
-            of an operator of this project are ignored.
+            of an operator of this project are ignored, except for steps that a model finds, which
+            are the paper's, where there are no others.
     """
     damaged = arms[~arms["kind"].isin(("base", "uncorrupted"))]
     colours, markers = (cycle(spare) for spare in SPARE)
@@ -52,6 +53,8 @@ def operator_curves(arms: pd.DataFrame) -> list[OperatorCurve]:
         variants = [""] if operator in own else sorted({*damaged.loc[mine, "variant"]})
         for text in variants:
             rows = damaged[mine & (damaged["variant"] == text)]
+            if operator in own and rows.empty:
+                rows = damaged[mine & damaged["variant"].str.startswith("model")]
             first = rows.iloc[0] if len(rows) else {"corruption": operator}
             declared = shown(first)
             dash, fill = STROKES[declared.target]

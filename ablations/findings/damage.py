@@ -219,7 +219,8 @@ def _at_hand(config: Config) -> bool:
 def _arm(config: Config, store: Store) -> dict[str, Any]:
     made = {s.stage: s.artifact for s in pipeline.run(until_corrupt(config), store.produce)}
     before = {trace.id: trace for trace in _traces(made[Stage.select].path)}
-    counts = pd.DataFrame(_counts(trace, before) for trace in _traces(made[Stage.corrupt].path))
+    damaged = _traces(made[Stage.corrupt].path)
+    counts = pd.DataFrame(_counts(trace, before, config.keywords) for trace in damaged)
     run = arm(asdict(config))
     return {
         "run": run,
@@ -234,13 +235,13 @@ def _arm(config: Config, store: Store) -> dict[str, Any]:
     }
 
 
-def _counts(trace: Trace, before: Mapping[str, Trace]) -> dict[str, float]:
+def _counts(trace: Trace, before: Mapping[str, Trace], keywords: str) -> dict[str, float]:
     text, steps = trace.thought + trace.solution, _steps(trace)
     counts: dict[str, float] = {
         "characters": len(text),
         "steps": len(steps),
         "digits": len(_DIGIT.findall(text)),
-        "keywords": count_keywords(text),
+        "keywords": count_keywords(text, keywords),
         "steps_left": float("nan"),
         "steps_in_place": float("nan"),
     }

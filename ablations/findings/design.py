@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ablations.findings import seed_spread
+from ablations.findings.sections import with_bases
 from ablations.findings.study import Section
 from ablations.reference import problem_counts
 from ablations.render.grid import Grid
@@ -67,7 +68,7 @@ def frame(planned: Sequence["Planned"]) -> pd.DataFrame:
             not known yet.
         arms: how many are compared so.
     """
-    runs = planned_runs(planned)
+    runs = with_bases(planned_runs(planned))
     runs = runs[runs["benchmark"].notna()]
     configs = {one.key: one.cell.config for one in planned}
     found: Counter[tuple[str, bool, bool, Design | None]] = Counter()

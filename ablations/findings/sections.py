@@ -42,6 +42,37 @@ def sections(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([trained, bases]).sort_values(list(SECTION))
 
 
+def with_bases(runs: pd.DataFrame, planned: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The runs, each base in the section of the students that were scored like it.
+
+    A paper may ask the base by another prompt than its students. Such a base takes the
+    `evaluation_setting` of the students that were otherwise scored like it, of `runs` and
+    `planned`, unless these are of several prompts or have a base of their own prompt.
+
+    Args:
+        runs: in the columns of `ablations.results.runs.runs`.
+        planned: further runs in these columns.
+
+    Returns:
+        The runs, with the column `base_prompt`: the prompt of such a base; else empty.
+    """
+    known = runs["base_prompt"].fillna("") if "base_prompt" in runs else ""
+    runs = runs.assign(base_prompt=known).reset_index(drop=True)
+    if runs.empty:
+        return runs
+    both = runs if planned is None else pd.concat([runs, planned], ignore_index=True)
+    like = ["benchmark", "unprompted_setting"]
+    untrained = both["method"] == "none"
+    own = set(both.loc[untrained & both["base_prompt"].fillna("").eq(""), "evaluation_setting"])
+    trained = {key: {*part["evaluation_setting"]} for key, part in both[~untrained].groupby(like)}
+    bases = (runs["method"] == "none") & runs["benchmark"].notna() & runs["base_prompt"].eq("")
+    for place, base in runs[bases].iterrows():
+        students = trained.get(tuple(base[like]), set())
+        if len(students) == 1 and not students & own:
+            runs.loc[place, ["evaluation_setting", "base_prompt"]] = [*students, base["prompt"]]
+    return runs
+
+
 def section_runs(section: pd.Series, runs: pd.DataFrame) -> pd.DataFrame:
     """The runs trained and scored as a section says, and the base where it was scored like them."""
     return runs[

@@ -15,6 +15,7 @@ from ablations.findings.sections import (
     in_sections,
     section_runs,
     section_spread,
+    with_bases,
 )
 from ablations.results.arms import arm_name
 from ablations.results.records import records
@@ -156,6 +157,7 @@ def read_study(asked: Request, *, may_be_missing: bool = True) -> Study:
     found = [] if nothing else list(records(folder))
     runs, rows = frame(found), samples(folder, GRADED) if found else pd.DataFrame()
     planned = asked_runs(cells)
+    runs = with_bases(runs, planned)
     planned = in_sections(planned, runs) if asked.folder else planned
     margin = cells[0].config.study.margin
     return Study(asked, cells, folder, found, runs, rows, arms.frame(runs, rows, planned, margin))

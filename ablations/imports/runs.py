@@ -154,7 +154,7 @@ def _graded(
         made = {"problem_id": problem.id, "sample": seen[place], "response": row.response}
         rows.append(made | {"tokens": row.tokens, "truncated": row.truncated, THEIRS: verdict})
         seen[place] += 1
-    graded = evaluate.graded(problems, parsed, rows, config.grading, compute)
+    graded = evaluate.graded(problems, parsed, rows, config.grading, compute, config.keywords)
     return {id(row): one for row, one in zip(read, graded, strict=True)}
 
 

@@ -11,7 +11,7 @@ from ablations.render.wording import sampled
 from ablations.results.arms import UNCORRUPTED
 
 COMPARISON = (
-    *("student", "training", "size", "row", "benchmark", "metric", "state"),
+    *("student", "training", "size", "row", "prompt", "benchmark", "metric", "state"),
     *(
         "ours",
         "low",
@@ -29,6 +29,7 @@ COMPARISON = (
 
 student, training, size: what the arms of a section of ours share, unless it is part of `row`.
 row: as the paper names it; rows that only we have and rows that only the paper has are both there.
+prompt: of our base, where it was asked by another than the students; else empty.
 state: "done" or "not run", of ours.
 ours, low, high, n: our number with its 95 % interval (accuracies and changes only), and problems ×
     samples per problem × runs; `accuracy`, `majority` and `change` are shares of 1.
@@ -118,7 +119,7 @@ def _sorted(frame: pd.DataFrame, column: str, order: Sequence[str]) -> pd.DataFr
 def _ours(arms: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     """One row per (row, benchmark, metric) of one section."""
     numbers = [_number(arm, metric) for _, arm in arms.iterrows() for metric in metrics]
-    columns = [*KEY, "state", "ours", "low", "high", "n", "boxed", "undecided"]
+    columns = [*KEY, "prompt", "state", "ours", "low", "high", "n", "boxed", "undecided"]
     found = pd.DataFrame(numbers, columns=columns).drop_duplicates()
     done = found[found["state"] == "done"]
     same = done.duplicated(KEY, keep=False)
@@ -134,6 +135,7 @@ def _ours(arms: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
 
 def _number(arm: pd.Series, metric: str) -> dict[str, Any]:
     made = {"row": arm["row"], "benchmark": arm["benchmark"], "metric": metric}
+    made |= {"prompt": arm.get("prompt", "")}
     if arm["state"] != "done":
         return made | {"state": arm["state"]}
     value = arm.get("difference" if metric == "change" else metric)
@@ -159,7 +161,14 @@ def _averages(done: pd.DataFrame) -> pd.DataFrame:
         low, high = (
             ((part["ours"] - part[end]) ** 2).sum() ** 0.5 / len(part) for end in ("low", "high")
         )
-        made = {"row": row, "benchmark": AVERAGE, "metric": metric, "state": "done", "ours": mean}
+        made = {
+            "row": row,
+            "prompt": part["prompt"].iloc[0],
+            "benchmark": AVERAGE,
+            "metric": metric,
+            "state": "done",
+            "ours": mean,
+        }
         rows.append(made | {"low": mean - low, "high": mean + high, "n": " + ".join(part["n"])})
     return pd.DataFrame(rows, columns=done.columns)
 

@@ -63,10 +63,13 @@ def paper_grids(comparison: pd.DataFrame, name: str) -> tuple[list[Grid], str]:
 
 def _grid(name: str, numbers: pd.DataFrame) -> Grid:
     rows = list(dict.fromkeys(numbers["row"]))
-    header, columns = ["row"], [rows]
+    own = numbers[numbers["prompt"].fillna("") != ""]
+    asked = dict(zip(own["row"], own["prompt"], strict=True))
+    named = [f"{row}, ours by prompt {asked[row]}" if row in asked else row for row in rows]
+    header, columns = ["row"], [named]
     ours = list(dict.fromkeys(numbers.loc[numbers["ours"].notna(), "benchmark"]))
     if not ours:
-        header, columns = ["row", "ours"], [rows, ["not run"] * len(rows)]
+        header, columns = ["row", "ours"], [named, ["not run"] * len(rows)]
     stood_in = numbers["note"].eq(STANDS_IN)
     theirs = [*ours, *numbers.loc[numbers["published"].notna(), "benchmark"]]
     if stood_in.any():

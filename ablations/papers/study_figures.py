@@ -6,7 +6,7 @@ import pandas as pd
 
 from ablations.findings.curves import operator_curves
 from ablations.papers.comparison import AVERAGE
-from ablations.papers.tables import table2
+from ablations.papers.tables import published_name, table2
 from ablations.reference import published
 from ablations.render import drawing
 from ablations.results.arms import UNCORRUPTED
@@ -43,7 +43,8 @@ def forest(arms: pd.DataFrame) -> "Figure":
     theirs = table2(arms)
     theirs = theirs[theirs["metric"] == "change"]
     theirs = theirs[theirs["benchmark"] == done["benchmark"].iloc[0]]
-    places = theirs["row"].map({arm: place for place, arm in shown["arm"].items()})
+    named = published_name(arms)
+    places = theirs["row"].map({named(arm): place for place, arm in shown.iterrows()})
     axis.plot(100 * theirs["published"], places, "x", color="k", ls="none", label="published")
     for place in shown.index[shown["state"] != "done"]:
         at: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "ha": "right"}

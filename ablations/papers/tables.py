@@ -8,6 +8,7 @@ import pandas as pd
 from ablations.papers.comparison import compared
 from ablations.reference import title
 from ablations.results.arms import arm_name, place
+from distill.corruptions.declare import STEP_RULES
 
 METHOD_NAMES = {"sft": "full fine-tuning", "lora": "LoRA", "rl": "reinforcement learning"}
 """Method -> its name in a row."""
@@ -25,7 +26,7 @@ def table2(arms: pd.DataFrame) -> pd.DataFrame:
     have, ours is compared with the change of the paper's average.
     """
     shared = ("student", "training", "size")
-    return compared("table2", arms, arm_name, shared, ("accuracy", "change"), place)
+    return compared("table2", arms, published_name(arms), shared, ("accuracy", "change"), place)
 
 
 def table3(arms: pd.DataFrame) -> pd.DataFrame:
@@ -64,6 +65,24 @@ def r1_table6(arms: pd.DataFrame) -> pd.DataFrame:
     return compared("r1_table6", _undamaged(arms), _student, (), ("accuracy", "majority"))
 
 
+def published_name(arms: pd.DataFrame) -> Callable[[Any], str]:
+    """Names an arm as the published one that it is: the paper's steps are those that a model finds.
+
+    An arm with such steps has the name of its operator's plain form, unless the arms have that too.
+    """
+    plain = {
+        tuple(one)
+        for one in arms.loc[arms["steps"] != "model", ["corruption", "fraction"]].to_numpy()
+    }
+
+    def name(run: Any) -> str:
+        if run["steps"] == "model" and (run["corruption"], run["fraction"]) not in plain:
+            run = {**run, "steps": STEP_RULES[0], "asked": None}
+        return arm_name(run)
+
+    return name
+
+
 PAPERS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str | None]] = {
     "table1": (table1, "table1"),
     "table2": (table2, "table2"),
@@ -72,10 +91,23 @@ PAPERS: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str | None]] = {
     "table5": (table5, "table2"),
     "table6": (table6, "table2"),
     "table7": (table7, "table2"),
-    "r1_table5": (r1_table5, None),
+    "r1_table5": (r1_table5, "r1_distill"),
     "r1_table6": (r1_table6, None),
 }
 """Name of a paper's table -> its function, and the study in `conf/study/` that runs its arms."""
+
+
+ALSO = {
+    "table1_paper": ("table1",),
+    "table2_paper": ("table2", "table5", "table6", "table7"),
+    **{name: (name,) for name in ("table5", "table6", "table7")},
+}
+"""Further studies that have the arms of papers' tables."""
+
+
+def tables_of(study: str) -> list[str]:
+    """The papers' tables, of `PAPERS`, whose arms a study runs."""
+    return [name for name, (_, of) in PAPERS.items() if of == study or name in ALSO.get(study, ())]
 
 
 def paper_title(name: str) -> str:
@@ -86,7 +118,7 @@ def paper_title(name: str) -> str:
 def _lengths(table: str, corruption: str, arms: pd.DataFrame) -> pd.DataFrame:
     asked = arms[arms["corruption"].isin(("none", corruption)) & (arms["method"] != "none")]
     shared = ("student", "training", "size")
-    return compared(table, asked, arm_name, shared, ("tokens", "keywords"), place)
+    return compared(table, asked, published_name(arms), shared, ("tokens", "keywords"), place)
 
 
 def _undamaged(arms: pd.DataFrame) -> pd.DataFrame:

@@ -1,16 +1,18 @@
 """Composes the report of a study part by part, for the page and the W&B report alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from ablations.findings import arms, design, expectations, methods, robust, sizes, slopes
 from ablations.findings.sections import Finding
 from ablations.findings.study import Section, Study
+from ablations.papers import deviations
 from ablations.papers.comparison import SeveralArmsError
 from ablations.papers.figures import best_of_n, data_size, students
 from ablations.papers.grids import paper_grids
 from ablations.papers.study_figures import dose_response, forest
-from ablations.papers.tables import PAPERS, paper_title
+from ablations.papers.tables import PAPERS, paper_title, tables_of
 from ablations.report import sentences
 from ablations.report.blocks import (
     Block,
@@ -46,12 +48,14 @@ def parts(study: Study) -> list[Part]:
     said = [sentences.answers(section) for section in study.scored]
     scored = zip(study.scored, said, strict=True)
     together, published = _across(study, by_size, by_method), _published(study)
+    configs = [deviations.as_json(cell.config) for cell in study.cells]
     return [
         _answer(study, [*by_size, *by_method], said),
         *([] if study.expectations.empty else [_expectations(study)]),
         *([together] if together.passages else []),
         *(_section(one, texts, f"s{place}") for place, (one, texts) in enumerate(scored, 1)),
         *([published] if published.passages else []),
+        *([_deviations(configs)] if deviations.is_close(configs[0]) else []),
         _power(study),
         _traces(study),
         _spent(study),
@@ -139,9 +143,8 @@ def _across(study: Study, by_size: Sequence[Finding], by_method: Sequence[Findin
 def _published(study: Study) -> Part:
     """The papers' tables with this study's arms, ours next to the published numbers."""
     passages = []
-    for name, (paper, of) in PAPERS.items():
-        if of != study.asked.study:
-            continue
+    for name in tables_of(study.asked.study):
+        paper, _ = PAPERS[name]
         title = paper_title(name)
         try:
             block: Block = Tables(*paper_grids(paper(study.arms), title))
@@ -149,6 +152,13 @@ def _published(study: Study) -> Part:
             block = Text("Not shown: several arms of this study match one cell of the table.")
         passages.append(Passage(title, [block]))
     return Part("Ours, published, difference", "published", passages, "Published numbers")
+
+
+def _deviations(configs: Sequence[Mapping[str, Any]]) -> Part:
+    """Where the runs differ from the paper whose setup they have, and why."""
+    made = deviations.grid(configs, deviations.nearest(configs[0]))
+    title = "Deviations from the paper"
+    return Part(title, "deviations", [Passage("", [Tables([made], wordy=True)])], title)
 
 
 def _power(study: Study) -> Part:

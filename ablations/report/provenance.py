@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ablations.findings.study import Request
-from ablations.papers.tables import PAPERS
+from ablations.papers.tables import PAPERS, tables_of
 from ablations.render.grid import Grid
 from ablations.render.wording import ABSENT
 from ablations.results.arms import arm, arm_name, place
@@ -30,8 +30,11 @@ def command(study: str, label: str) -> str:
 def commands(asked: Request) -> list[str]:
     """The commands that print the report and the tables of the same runs."""
     folder = ["--runs", asked.folder.as_posix()] if asked.folder else []
-    papers = [name for name, (_, study) in PAPERS.items() if study == asked.study]
-    tables = dict.fromkeys([f"table {name}" for name in [asked.study, *papers]])
+    papers = {
+        name: "" if PAPERS[name][1] == asked.study else f" --study {asked.study}"
+        for name in tables_of(asked.study)
+    }
+    tables = dict.fromkeys(f"table {name}{of}" for name, of in ({asked.study: ""} | papers).items())
     made = (f"report {asked.study}", *tables)
     return [" ".join(["python -m ablations", what, *asked.overrides, *folder]) for what in made]
 

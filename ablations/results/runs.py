@@ -13,7 +13,7 @@ from ablations.results.arms import SHOWN, asked_model
 from ablations.results.records import records
 from ablations.results.recounts import older, recounted
 from ablations.results.responses import responses
-from ablations.results.settings import SETTINGS, settings
+from ablations.results.settings import SETTINGS, settings, unprompted
 from distill.corruptions.declare import FIELDS
 from distill.stages import Stage
 
@@ -32,6 +32,7 @@ IDENTITY = {
     "student": "config.student.name",
     "training": "config.training.name",
     "method": "config.training.method",
+    "prompt": "config.prompt.name",
     "corruption": "config.corruption.kind",
     **{n: f"config.corruption.{n}" for n in ("fraction", *FIELDS, "source", *SHOWN)},
     "training_seed": "config.training.seed",
@@ -71,8 +72,9 @@ trained on, where it could be counted again (`ablations.results.recounts`)."""
 def runs(folder: Path) -> pd.DataFrame:
     """The finished runs of a study (`runs/demo`) or of all (`runs`): one row per (run, benchmark).
 
-    Columns: `IDENTITY`, `SETTINGS`, `COUNTS`, `benchmark`, `SCORES`, diagnostics,
-    `seconds_evaluate`. A run that ended before `evaluate` is one row without benchmark and scores.
+    Columns: `IDENTITY`, `SETTINGS`, `unprompted_setting` (`ablations.results.settings.unprompted`),
+    `COUNTS`, `benchmark`, `SCORES`, diagnostics, `seconds_evaluate`. A run that ended before
+    `evaluate` is one row without benchmark and scores.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -84,7 +86,8 @@ def runs(folder: Path) -> pd.DataFrame:
 def frame(found: Iterable[tuple[Path, Mapping[str, Any]]]) -> pd.DataFrame:
     """Records in the columns of `runs`; each comes with the path that errors name."""
     rows = [row for path, record in found for row in _rows(record, path)]
-    names = [*IDENTITY, "asked", *SETTINGS, *COUNTS, "benchmark", *SCORES, "seconds_evaluate"]
+    names = [*IDENTITY, "asked", *SETTINGS, "unprompted_setting", *COUNTS, "benchmark", *SCORES]
+    names.append("seconds_evaluate")
     return pd.DataFrame(rows, columns=None if rows else names)
 
 
@@ -150,6 +153,7 @@ def _rows(record: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
                 raise ValueError(f"{path} has no {names} in scores.{benchmark}.summary")
             scores |= stage["summary"]
         known = settings(record["config"], benchmark)
+        known |= {"unprompted_setting": unprompted(record["config"], benchmark)}
         seconds = {"seconds_evaluate": stage["seconds"] if stage else None}
         yield identity | known | counts | {"benchmark": benchmark} | scores | seconds
 

@@ -51,3 +51,12 @@ def settings(config: Mapping[str, Any], benchmark: str | None) -> dict[str, str 
         trained = arm_group(config, Config, (*NEUTRAL, *SCORING_ONLY))
     evaluated = arm_group(scored, Config, (*NEUTRAL, *TRAINING_ONLY))
     return dict(zip(SETTINGS, (trained, evaluated), strict=True))
+
+
+def unprompted(config: Mapping[str, Any], benchmark: str | None) -> str:
+    """The `evaluation_setting` whatever the prompt, for bases that are asked by one of their own.
+
+    Arguments as for `settings`.
+    """
+    base = {**config, "prompt": None, "training": {"method": "none"}}
+    return str(settings(base, benchmark)["evaluation_setting"])

@@ -13,7 +13,7 @@ from distill.corruptions.tally import Tally, held, warnings
 from distill.stages import Stage
 from distill.store.artifacts import read_json, write_json
 from distill.store.identity import content_hash
-from distill.trace.keywords import KEYWORDS
+from distill.trace.keywords import DEFAULT, PIN, list_file
 from distill.trace.records import Trace, read_traces, write_records
 
 VERSION = 5
@@ -26,6 +26,7 @@ def corrupt_traces(
     selected: Path,
     verified: Path,
     said: Path | None = None,
+    keywords: str = DEFAULT,
     *,
     out: Path,
 ) -> None:
@@ -33,7 +34,8 @@ def corrupt_traces(
 
     Reads `traces.jsonl` of `selected`; of `verified`, where the operator borrows from other traces;
     and the artifact `said`, what a model made of the selected traces, where the corruption asks
-    one. Traces are read one at a time, so that memory is bounded.
+    one. Traces are read one at a time, so that memory is bounded. `keywords` names the list that
+    operators read, see `distill.trace.keywords`.
 
     Writes `traces.jsonl`, as many traces in the same order (`none`: the same bytes); except for
     `none` `damage.jsonl`, of each trace its `id`, `units`, `damaged`, `places` (`Damaged`) and
@@ -44,7 +46,7 @@ def corrupt_traces(
             an operator yields is not what it made of the traces, see `tally.held`.
     """
     target, tally = out / "traces.jsonl", Tally(corruption)
-    pairs = damage(corruption, selected, verified, said)
+    pairs = damage(corruption, selected, verified, said, keywords)
     if corruption.kind == "none":
         tally.traces = tally.untouched_traces = sum(1 for _ in pairs)
         shutil.copyfile(selected / "traces.jsonl", target)
@@ -55,17 +57,21 @@ def corrupt_traces(
     write_json(out / "summary.json", tally.summary())
 
 
-def served(corruption: CorruptionConfig, *artifacts: Path | None, out: Path) -> list[str]:
+def served(corruption: CorruptionConfig, *rest: Any, out: Path) -> list[str]:
     """What is to be said of damage whenever it is used: warnings, see `tally.warnings`."""
     return warnings(corruption, read_json(out / "summary.json"))
 
 
 def damage(
-    corruption: CorruptionConfig, selected: Path, verified: Path, said: Path | None
+    corruption: CorruptionConfig,
+    selected: Path,
+    verified: Path,
+    said: Path | None,
+    keywords: str = DEFAULT,
 ) -> Iterator[tuple[Trace, Damaged]]:
     """Each selected trace, in order, and what was made of it; arguments as for `corrupt_traces`."""
     corpus = TraceFile(selected / "traces.jsonl")
-    borrow = Borrow(TraceFile(verified / "traces.jsonl"))
+    borrow = Borrow(TraceFile(verified / "traces.jsonl"), keywords=keywords)
     if said and corruption.asks is Stage.rewrite:
         borrow = Borrow(rewritten=TraceFile(said / "traces.jsonl"))
     elif said and corruption.asks is Stage.segment:
@@ -74,11 +80,21 @@ def damage(
     return held(corruption.kind, corpus, damaged)
 
 
-def pins(corruption: CorruptionConfig, *artifacts: Any) -> dict[str, str]:
-    """Hash of the keyword list, where the operator reads it; a user's operator may."""
-    reads = corruption.kind == "remove_keywords" or corruption.steps == "reflection"
-    reads = reads or corruption.source is not None
-    return {KEYWORDS.name: content_hash(KEYWORDS)} if reads else {}
+def pins(
+    corruption: CorruptionConfig,
+    selected: Any,
+    verified: Any,
+    said: Any = None,
+    keywords: str = DEFAULT,
+) -> dict[str, str]:
+    """Hash of the keyword list, where the operator reads it."""
+    return {PIN: content_hash(list_file(keywords))} if reads_keywords(corruption) else {}
+
+
+def reads_keywords(corruption: CorruptionConfig) -> bool:
+    """Whether the operator reads the keyword list; a user's operator may."""
+    read = corruption.kind == "remove_keywords" or corruption.steps == "reflection"
+    return read or corruption.source is not None
 
 
 @dataclass(frozen=True)

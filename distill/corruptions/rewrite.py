@@ -7,6 +7,7 @@ every selected trace, so that all corruption rates draw on one artifact.
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from distill.models.converse import REPLIES
 from distill.models.engines import Completion
 from distill.store.artifacts import read_json, write_json
 from distill.store.identity import content_hash
-from distill.trace.keywords import KEYWORDS, count_keywords
+from distill.trace.keywords import DEFAULT, PIN, count_keywords, list_file
 from distill.trace.records import Trace, read_traces, write_records
 
 VERSION = 4
@@ -34,12 +35,19 @@ BY_RULE = CorruptionConfig("remove_keywords", 1.0, unit="sentence")
 """What becomes of a thought whose rewriting cannot be used."""
 
 
-def pins(model: AskConfig, *rest: Any) -> dict[str, Any]:
+def pins(model: AskConfig, traces: Any, keywords: str = DEFAULT) -> dict[str, Any]:
     """What decides the thoughts from outside: weights, engine, and the keywords of `BY_RULE`."""
-    return annotator_pins(model) | {KEYWORDS.name: content_hash(KEYWORDS)}
+    return annotator_pins(model) | {PIN: content_hash(list_file(keywords))}
 
 
-def rewrite_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, out: Path) -> None:
+def rewrite_traces(
+    model: AskConfig,
+    traces: Path,
+    keywords: str = DEFAULT,
+    *,
+    compute: ComputeConfig,
+    out: Path,
+) -> None:
     """Rewrite every thought without its reflections; all else stays.
 
     Reads and writes `traces.jsonl`: the same traces in the same order, so that every arm trains on
@@ -47,6 +55,7 @@ def rewrite_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
     empty, equals a thought with keywords, or no longer states the final answer where the thought
     did. Such a trace is neither kept as it is nor dropped: it loses its sentences with keywords
     (`BY_RULE`), and is named in `failed.jsonl`. A thought without text is not asked about.
+    `keywords` names the list, see `distill.trace.keywords`.
 
     `summary.json` counts them and the keywords before and after, and gives `length_ratio`:
     characters of thought after per character before.
@@ -56,24 +65,25 @@ def rewrite_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
     """
     before = list(read_traces(traces / "traces.jsonl"))
     asked = [trace for trace in before if trace.thought.strip()]
-    made, failed = annotate(model, asked, _rewritten, compute=compute, out=out)
+    parse = partial(_rewritten, keywords=keywords)
+    made, failed = annotate(model, asked, parse, compute=compute, out=out)
     by_rule = {call.id for call in failed}
-    after = [_by_rule(t) if t.id in by_rule else made.get(t.id, t) for t in before]
+    after = [_by_rule(t, keywords) if t.id in by_rule else made.get(t.id, t) for t in before]
     write_records(out / "traces.jsonl", after)
     length = sum(len(trace.thought) for trace in before)
     counts = {
         "traces": len(before),
         "rewritten": len(made),
         "failed": len(failed),
-        "keywords_before": sum(count_keywords(trace.thought) for trace in before),
-        "keywords_after": sum(count_keywords(trace.thought) for trace in after),
+        "keywords_before": sum(count_keywords(trace.thought, keywords) for trace in before),
+        "keywords_after": sum(count_keywords(trace.thought, keywords) for trace in after),
         "length_ratio": sum(len(t.thought) for t in after) / length if length else None,
     }
     write_json(out / "summary.json", counts)
     (out / REPLIES).unlink(missing_ok=True)
 
 
-def served(model: AskConfig, traces: Path, *, compute: ComputeConfig, out: Path) -> None:
+def served(model: AskConfig, traces: Path, *rest: Any, compute: ComputeConfig, out: Path) -> None:
     """Check `compute.max_unusable` whenever the replies are used."""
     given = traces / "traces.jsonl"
     if read_json(out / "summary.json")["failed"] and given.exists():
@@ -81,7 +91,7 @@ def served(model: AskConfig, traces: Path, *, compute: ComputeConfig, out: Path)
         limit_failed(asked, compute, out)
 
 
-def _rewritten(trace: Trace, reply: Completion) -> Trace:
+def _rewritten(trace: Trace, reply: Completion, keywords: str) -> Trace:
     if reply.finish_reason == "length":
         raise ReplyError("the rewriting was cut off")
     _, opened, rest = reply.text.partition(OPEN)
@@ -91,7 +101,7 @@ def _rewritten(trace: Trace, reply: Completion) -> Trace:
     old, new = trace.thought.strip(), text.strip()
     if not new:
         raise ReplyError("the rewriting is empty")
-    if new == old and count_keywords(old):
+    if new == old and count_keywords(old, keywords):
         raise ReplyError("the rewriting changes nothing")
     answer = (extract(trace.solution) or trace.problem.answer).strip()
     if answer and (stated := occurrence(answer)).search(old) and not stated.search(new):
@@ -99,6 +109,6 @@ def _rewritten(trace: Trace, reply: Completion) -> Trace:
     return replace(trace, thought=trace.thought.replace(old, new, 1))  # blanks around it stay
 
 
-def _by_rule(trace: Trace) -> Trace:
-    (item,) = remove_keywords([trace], BY_RULE, Borrow())
+def _by_rule(trace: Trace, keywords: str) -> Trace:
+    (item,) = remove_keywords([trace], BY_RULE, Borrow(keywords=keywords))
     return item.trace

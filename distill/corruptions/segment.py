@@ -16,7 +16,7 @@ from distill.models.converse import REPLIES
 from distill.models.engines import Completion
 from distill.store.artifacts import read_json, write_json
 from distill.store.identity import content_hash
-from distill.trace.keywords import KEYWORDS, openings
+from distill.trace.keywords import DEFAULT, PIN, list_file, openings
 from distill.trace.records import Trace, digest, read_rows, read_traces, write_rows
 from distill.trace.steps import Starts, cut
 
@@ -28,19 +28,27 @@ _SENTENCE = re.compile(r"\n\s*|[.!?…][\"')\]*]{0,2}\s++(?![a-z])")
 _NUMBERS = re.compile(r"\[\[([\d\s,]*)\]\]")
 
 
-def pins(model: AskConfig, *rest: Any) -> dict[str, Any]:
+def pins(model: AskConfig, traces: Any, keywords: str = DEFAULT) -> dict[str, Any]:
     """What decides the steps from outside: weights, engine, and the keywords of the rule."""
-    return annotator_pins(model) | {KEYWORDS.name: content_hash(KEYWORDS)}
+    return annotator_pins(model) | {PIN: content_hash(list_file(keywords))}
 
 
-def segment_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, out: Path) -> None:
+def segment_traces(
+    model: AskConfig,
+    traces: Path,
+    keywords: str = DEFAULT,
+    *,
+    compute: ComputeConfig,
+    out: Path,
+) -> None:
     """Ask where the steps of every thought begin.
 
     Reads `traces.jsonl`. Writes `starts.jsonl`, one row per thought: its digest and where its steps
     begin, in characters from its own beginning. A reply cannot be used if it was refused or cut
     off, or its last double brackets do not hold ascending numbers of this thought's sentences. Such
-    a thought is split into steps by rule `reflection`, and its trace is named in `failed.jsonl`. A
-    thought without text is not asked about. `summary.json` counts traces, steps and failed calls.
+    a thought is split into steps by rule `reflection` with the list `keywords`, and its trace is
+    named in `failed.jsonl`. A thought without text is not asked about. `summary.json` counts
+    traces, steps and failed calls.
 
     Raises:
         ValueError: more replies cannot be used than `compute.max_unusable` allows.
@@ -49,7 +57,7 @@ def segment_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
     asked = [trace for trace in before if trace.thought.strip()]
     made, failed = annotate(model, asked, _starts, fill=_numbered, compute=compute, out=out)
     by_rule = {call.id for call in failed}
-    made |= {t.id: openings(t.thought) for t in asked if t.id in by_rule}
+    made |= {t.id: openings(t.thought, keywords) for t in asked if t.id in by_rule}
     split = [(trace.thought, made.get(trace.id, [])) for trace in before]
     rows = ({"thought": digest(thought), "starts": starts} for thought, starts in split)
     write_rows(out / "starts.jsonl", rows)
@@ -62,7 +70,7 @@ def segment_traces(model: AskConfig, traces: Path, *, compute: ComputeConfig, ou
     (out / REPLIES).unlink(missing_ok=True)
 
 
-def served(model: AskConfig, traces: Path, *, compute: ComputeConfig, out: Path) -> None:
+def served(model: AskConfig, traces: Path, *rest: Any, compute: ComputeConfig, out: Path) -> None:
     """Check `compute.max_unusable` whenever the replies are used."""
     given = traces / "traces.jsonl"
     if read_json(out / "summary.json")["failed"] and given.exists():

@@ -9,7 +9,6 @@ from distill.corruptions.changed import changed
 from distill.corruptions.config import CorruptionConfig
 from distill.corruptions.declare import FIELDS
 from distill.corruptions.operators import Damaged
-from distill.trace.keywords import KEYWORDS
 from distill.trace.records import Trace
 
 FAR = 0.5
@@ -152,7 +151,7 @@ def finder(corruption: CorruptionConfig) -> str:
         return f"corruption.ask ({corruption.ask.model}, corruption.unit={corruption.unit})"
     chosen = [f"corruption.{n}={value}" for n in FIELDS if (value := getattr(corruption, n))]
     if corruption.kind == "remove_keywords":
-        return f"the list {KEYWORDS.parent.name}/{KEYWORDS.name} ({', '.join(chosen)})"
+        return f"the list that `keywords` names ({', '.join(chosen)})"
     return f"{corruption.kind} ({', '.join(chosen)})" if chosen else corruption.kind
 
 

@@ -17,7 +17,7 @@ from distill.models.engines import Completion, Refusal
 from distill.models.prompt import Parsed, messages, parse
 from distill.store.artifacts import read_json, write_json
 from distill.store.identity import content_hash
-from distill.trace.keywords import KEYWORDS, count_keywords
+from distill.trace.keywords import DEFAULT, count_keywords, list_file
 from distill.trace.records import Problem, read_problems
 
 VERSION = 6
@@ -35,14 +35,16 @@ def pins(
     how: GradingConfig,
     prompt: PromptConfig,
     student: StudentConfig,
-    *rest: Any,
+    trained: Any,
+    problems: Any,
+    keywords: str = DEFAULT,
 ) -> dict[str, Any]:
     """What decides the scores besides the arguments: model, engine, grader and keyword list."""
     return {
         "model": hub.resolve(student),
         "engine": engines.pins(engine),
         "grading": grade.pins(),
-        "keywords": content_hash(KEYWORDS),
+        "keywords": content_hash(list_file(keywords)),
     }
 
 
@@ -55,6 +57,7 @@ def evaluate_student(
     student: StudentConfig,
     trained: Path | None,
     problems: Path,
+    keywords: str = DEFAULT,
     *,
     compute: ComputeConfig,
     out: Path,
@@ -68,7 +71,7 @@ def evaluate_student(
     an interrupted evaluation continues to the same bytes. If more than 5 % of the responses have no
     readable answer, a warning says how many and which field to change. `samples` is the number of
     responses per problem; where `trained`, an artifact of the stage `train`, is None, the base
-    model is scored.
+    model is scored. `keywords` names the list whose words are counted.
 
     Raises:
         ValueError: there are no problems, a problem occurs twice, or more prompts are refused than
@@ -94,7 +97,8 @@ def evaluate_student(
     )
     rows = [_row(p, k, prompt, reply) for (p, k), reply in zip(asked, replies, strict=True)]
     answered = [problem for problem, _ in asked]
-    rows = graded(answered, [_parsed(prompt, engine, row) for row in rows], rows, how, compute)
+    parsed = [_parsed(prompt, engine, row) for row in rows]
+    rows = graded(answered, parsed, rows, how, compute, keywords)
     for problem, row in zip(answered, rows, strict=True):
         if problem.kind in DIAGNOSTICS:
             row |= DIAGNOSTICS[problem.kind](problem.question, row["response"])
@@ -132,6 +136,7 @@ def graded(
     rows: Sequence[dict[str, Any]],
     how: GradingConfig,
     compute: ComputeConfig,
+    keywords: str = DEFAULT,
 ) -> list[dict[str, Any]]:
     """Add verdicts to rows of responses; a response whose thought never closed is wrong.
 
@@ -153,7 +158,7 @@ def graded(
             "boxed": verdict.marked and verdict.answer is not None,
             "correct": verdict.correct,
             "why": verdict.why,
-            "keywords": count_keywords(row["response"]),
+            "keywords": count_keywords(row["response"], keywords),
         }
         made.append(row | told)
     return made

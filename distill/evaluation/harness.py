@@ -14,7 +14,7 @@ from distill.models.config import EngineConfig, PromptConfig, SamplingConfig, St
 from distill.models.template import DATE, fixed_date
 from distill.store.artifacts import write_json
 from distill.store.identity import content_hash, local_path, version
-from distill.trace.keywords import KEYWORDS, count_keywords
+from distill.trace.keywords import DEFAULT, count_keywords, list_file
 from distill.trace.records import digest
 
 VERSION = 4
@@ -37,6 +37,7 @@ def pins(
     prompt: PromptConfig,
     student: StudentConfig,
     trained: Any,
+    keywords: str = DEFAULT,
 ) -> dict[str, Any]:
     """What decides the scores besides the arguments: model, harness, task, keywords, date."""
     folder = local_path(task)
@@ -45,7 +46,7 @@ def pins(
         "model": hub.resolve(student),
         "libraries": {name: version(name) for name in libraries},
         "task": content_hash(folder.parent) if folder else None,
-        "keywords": content_hash(KEYWORDS),
+        "keywords": content_hash(list_file(keywords)),
         "date": DATE,
     }
 
@@ -68,6 +69,7 @@ def evaluate_with_harness(
     prompt: PromptConfig,
     student: StudentConfig,
     trained: Path | None,
+    keywords: str = DEFAULT,
     *,
     compute: ComputeConfig,
     out: Path,
@@ -80,6 +82,7 @@ def evaluate_with_harness(
     wrong. Writes the same files as `evaluate_student`; until it is done, the harness's cache of
     replies is in `out` too. `task` is a task or group of the harness, or a local YAML file that
     defines one; where `trained`, an artifact of the stage `train`, is None, the base is scored.
+    `keywords` names the list whose words are counted.
 
     Raises:
         ValueError: lm-evaluation-harness is not installed or cannot use this engine, or the task
@@ -111,7 +114,7 @@ def evaluate_with_harness(
     rows = [
         row
         for name, logged in sorted(results["samples"].items())
-        for row in _rows(name, logged, prompt, tokenizer)
+        for row in _rows(name, logged, prompt, tokenizer, keywords)
     ]
     gc.collect()  # the harness's model
     write_samples(out / "samples.parquet", rows)
@@ -161,7 +164,11 @@ def _drawn(sampling: SamplingConfig) -> dict[str, Any]:
 
 
 def _rows(
-    task: str, logged: Sequence[Mapping[str, Any]], prompt: PromptConfig, tokenizer: Any
+    task: str,
+    logged: Sequence[Mapping[str, Any]],
+    prompt: PromptConfig,
+    tokenizer: Any,
+    keywords: str,
 ) -> Iterator[dict[str, Any]]:
     """Rows of one task from the harness's log: those of the filter `LENIENT`, or else the first."""
     filters = [sample["filter"] for sample in logged]
@@ -193,5 +200,5 @@ def _rows(
             "why": f"{task}: {metric} = {sample[metric]}",
             "tokens": len(tokenizer(response)["input_ids"]) if generated else 0,
             "truncated": not closed,
-            "keywords": count_keywords(response),
+            "keywords": count_keywords(response, keywords),
         }

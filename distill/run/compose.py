@@ -31,6 +31,9 @@ _PACKAGED = Path(__file__).parents[1] / "conf"
 CONF = _PACKAGED if _PACKAGED.is_dir() else _PACKAGED.parents[1] / "conf"
 """Where the options are: `conf/` of a checkout; an installed wheel has it as `distill/conf/`."""
 
+PAPERS = "papers"
+"""Folder of `conf/` without options: settings of papers, see `ablations.papers.stated`."""
+
 SECTIONS = tuple(section.name for section in fields(Config))
 """Fields of `Config`, which a config is composed of."""
 

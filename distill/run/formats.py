@@ -98,8 +98,11 @@ ADDED_TO_2: dict[str, Json] = {
 }
 """The same for the fields that came with format 3."""
 
-ADDED_TO_3: dict[str, Json] = {"study": {"expect": [], "settle": None, "margin": 5.0}}
-"""The same for the fields that came with format 4."""
+ADDED_TO_3: dict[str, Json] = {
+    "": {"keywords": "default"},
+    "study": {"expect": [], "settle": None, "margin": 5.0},
+}
+"""The same for the fields that came with format 4; those of a config itself have no name."""
 
 MIGRATIONS: dict[int, Callable[[Json], Json]] = {
     1: _kinds_beside_names,

@@ -1,12 +1,25 @@
-"""Reflection keywords, which mark a turn of thought, and the sentences of a text that hold them."""
+"""Reflection keywords, which mark a turn of thought, and the sentences of a text that hold them.
+
+The lists are data, `keywords/*.txt`: `paper` is that of arXiv:2502.07374, appendix B; `default`,
+ours, is from before that appendix was at hand (its bytes are in keys, its comments too);
+`extended` is both together. The field `keywords` of a run names one of them.
+"""
 
 import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-KEYWORDS = Path(__file__).parent / "keywords.txt"
-"""The list as data, with its sources."""
+_FOLDER = Path(__file__).with_suffix("")
+
+LISTS = tuple(sorted(path.stem for path in _FOLDER.glob("*.txt")))
+"""Names of the lists."""
+
+DEFAULT = "default"
+"""The list that is read where none is named."""
+
+PIN = "keywords.txt"
+"""What the content of a list is called in the identity of what read it."""
 
 _LIST_NUMBER = re.compile(
     r"^[^\S\n]*+(?:\d\.[^\S\n]{1,5}+|\d\d\.[^\S\n]{1,4}+|\d{3}\.[^\S\n]{1,3}+)(?!\s)", re.MULTILINE
@@ -31,30 +44,38 @@ class Sentence(NamedTuple):
     """Start and end, in the text, of every keyword in it; at least one."""
 
 
+def list_file(name: str) -> Path:
+    """The file of a list. Raises ValueError unless `name` is one of `LISTS`."""
+    if name not in LISTS:
+        raise ValueError(f"keywords must be one of {', '.join(LISTS)}; got {name!r}")
+    return _FOLDER / f"{name}.txt"
+
+
 @cache
-def keywords() -> tuple[str, ...]:
-    """The keywords of `keywords.txt` in lower case, longest first.
+def keywords(name: str = DEFAULT) -> tuple[str, ...]:
+    """The keywords of a list in lower case, longest first.
 
     Raises:
-        ValueError: a keyword is not plain ASCII words, so it could not be found.
+        ValueError: there is no such list, or a keyword is not plain ASCII words, so it could not be
+            found.
     """
-    lines = KEYWORDS.read_text(encoding="utf-8").splitlines()
+    lines = list_file(name).read_text(encoding="utf-8").splitlines()
     found = {line.strip().lower() for line in lines if line.strip() and not line.startswith("#")}
     for keyword in found:
         if not keyword.isascii() or not re.fullmatch(r"\w.*\w", keyword):
             raise ValueError(
-                f"{KEYWORDS.name}: a keyword must be ASCII and begin and end with a letter, a "
-                f"digit or an underscore; got {keyword!r}"
+                f"{name}.txt: a keyword must be ASCII and begin and end with a letter, a digit or "
+                f"an underscore; got {keyword!r}"
             )
     return tuple(sorted(found, key=lambda keyword: (-len(keyword), keyword)))
 
 
-def find_keywords(text: str) -> list[tuple[int, int]]:
-    """Start and end of every keyword in the text, in order; no two overlap.
+def find_keywords(text: str, name: str = DEFAULT) -> list[tuple[int, int]]:
+    """Start and end of every keyword of a list in the text, in order; no two overlap.
 
     Keywords are whole words in any case: `But` and `but`, never `butter`.
     """
-    heads, keyword = _patterns()
+    heads, keyword = _patterns(name)
     lower = text.lower()
     if len(lower) != len(text):  # "İ" becomes two characters, so that places would not agree
         return [match.span() for match in keyword.finditer(text)]
@@ -73,13 +94,13 @@ def find_keywords(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def count_keywords(text: str) -> int:
-    """How many reflection keywords the text has."""
-    return len(find_keywords(text))
+def count_keywords(text: str, name: str = DEFAULT) -> int:
+    """How many reflection keywords of a list the text has."""
+    return len(find_keywords(text, name))
 
 
-def keyword_sentences(text: str) -> list[Sentence]:
-    """The sentences that hold a keyword, in order.
+def keyword_sentences(text: str, name: str = DEFAULT) -> list[Sentence]:
+    """The sentences that hold a keyword of a list, in order.
 
     A sentence ends with its line, or at `.`, `!`, `?` or an ellipsis (and up to two closing quotes
     or brackets) before white space and anything but a lower-case letter, so that "e.g. this" is no
@@ -87,7 +108,7 @@ def keyword_sentences(text: str) -> list[Sentence]:
     """
     found: list[Sentence] = []
     end = 0  # of the last sentence found
-    for hit in find_keywords(text):
+    for hit in find_keywords(text, name):
         if found and hit[0] < end:
             found[-1].hits.append(hit)
             continue
@@ -101,9 +122,9 @@ def keyword_sentences(text: str) -> list[Sentence]:
     return found
 
 
-def openings(text: str) -> list[int]:
+def openings(text: str, name: str = DEFAULT) -> list[int]:
     """Where the sentences start that open with a keyword, list numbers and quotes aside."""
-    found = keyword_sentences(text)
+    found = keyword_sentences(text, name)
     return [start for start, _, hits in found if _OPENING.fullmatch(text, start, hits[0][0])]
 
 
@@ -114,8 +135,8 @@ def _end(text: str, place: int) -> int:
 
 
 @cache
-def _patterns() -> tuple[tuple[str, ...], re.Pattern[str]]:
+def _patterns(name: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
     """The first two words of keywords, each once; a pattern of all, ASCII letters in any case."""
-    heads = {" ".join(keyword.split(" ")[:2]) for keyword in keywords()}
-    whole = "|".join(map(re.escape, keywords()))
+    heads = {" ".join(keyword.split(" ")[:2]) for keyword in keywords(name)}
+    whole = "|".join(map(re.escape, keywords(name)))
     return tuple(sorted(heads)), re.compile(rf"\b(?ai:{whole})\b")

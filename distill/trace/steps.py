@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, pairwise
 
-from distill.trace.keywords import openings
+from distill.trace.keywords import DEFAULT, openings
 from distill.trace.records import digest
 
 _LEADING_LINES = re.compile(r"\s*\n")
@@ -39,11 +39,11 @@ class Steps:
     """N white-space texts; the k-th follows the k-th step, the last one ends the thought."""
 
 
-def split(thought: str, rule: str, starts: Starts | None = None) -> Steps:
+def split(thought: str, rule: str, starts: Starts | None = None, keywords: str = DEFAULT) -> Steps:
     """Split a thought into steps; `join(split(thought, rule)) == thought` for every text.
 
     The rule is one of `config.STEP_RULES`, or `model`, which needs `starts`: what the model said of
-    this thought and others.
+    this thought and others; `keywords` is the list that rule `reflection` reads.
 
     Raises:
         ValueError: unknown rule, or rule `model` without `starts`.
@@ -53,7 +53,7 @@ def split(thought: str, rule: str, starts: Starts | None = None) -> Steps:
         return cut(thought, starts[digest(thought)])
     if rule not in _RULES:
         raise ValueError(f"unknown step rule {rule!r}; known: {', '.join(_RULES)}")
-    return _RULES[rule](thought)
+    return _RULES[rule](thought, keywords)
 
 
 def join(parts: Steps) -> str:
@@ -92,7 +92,7 @@ def keep(parts: Steps, places: Sequence[int]) -> Steps:
     return Steps(parts.lead, steps, (*separators, parts.separators[-1]))
 
 
-def _at_blank_lines(text: str) -> Steps:
+def _at_blank_lines(text: str, keywords: str) -> Steps:
     leading = _LEADING_LINES.match(text)
     begin = leading.end() if leading else 0
     body = text[begin:].rstrip()
@@ -103,7 +103,7 @@ def _at_blank_lines(text: str) -> Steps:
     return cut(text, [match.end() for match in _BLANK_LINES.finditer(text)])
 
 
-_RULES: dict[str, Callable[[str], Steps]] = {
+_RULES: dict[str, Callable[[str, str], Steps]] = {
     "blank_line": _at_blank_lines,
-    "reflection": lambda text: cut(text, openings(text)),
+    "reflection": lambda text, keywords: cut(text, openings(text, keywords)),
 }

@@ -65,8 +65,8 @@ class TrainingConfig(Named):
     learning_rate: float = ruled(1e-5, POSITIVE)
     """Peak learning rate."""
 
-    schedule: str = ruled("linear", one_of("linear", "cosine", "constant"))
-    """Decay of the learning rate after the warm-up."""
+    schedule: str = ruled("linear", one_of("linear", "cosine", "cosine_to_tenth", "constant"))
+    """Decay of the learning rate after the warm-up: to 0, or to a tenth of the peak."""
 
     warmup: float = ruled(0.1, SHARE)
     """Share of the steps during which the rate rises linearly from 0."""

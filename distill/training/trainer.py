@@ -11,6 +11,12 @@ from distill.training.config import Batching, Job, TrainingConfig
 from distill.training.order import OrderSampler, TrainingOrder, training_order
 from distill.training.rows import Row
 
+SCHEDULES: dict[str, tuple[str, dict[str, float]]] = {
+    "constant": ("constant_with_warmup", {}),
+    "cosine_to_tenth": ("cosine_with_min_lr", {"min_lr_rate": 0.1}),
+}
+"""`training.schedule` -> what transformers calls it and its settings, where the names differ."""
+
 
 def make_dataset(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, TrainingOrder]:
     """The data set of the rows, and its order.
@@ -48,7 +54,7 @@ def make_arguments(job: Job, order: TrainingOrder, device: str) -> Any:
     from trl import SFTConfig
 
     training, compute = job.training, job.compute
-    schedule = {"constant": "constant_with_warmup"}.get(training.schedule, training.schedule)
+    schedule, how = SCHEDULES.get(training.schedule, (training.schedule, {}))
     sharded = sharding.sharded(compute.processes, device)
     arguments = SFTConfig(
         output_dir=str(job.checkpoints),
@@ -56,6 +62,7 @@ def make_arguments(job: Job, order: TrainingOrder, device: str) -> Any:
         **_batches(job, order),
         learning_rate=training.learning_rate,
         lr_scheduler_type=schedule,
+        lr_scheduler_kwargs=how,
         warmup_steps=math.ceil(training.warmup * order.steps),
         adam_beta1=training.adam_beta1,
         adam_beta2=training.adam_beta2,

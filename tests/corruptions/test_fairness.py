@@ -50,6 +50,14 @@ def test_every_arm_that_can_lengthen_a_trace_is_in_its_studys_union(study, confi
             assert canonical(corruption) in union, corruption
 
 
+def test_an_arm_of_the_union_asks_what_the_arm_of_the_study_asks(configs):
+    asked = [c for made in configs.values() for c in made if c.corruption.steps == "model"]
+    assert asked
+    for config in asked:
+        for arm in config.training.union:
+            assert arm.ask in (None, config.corruption.ask)
+
+
 def test_the_unions_are_not_looked_for_in_vain(configs):
     damaging = {
         study for study, made in configs.items() if any(lengthens(c.corruption) for c in made)

@@ -59,10 +59,10 @@ NOTHING = {
         "corruption.steps=reflection finds nothing .*take corruption.steps=blank_line or model",
     ),
     "Chinese, keywords": (
-        CHINESE, "remove_keywords", 0.5, {}, r"the list trace/keywords.txt .*{n} of {n}",
+        CHINESE, "remove_keywords", 0.5, {}, r"the list that `keywords` names .*{n} of {n}",
     ),
     "Chinese, single words": (
-        CHINESE, "remove_keywords", 1.0, {"unit": "keyword", "mode": "traces"}, "keywords.txt",
+        CHINESE, "remove_keywords", 1.0, {"unit": "keyword", "mode": "traces"}, "`keywords`",
     ),
     "Chinese, steps": (CHINESE, "shuffle_steps", 0.5, {}, NO_STEPS),
     "no digits in the thought": (

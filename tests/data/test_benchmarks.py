@@ -28,6 +28,8 @@ LOCAL = {
 
 SETS = {
     "paper": {"math500", "aime24", "amc23", "olympiadbench", "livecodebench"},
+    "paper_math": {"math500", "aime24", "amc23", "olympiadbench"},
+    "best_of_128": {"olympiadbench"},
     "r1": {"math500", "aime24", "gpqa_diamond", "livecodebench"},
 } | {name: {name} for name in ("aime25", "gsm8k", "humaneval", "mbpp", "countdown")}
 
@@ -104,6 +106,13 @@ def test_answers_read_are_those_of_the_file(hydra_compose, tmp_path):
     assert answers == [row["answer"].replace(",", "") for row in read_rows(path)]
 
 
-def test_the_papers_world_looks_for_its_benchmarks_among_its_problems(hydra_compose):
+def test_figure_5_takes_the_best_of_128_samples(hydra_compose):
+    made = build(hydra_compose("evaluation=best_of_128")).evaluation
+    assert (made.sampling.temperature, made.sampling.top_p) == (0.5, 0.8)
+    assert made.benchmarks["olympiadbench"].samples == 128
+
+
+def test_the_papers_world_leaves_out_easy_problems_and_asks_the_question_alone(hydra_compose):
     config = build(hydra_compose("world=paper"))
-    assert config.filter.active and config.filter.contamination == 8
+    assert config.filter.active and config.filter.rating and not config.filter.contamination
+    assert {made.user for made in config.evaluation.benchmarks.values()} == {"{question}"}

@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from distill.trace import keywords as module
 from distill.trace.keywords import (
-    KEYWORDS,
+    LISTS,
     count_keywords,
     find_keywords,
     keyword_sentences,
     keywords,
+    list_file,
+    openings,
 )
 
 PIECES = ["Wait", "wait", "BUT", "butter", "let me", " think again", " ", ",", ".\n", "é", "_", "x"]
@@ -59,7 +61,9 @@ def test_every_keyword_lies_in_exactly_one_sentence_and_sentences_do_not_overlap
 
 def test_a_longer_list_finds_its_own_words_and_no_mixture_of_them(monkeypatch):
     words = ("but", "hmm", "hold on", "oops", "perhaps", "recall", "scrap", "wait", "yo")
-    monkeypatch.setattr(module, "keywords", lambda: tuple(sorted(words, key=len, reverse=True)))
+    monkeypatch.setattr(
+        module, "keywords", lambda name: tuple(sorted(words, key=len, reverse=True))
+    )
     module._patterns.cache_clear()
     try:
         found = [count_keywords(text) for text in ("buy bot yut yup bo", "but yo, hold on", "wait")]
@@ -68,6 +72,30 @@ def test_a_longer_list_finds_its_own_words_and_no_mixture_of_them(monkeypatch):
     assert found == [0, 3, 1]
 
 
-def test_the_list_names_the_papers_keywords_and_its_sources():
-    assert {"wait", "let me think again", "but"} <= set(keywords())
-    assert "arXiv:2502.07374" in KEYWORDS.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", LISTS)
+def test_every_list_names_its_source(name):
+    assert "arXiv:2502.07374" in list_file(name).read_text(encoding="utf-8")
+
+
+def test_the_papers_list_is_the_twelve_phrases_of_its_appendix_b():
+    assert set(keywords("paper")) == {
+        *("alternatively", "wait", "just to be thorough", "just to make sure"),
+        *("let me just double-check", "let me try another", "let me verify", "let me check"),
+        *("hmm", "but", "maybe i should consider", "maybe i can consider"),
+    }
+
+
+def test_the_extended_list_is_the_papers_and_ours():
+    assert set(keywords("extended")) == {*keywords("paper"), *keywords("default")}
+
+
+def test_a_text_is_searched_for_the_words_of_the_list_that_is_named():
+    text = "Hold on, 5. Maybe I can consider 6. Wait."
+    counts = {name: count_keywords(text, name) for name in LISTS}
+    assert counts == {"default": 2, "paper": 2, "extended": 3}
+    assert openings(text, "paper") == [12, 36] and openings(text, "default") == [0, 36]
+
+
+def test_a_list_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(ValueError, match="keywords must be one of default, extended, paper; got"):
+        count_keywords("but", "ours")

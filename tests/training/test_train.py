@@ -5,6 +5,7 @@ Run: pytest tests/training/test_train.py
 
 import gc
 import json
+import math
 import os
 import re
 import shutil
@@ -90,6 +91,15 @@ def test_the_same_config_gives_the_same_bytes_and_another_seed_does_not(
     assert content_hash(train(base, corpus, SFT, tmp_path / "again")) == content_hash(trained)
     other = train(base, corpus, replace(SFT, seed=1), tmp_path / "other")
     assert curve(other)[0]["loss"] != curve(trained)[0]["loss"]
+
+
+def test_cosine_to_a_tenth_ends_at_a_tenth_of_the_rate(base, corpus, tmp_path):
+    rows = curve(train(base, corpus, replace(SFT, schedule="cosine_to_tenth"), tmp_path))
+    warm = math.ceil(SFT.warmup * STEPS)
+    for step, row in enumerate(rows[warm:], warm):
+        share = (step - warm) / (STEPS - warm)
+        expected = 0.1 + 0.9 * (1 + math.cos(math.pi * share)) / 2
+        assert row["learning_rate"] == pytest.approx(SFT.learning_rate * expected)
 
 
 def test_a_curve_has_a_row_a_step_and_counts_every_token(corpus, trained):

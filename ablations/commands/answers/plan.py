@@ -38,7 +38,7 @@ def plan_table(planned: Sequence[Planned]) -> Group:
     powers = [power_table(scored)] if scored else []
     powers.append(expectations_design.power_table([one.cell for one in planned]))
     tables = _runs_table(planned, stages), legend, _stages_table(planned)
-    return Group(*tables, *counted(planned), *powers)
+    return Group(*tables, *counted(planned), *asked_problems(planned), *powers)
 
 
 def counted(planned: Sequence[Planned]) -> list[Text]:
@@ -48,6 +48,14 @@ def counted(planned: Sequence[Planned]) -> list[Text]:
     reasons = dict.fromkeys(why for one in planned for why in one.reasons)
     whys = [Text(f"{UNRESOLVED}: {why}", style="magenta") for why in reasons]
     return [Text(f"{len(planned)} runs: {counts}"), *whys]
+
+
+def asked_problems(planned: Sequence[Planned]) -> list[Text]:
+    """How many problems the teachers of the runs are asked at most, each data set once."""
+    trained = (one.cell.config for one in planned if one.cell.config.training.method != "none")
+    found = dict.fromkeys((config.dataset.name, config.dataset.problems) for config in trained)
+    said = [f"{number:,} of {name}" if number else f"all of {name}" for name, number in found]
+    return [Text(f"problems, before any filter: {', '.join(said)}")] if said else []
 
 
 def _runs_table(planned: Sequence[Planned], stages: Sequence[Stage]) -> Table:

@@ -15,6 +15,7 @@ from distill.corruptions.config import CorruptionConfig
 from distill.corruptions.declare import STEP_RULES as STEP_RULES
 from distill.corruptions.declare import declares as declares
 from distill.corruptions.locate import locate
+from distill.trace.keywords import DEFAULT
 from distill.trace.records import Trace
 from distill.trace.steps import Starts, Steps, split
 
@@ -65,6 +66,9 @@ class Borrow:
     starts: Starts | None = None
     """Steps `model` only: where a model said that steps begin, by thought."""
 
+    keywords: str = DEFAULT
+    """Name of the list of reflection keywords, see `distill.trace.keywords`."""
+
 
 Operator = Callable[[Iterable[Trace], CorruptionConfig, Borrow], Iterator[Damaged]]
 """(corpus, config, borrow) -> one `Damaged` for each trace of the corpus, in order."""
@@ -80,11 +84,11 @@ def operator(kind: str, target: str | None = None) -> Operator:
 
 
 def with_steps(
-    corpus: Iterable[Trace], config: CorruptionConfig, starts: Starts | None
+    corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[tuple[Trace, Steps]]:
-    """Each trace with its thought split by `config.steps`; `starts` as for `steps.split`."""
+    """Each trace with its thought split by `config.steps`."""
     for trace in corpus:
-        yield trace, split(trace.thought, str(config.steps), starts)
+        yield trace, split(trace.thought, str(config.steps), borrow.starts, borrow.keywords)
 
 
 def stream(config: CorruptionConfig, trace: Trace) -> Random:

@@ -42,7 +42,7 @@ def delete_steps(
 
     The paper publishes no code. Its steps, which a model finds, are `steps: model`.
     """
-    split = with_steps(corpus, config, borrow.starts)
+    split = with_steps(corpus, config, borrow)
     return (_delete(trace, parts, config) for trace, parts in split)
 
 

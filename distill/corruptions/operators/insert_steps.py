@@ -21,7 +21,7 @@ from distill.corruptions.operators import (
     with_steps,
 )
 from distill.trace.records import Trace
-from distill.trace.steps import Starts, Steps, join
+from distill.trace.steps import Steps, join
 
 DONORS = 1000
 """Most correct traces that steps are borrowed from; bounds the memory."""
@@ -54,22 +54,20 @@ def insert_steps(
     Raises:
         ValueError: a trace has steps to damage, but there is no donor of another problem.
     """
-    donors = _Donors(borrow.donors, config, borrow.starts)
-    split = with_steps(corpus, config, borrow.starts)
+    donors = _Donors(config, borrow)
+    split = with_steps(corpus, config, borrow)
     return (_insert(trace, parts, config, donors) for trace, parts in split)
 
 
 class _Donors:
     """Steps to borrow, by donor; donors of one problem are adjacent, so they can be skipped."""
 
-    def __init__(
-        self, traces: Iterable[Trace], config: CorruptionConfig, starts: Starts | None
-    ) -> None:
-        correct = (trace for trace in traces if trace.correct and trace.thought.strip())
+    def __init__(self, config: CorruptionConfig, borrow: Borrow) -> None:
+        correct = (trace for trace in borrow.donors if trace.correct and trace.thought.strip())
         chosen = heapq.nsmallest(DONORS, correct, key=lambda trace: _rank(config.seed, trace.id))
         chosen.sort(key=lambda trace: (trace.problem.id, trace.id))
         self.problems = [trace.problem.id for trace in chosen]
-        steps = [parts.steps for _, parts in with_steps(chosen, config, starts)]
+        steps = [parts.steps for _, parts in with_steps(chosen, config, borrow)]
         self.steps = [step for own in steps for step in own]
         self.counts = np.array([len(own) for own in steps], np.uint64)
         self.firsts = np.cumsum(self.counts) - self.counts

@@ -35,7 +35,7 @@ _Edit = tuple[int, int, str | None]
 def remove_keywords(
     corpus: Iterable[Trace], config: CorruptionConfig, borrow: Borrow
 ) -> Iterator[Damaged]:
-    """Remove reflection keywords (`keywords.txt`) from the thoughts; the solution is not changed.
+    """Remove reflection keywords (`borrow.keywords`) from the thoughts; solutions stay as they are.
 
     By `config.unit`:
 
@@ -57,7 +57,7 @@ def remove_keywords(
     if config.unit == "reflection":
         pairs = zip(corpus, borrow.rewritten, strict=True)
         return (_take(trace, rewritten, config) for trace, rewritten in pairs)
-    return (_damage(trace, config) for trace in corpus)
+    return (_damage(trace, config, borrow.keywords) for trace in corpus)
 
 
 def _take(trace: Trace, rewritten: Trace, config: CorruptionConfig) -> Damaged:
@@ -67,22 +67,22 @@ def _take(trace: Trace, rewritten: Trace, config: CorruptionConfig) -> Damaged:
     return Damaged(rewritten if drawn else trace, 1, int(drawn))
 
 
-def _damage(trace: Trace, config: CorruptionConfig) -> Damaged:
-    units = _units(trace.thought, config)
+def _damage(trace: Trace, config: CorruptionConfig, keywords: str) -> Damaged:
+    units = _units(trace.thought, config, keywords)
     places, total, damaged = _draw(trace, len(units), config)
     if not places:
         return Damaged(trace, total, 0)
     thought = _remove_units(trace.thought, [units[place] for place in places], config)
     if len(places) == len(units):
         # A removal can bring a phrase together, as in "let me wait think again".
-        while left := _units(thought, config):
+        while left := _units(thought, config, keywords):
             thought = _remove_units(thought, left, config)
     return Damaged(replace(trace, thought=thought), total, damaged)
 
 
-def _units(thought: str, config: CorruptionConfig) -> list[Sentence]:
+def _units(thought: str, config: CorruptionConfig, keywords: str) -> list[Sentence]:
     """Each sentence with keywords, or each keyword alone with its sentence."""
-    found = keyword_sentences(thought)
+    found = keyword_sentences(thought, keywords)
     if config.unit == "sentence":
         return found
     return [Sentence(start, end, [hit]) for start, end, hits in found for hit in hits]

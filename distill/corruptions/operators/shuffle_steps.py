@@ -30,7 +30,7 @@ def shuffle_steps(
     single step cannot move: where fewer than two are drawn, nothing is damaged. The paper publishes
     no code. Its steps, which a model finds, are `steps: model`.
     """
-    split = with_steps(corpus, config, borrow.starts)
+    split = with_steps(corpus, config, borrow)
     return (_shuffle(trace, parts, config) for trace, parts in split)
 
 

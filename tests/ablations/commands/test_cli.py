@@ -18,6 +18,7 @@ RUNS = {
     "table": ["smoke"],
     "show": ["corruption=shuffle_steps", "dataset.problems=20", "size.traces=5"],
     "explain": ["training.seed=0", "training.seed=1"],
+    "deviations": ["world=paper"],
 }
 COMMANDS = [*RUNS, "report", "import", "collect", "wandb-report", "wandb-sweep"]
 

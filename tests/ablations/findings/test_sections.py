@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from ablations.findings import arms, design, methods, robust, seed_spread, sizes, slopes
+from ablations.findings.sections import with_bases
 from ablations.findings.study import Request, read_study
-from ablations.results.runs import runs, samples
+from ablations.results.runs import asked_runs, runs, samples
 from tests.ablations.conftest import as_planned, write_run
 
 OTHERS = {
@@ -199,3 +200,29 @@ def test_answers_are_greedy_where_their_temperature_is_0(make_run, tmp_path, tem
     study = read_study(Request("smoke", folder=tmp_path / "runs"))
     accuracies = {round(s.done["accuracy"].iloc[0], 2): s.greedy for s in study.scored}
     assert accuracies == {0.75: temperature == 0, 0.5: temperature != 0}
+
+
+def test_a_base_of_its_own_prompt_stands_beside_students_who_have_no_other(studies):
+    def arms_of(*runs):
+        cells = [studies.one(["study=smoke", *overrides.split()]) for overrides in runs]
+        made = arms.frame(asked_runs(cells), pd.DataFrame())
+        return made, [row[0] for grid in arms.grids(made) for row in grid.rows]
+
+    trained, base, own = "corruption=none", "training=none prompt=plain", "training=none"
+    made, names = arms_of(trained, base)
+    assert made["prompt"].tolist() == ["plain", ""] and made["evaluation_setting"].nunique() == 1
+    assert names == ["base, prompt plain", "uncorrupted"]
+    made, names = arms_of(trained, base, own)
+    assert set(made["prompt"]) == {""} and made["evaluation_setting"].nunique() == 2
+    assert sorted(names) == ["base", "base", "uncorrupted"]
+    _, names = arms_of(trained, "training=none prompt=plain evaluation.sampling.max_new_tokens=9")
+    assert names.count("base") == 1  # scored otherwise than by its prompt alone: apart
+
+
+def test_a_base_keeps_its_prompt_when_its_section_is_looked_for_again(studies):
+    cells = [studies.one(["study=smoke", *more.split()]) for more in
+             ("corruption=none", "training=none prompt=plain")]  # fmt: skip
+    once = with_bases(asked_runs(cells))
+    pd.testing.assert_frame_equal(with_bases(once), once)
+    alone = with_bases(once[once["method"] == "none"], asked_runs(cells))
+    assert alone["base_prompt"].tolist() == ["plain"]

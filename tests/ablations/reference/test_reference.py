@@ -106,6 +106,27 @@ def test_a_study_of_a_papers_table_has_its_arms_and_benchmarks_and_no_other(
     assert paper == [cell.config for cell in cells]
 
 
+@pytest.mark.parametrize(
+    ("study", "name"), [(study, name) for study, names in tables.ALSO.items() for name in names]
+)
+def test_a_study_as_in_the_paper_has_every_row_of_its_tables(studies, study, name):
+    ours = arms_of(*studies.cells(study))
+    run = PAPERS[name][0](done(ours, accuracy=0.5, low=0.4, high=0.6, tokens=1, keywords=1))
+    both = run[run["ours"].notna() & run["published"].notna()]
+    assert set(run["row"]) - set(both["row"]) <= {"QwQ-32B-Preview", "o1-preview"}
+    assert set(both["benchmark"]) >= {"math500", "aime24", "amc23", "olympiadbench"}
+
+
+def test_steps_of_a_model_are_the_published_ones_only_where_there_are_no_others(studies):
+    plain, model = (
+        studies.one(["world=paper", f"corruption=shuffle_steps{variant}"])
+        for variant in ("", "_model")
+    )
+    rows = [set(tables.table7(arms_of(*cells))["row"]) for cells in ([model], [plain, model])]
+    published = set(tables.table7(arms_of())["row"])
+    assert rows[0] == published and len(rows[1] - published) == 1
+
+
 def test_short_traces_are_of_the_problems_of_the_long_ones(studies):
     row = {"problem": " p ", "solution": r"So \boxed{\frac{1}{2}}.", "source": "olympiads"}
     short, long = (

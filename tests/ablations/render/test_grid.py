@@ -137,7 +137,7 @@ def test_the_arms_behind_a_papers_table_can_be_had_alone(make_run, tmp_path, cap
 
 
 def test_a_table_without_a_study_asks_for_one_before_it_takes_runs(tmp_path, capsys):
-    assert main(["table", "r1_table5", "--runs", str(tmp_path)]) == 1
+    assert main(["table", "r1_table6", "--runs", str(tmp_path)]) == 1
     assert "name one with --study: " in capsys.readouterr().err
 
 

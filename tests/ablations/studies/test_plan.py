@@ -5,12 +5,13 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ablations.commands.answers.plan import plan_table
+from ablations.commands.answers.plan import asked_problems, plan_table
 from ablations.studies.plan import UNRESOLVED, labels, plan
 from distill import pipeline
 from distill.stages import Stage
 from distill.store.artifacts import Store
 from distill.store.identity import run_key
+from tests.ablations.conftest import as_planned
 
 SMALL = ["dataset.problems=20", "size.traces=5", "compute.progress=false"]
 
@@ -98,3 +99,15 @@ def test_what_all_cells_share_is_said_once(studies):
     shared, rest = labels(plan(studies.cells("single", ["training.batch=8", "training.seed=0,1"])))
     assert shared == "training.batch=8"
     assert rest == ["seed=0", "seed=1"]
+
+
+def test_a_plan_says_how_many_problems_are_asked_at_most(studies):
+    def said(*words):
+        return [text.plain for text in asked_problems(as_planned([studies.one(words)]))]
+
+    assert said() == ["problems, before any filter: 2,400 of sign_puzzle"]
+    assert said("world=paper") == ["problems, before any filter: 80,000 of numina_math_80k"]
+    assert said("world=paper", "dataset=numina_math") == [
+        "problems, before any filter: all of numina_math"
+    ]
+    assert said("training=none") == []
