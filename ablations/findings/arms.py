@@ -1,5 +1,6 @@
 """How accurate is each arm of a study, and how far is it from the uncorrupted one?"""
 
+import textwrap
 from typing import Any
 
 import pandas as pd
@@ -172,7 +173,7 @@ def note(arms: pd.DataFrame) -> str:
         )
     if any(hardly_damaged(arm) for _, arm in arms.iterrows()):
         said.append(MARKED)
-    return " ".join(text for text in said if text)
+    return textwrap.fill(" ".join(text for text in said if text).replace("\n", " "), 100)
 
 
 def seeds_varied(trained: pd.DataFrame) -> str:

@@ -19,6 +19,7 @@ COMPARISON = (
         "n",
         "boxed",
         "undecided",
+        "each_run",
         "published",
         "difference",
         "verified",
@@ -35,6 +36,7 @@ ours, low, high, n: our number with its 95 % interval (accuracies and changes on
     samples per problem × runs; `accuracy`, `majority` and `change` are shares of 1.
 boxed, undecided: of an accuracy of ours, what it is if only marked answers count, and the share of
     responses without a verdict.
+each_run: of an accuracy of ours over several runs, that of each, as text.
 published, verified, note: see `ablations.reference.published`.
 difference: ours minus published.
 """
@@ -119,7 +121,8 @@ def _sorted(frame: pd.DataFrame, column: str, order: Sequence[str]) -> pd.DataFr
 def _ours(arms: pd.DataFrame, metrics: Sequence[str]) -> pd.DataFrame:
     """One row per (row, benchmark, metric) of one section."""
     numbers = [_number(arm, metric) for _, arm in arms.iterrows() for metric in metrics]
-    columns = [*KEY, "prompt", "state", "ours", "low", "high", "n", "boxed", "undecided"]
+    columns = [*KEY, "prompt", "state", "ours", "low", "high", "n"]
+    columns += ["boxed", "undecided", "each_run"]
     found = pd.DataFrame(numbers, columns=columns).drop_duplicates()
     done = found[found["state"] == "done"]
     same = done.duplicated(KEY, keep=False)
@@ -146,7 +149,7 @@ def _number(arm: pd.Series, metric: str) -> dict[str, Any]:
         return made
     reading = {"boxed": arm["accuracy_boxed"], "undecided": arm["undecided"]}
     if arm["runs"] > 1:
-        made |= {"n": f"{sampled(arm)} ({each_run(arm)})"}
+        made |= {"each_run": each_run(arm)}
     return made | {"low": arm["low"], "high": arm["high"]} | reading
 
 

@@ -112,10 +112,11 @@ def _texts(cell: pd.Series) -> list[str]:
 
 
 def _reading(cell: pd.Series) -> str:
-    """What the accuracy is if only marked answers count, and the share without a verdict."""
+    """The accuracy of each run, what it is if only marked answers count, and undecided ones."""
+    runs = "" if pd.isna(cell["each_run"]) else f" ({cell['each_run']})"
     boxed = "" if pd.isna(cell["boxed"]) else f", boxed {100 * cell['boxed']:.1f}"
     undecided = "" if pd.isna(cell["undecided"]) else f", undecided {100 * cell['undecided']:.1f}"
-    return boxed + undecided
+    return runs + boxed + undecided
 
 
 def _shown(

@@ -10,6 +10,7 @@ from ablations.render import grid
 from ablations.results.runs import asked_runs, runs, samples
 from ablations.statistics import intervals
 from ablations.statistics.significance import holm, mcnemar
+from distill.evaluation.variance import pooled
 
 DEMO = {
     "training=none": 0.4,
@@ -59,7 +60,12 @@ def test_scores_differences_and_p_are_those_of_the_rows(demo):
     arm = table.loc["steps shuffled 67 %"]
     assert arm["accuracy"] == shuffled.mean()
     assert arm["difference"] == pytest.approx(shuffled.mean() - correct.mean())
-    assert arm["p"] == mcnemar(shuffled.astype(float), correct.astype(float))
+    expected = intervals.difference(shuffled.astype(float), correct.astype(float))
+    ends = arm["difference_low"], arm["difference_high"]
+    assert ends == pytest.approx((expected.low, expected.high))
+    assert expected.p == mcnemar(shuffled.astype(float), correct.astype(float)) < 0.05
+    assert table["p"].isna().all(), "one run says nothing of its recipe"
+    assert table["equivalent"].fillna(False).eq(False).all()
     assert pd.isna(table.loc["uncorrupted", "difference"])
 
 
@@ -136,11 +142,110 @@ def test_no_number_is_printed_without_its_n_and_interval(demo):
     assert text.rstrip("\n").endswith(arms.NOTE)
 
 
-def test_p_is_adjusted_for_every_comparison_of_the_section(demo):
-    table = arms.frame(*demo)
+@pytest.fixture
+def seeds(make_run, tmp_path):
+    """Three runs of each of three trained arms, and the base."""
+    make_run(["training=none"], answers(0.3, n=200, seed=99), "base")
+    corruptions = ("none", "shuffle_steps corruption.fraction=1.0", "remove_keywords")
+    for at, (corruption, share) in enumerate(zip(corruptions, (0.9, 0.2, 0.88), strict=True)):
+        words = f"corruption={corruption}".split()
+        for seed in range(3):
+            made = answers(share - 0.02 * seed, n=200, seed=seed + 10 * at)
+            make_run([*words, f"training.seed={seed}"], made, f"{at}{seed}")
+    return runs(tmp_path / "runs"), samples(tmp_path / "runs")
+
+
+def test_p_is_adjusted_for_every_comparison_of_the_section(seeds):
+    table = arms.frame(*seeds)
     compared = table[table["p"].notna()]
     assert compared["p_holm"].tolist() == pytest.approx(list(holm(compared["p"])))
-    assert (compared["p_holm"] >= compared["p"]).all() and len(compared) == 5
+    assert (compared["p_holm"] >= compared["p"]).all()
+    assert compared["kind"].tolist() == ["base", "content", "structure"]
+
+
+def test_the_section_s_runs_tell_together_how_much_an_arm_varies(seeds):
+    table, (done, rows) = arms.frame(*seeds).set_index("kind"), seeds
+    trained = done[done["method"] != "none"]
+    shares = {
+        kind: intervals.by_seed(rows[rows["cell"].isin(part["cell"])])
+        for kind, part in trained.groupby("corruption")
+    }
+    spread = pooled(shares.values())
+    expected = intervals.difference(shares["shuffle_steps"], shares["none"], spread)
+    row = table.loc["structure"]
+    found = row[["difference", "difference_low", "difference_high", "p"]].tolist()
+    assert found == pytest.approx([expected.value, expected.low, expected.high, expected.p])
+    alone = intervals.difference(shares["shuffle_steps"], shares["none"])
+    assert (alone.low, alone.high) != pytest.approx((expected.low, expected.high), rel=1e-3)
+    own = intervals.accuracy(shares["none"], spread)
+    assert table.loc["uncorrupted", ["low", "high"]].tolist() == pytest.approx([own.low, own.high])
+
+
+def test_each_run_stands_in_the_order_of_its_seed_and_the_note_says_which_seeds_varied(seeds):
+    table = arms.frame(*seeds)
+    each = table.set_index("kind").loc["uncorrupted", "each_run"]
+    done = seeds[0]
+    clean = done[(done["corruption"] == "none") & (done["method"] != "none")]
+    assert list(each) == pytest.approx(clean.sort_values("training_seed")["accuracy"].tolist())
+    shown = ", ".join(f"{100 * share:.1f}" for share in each)
+    assert f"| {shown} " in markdown(table)
+    assert "differ in their training seed; the corruption was drawn once" in arms.note(table)
+    assert "trained once" not in arms.note(table)
+
+
+@pytest.mark.parametrize(
+    ("training", "corruption", "said"),
+    [
+        ((3, 3), (1, 3), "in their training seed and in their corruption seed"),
+        ((3, 3), (1, 1), "the corruption was drawn once"),
+        ((1, 1), (1, 3), "all were trained with one seed"),
+        ((3, 3), (1, 2), "their training seed, their corruption seed or both"),
+    ],
+)
+def test_which_seeds_runs_differ_in_is_said(training, corruption, said):
+    rows = pd.DataFrame(
+        {
+            "kind": ["uncorrupted", "structure"],
+            "runs": [3, 3],
+            "training_seeds": training,
+            "corruption_seeds": corruption,
+        }
+    )
+    assert said in arms.seeds_varied(rows)
+    assert arms.seeds_varied(rows.assign(runs=1)) == ""
+
+
+def test_a_difference_within_the_margin_is_marked_as_equivalent_and_a_large_p_is_not(
+    make_run, tmp_path
+):
+    same = answers(0.9, n=400, seed=1)
+    few = [not right if at % 40 == 0 else right for at, right in enumerate(same)]
+    far = answers(0.7, n=400, seed=2)
+    for name, made in (("none", same), ("remove_keywords", few), ("shuffle_steps", far)):
+        for seed in range(3):
+            make_run([f"corruption={name}", f"training.seed={seed}"], made, f"{name}{seed}")
+    table = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+    found = table.set_index("kind")["equivalent"]
+    assert found["content"] is True and found["structure"] is False
+    assert " ≈ " in markdown(table) and "within ±5 points" in arms.note(table)
+    tight = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"), margin=0.5)
+    assert not tight["equivalent"].eq(True).any()
+
+
+def test_an_arm_whose_runs_vary_by_far_more_is_marked_and_keeps_its_own_interval(
+    make_run, tmp_path
+):
+    names = ("none", "wrong_answers", "random_digits", "remove_keywords", "delete_steps")
+    for at, name in enumerate(names):
+        for seed in range(3):
+            share = (0.1, 0.5, 0.9)[seed] if name == "delete_steps" else 0.6 + 0.01 * seed
+            made = [i < share * 300 for i in range(300)]
+            make_run([f"corruption={name}", f"training.seed={seed}"], made, f"{at}{seed}")
+    table = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs")).set_index("kind")
+    assert table["apart"].tolist() == [False] * 4 + [True]
+    assert "10.0, 50.0, 90.0 ‡" in markdown(table.reset_index())
+    assert "vary by more" in arms.note(table.reset_index())
+    assert table.loc["structure", "high"] - table.loc["structure", "low"] > 0.8
 
 
 def test_an_interval_over_seeds_is_wider_than_one_that_cannot_see_them(make_run, tmp_path):
@@ -204,9 +309,9 @@ def test_several_samples_of_a_problem_are_one_share_of_it(make_run, tmp_path):
     damaged = pd.Series([0, 2 / 3, 0, 1 / 3])
     assert (table["samples"] == 3).all() and (table["problems"] == 4).all()
     assert table["accuracy"].tolist() == pytest.approx([reference.mean(), damaged.mean()])
-    expected = intervals.difference(damaged, reference)
+    expected = intervals.difference(damaged.to_frame(), reference.to_frame())
     row = table.loc["structure"]
-    assert (row["difference"], row["p"]) == pytest.approx((expected.value, expected.p))
+    assert row["difference"] == pytest.approx(expected.value) and pd.isna(row["p"])
     ends = row["difference_low"], row["difference_high"]
     assert ends == pytest.approx((expected.low, expected.high))
     assert "4×3×1" in markdown(table.reset_index())
@@ -238,7 +343,7 @@ def test_seeds_with_other_answers_widen_what_their_mean_would_have(make_run, tmp
     make_run(["corruption=delete_steps"], [True] * 10 + [False] * 20, "d")
     table = arms.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs")).set_index("kind")
     shares = pd.DataFrame({0: [1.0] * 30, 1: [0.0] * 30})
-    expected = intervals.accuracy(shares)
+    expected = intervals.accuracy(shares, pooled([shares]))
     row = table.loc["uncorrupted"]
     assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))
     assert row["high"] - row["low"] > 0.9

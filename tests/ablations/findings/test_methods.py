@@ -32,7 +32,7 @@ def test_only_arms_of_both_methods_are_compared_in_the_tables_order(arms):
     assert arms["arm"].tolist() == ["uncorrupted", "steps shuffled 67 %"]
     assert arms["value"].tolist() == pytest.approx([-0.1, -0.6])
     assert arms["sft"].tolist() == pytest.approx([0.9, 0.75])
-    assert (arms["p_holm"] >= arms["p"]).all()
+    assert arms["p"].isna().all(), "each was trained once"
 
 
 def test_extra_damage_is_lora_s_change_minus_that_of_full_fine_tuning(arms):
@@ -43,7 +43,7 @@ def test_extra_damage_is_lora_s_change_minus_that_of_full_fine_tuning(arms):
     assert once in methods.sentence(arms)
     assert "in 1 and less in 0; 0 cannot be told apart" in methods.sentence(arms)
     shown = methods.grid(arms, "micro").rows[1]
-    assert shown[-4:] == ["-50.0 [-70.0, -27.5]", "40, 1", "0.0 / 0.0", ""]
+    assert shown[-4:] == ["-50.0 [-71.7, -28.3]", "40, 1", "0.0 / 0.0", ""]
 
 
 def test_the_figure_has_both_methods_on_every_arm(arms):
@@ -96,9 +96,36 @@ def test_a_single_arm_of_both_methods_is_a_finding(make_run, tmp_path):
     )
 
 
-def test_p_is_adjusted_for_all_arms_of_both_methods(arms):
-    assert arms["p_holm"].tolist() == pytest.approx(list(holm(arms["p"])))
-    assert (arms["p_holm"] < 0.05).any()
+@pytest.fixture
+def twice(make_run, tmp_path):
+    """The arms that both methods trained, each with two seeds."""
+    for number, (overrides, right) in enumerate(ARMS.items()):
+        for seed in range(2):
+            made = [i < right - seed for i in range(40)]
+            make_run([*overrides.split(), f"training.seed={seed}"], made, f"{number}{seed}")
+    return methods.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
+
+
+def test_p_is_adjusted_for_all_arms_of_both_methods(twice):
+    assert twice["p_holm"].tolist() == pytest.approx(list(holm(twice["p"])))
+    assert (twice["p_holm"] < 0.05).any() and (twice["p_holm"] >= twice["p"]).all()
+    assert twice["extra_p"].notna().tolist() == [False, True]
+
+
+def test_the_accuracy_of_each_run_stands_behind_the_mean(twice):
+    shown = methods.grid(twice, "micro").rows[0]
+    assert shown[1].endswith("(90.0, 87.5)") and shown[2].endswith("(80.0, 77.5)")
+    assert twice["sft_runs"].iloc[0] == pytest.approx((0.9, 0.875))
+
+
+def test_each_method_s_runs_tell_how_much_its_arms_vary(make_run, tmp_path):
+    right = {"sft": (30, 20), "lora": (25, 24)}
+    for method, counts in right.items():
+        for seed, count in enumerate(counts):
+            made = [i < count for i in range(40)]
+            make_run([f"training=micro_{method}", f"training.seed={seed}"], made, f"{method}{seed}")
+    row = methods.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs")).iloc[0]
+    assert row["sft_high"] - row["sft_low"] > 1.5 * (row["lora_high"] - row["lora_low"])
 
 
 def test_undecided_and_boxed_stand_by_method_in_the_order_of_the_table(make_run, tmp_path):

@@ -13,7 +13,7 @@ from ablations.results.arms import ARM, arm_name
 
 RUN = {"state": "done", "accuracy": 0.5, "low": 0.4, "high": 0.7, "tokens": 300, "keywords": 7,
        "majority": 0.6, "accuracy_boxed": 0.45, "undecided": 0.01, "problems": 30, "samples": 4,
-       "runs": 2, "difference": -0.1, "difference_low": -0.3, "difference_high": 0.05}  # fmt: skip
+       "runs": 2, "each_run": (0.475, 0.525), "apart": False, "kind": "uncorrupted", "difference": -0.1, "difference_low": -0.3, "difference_high": 0.05}  # fmt: skip
 
 
 def arm(**told):
@@ -125,6 +125,7 @@ def test_an_accuracy_has_its_interval_n_and_reading_and_other_numbers_have_none_
     accuracy = made.loc["accuracy"]
     assert (accuracy["ours"], accuracy["low"], accuracy["high"]) == (0.5, 0.4, 0.7)
     assert (accuracy["boxed"], accuracy["undecided"], accuracy["n"]) == (0.45, 0.01, "30×4×2")
+    assert accuracy["each_run"] == "47.5, 52.5"
     assert made.loc["tokens", ["low", "high", "boxed", "undecided"]].isna().all()
     assert (made.loc["tokens", "ours"], made.loc["keywords", "ours"]) == (300, 7)
     change = ours("table2", arm()).set_index("metric").loc["change"]
