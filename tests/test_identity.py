@@ -115,7 +115,7 @@ UNREAD = {
     },
     "recorded": {
         *("teacher.model", "teacher.slip_rate", "teacher.seed"),
-        *(f"teacher.sampling.{n}" for n in ("temperature", "top_p", "max_new_tokens", "seed")),
+        *(f"teacher.sampling.{f.name}" for f in fields(SamplingConfig)),
         *(f"teacher.engine.{name}" for name in ("kind", "dtype", "batch", "context", "api")),
     },
 }

@@ -84,9 +84,10 @@ def _without_reading(config: Config) -> Iterator[str]:
         some = config.filter.benchmarks.items()
         read += [(f"filter.benchmarks.{name}.dataset", b.dataset) for name, b in some]
     for name, benchmark in config.evaluation.benchmarks.items() if scores else ():
+        sampling = benchmark.sampling or config.evaluation.sampling
         if not benchmark.harness:
             read.append((f"evaluation.benchmarks.{name}.dataset", benchmark.dataset))
-        elif problem := harness.unusable(benchmark.harness, config.engine):
+        elif problem := harness.unusable(benchmark.harness, config.engine, sampling):
             yield f"evaluation.benchmarks.{name}.harness: {problem}"
     for name, source in read:
         own = "teacher" if source.kind == "recorded" else name
