@@ -35,7 +35,11 @@ NAMED_BY_FILE = (
     "tracking",
     "study",
 )
-PLACES = {"ask": "teacher.convert", "benchmark": "evaluation.benchmarks.added"}
+PLACES = {
+    "ask": "teacher.convert",
+    "benchmark": "evaluation.benchmarks.added",
+    "sampling": "evaluation.sampling",
+}
 """Groups that are no field of their own -> a place that their options fit."""
 
 ENOUGH_DATA = "dataset.problems=0"

@@ -20,6 +20,7 @@ from distill.store.artifacts import ArtifactError, Store
 from distill.store.identity import Artifact, local_path
 from distill.teachers.traces import sample_traces
 from distill.training.config import Method
+from distill.training.config import unusable as unusable_training
 
 USED_BY = (Stage.train, Stage.evaluate)
 """Last stages of the runs that load the student."""
@@ -79,6 +80,8 @@ def _without_reading(config: Config) -> Iterator[str]:
     if student and not (student / "config.json").is_file():
         yield f"student.model={config.student.model} is no model: it holds no config.json"
     trains, scores = config.training.method is not Method.none, config.until is Stage.evaluate
+    if trains and config.until in USED_BY:
+        yield from filter(None, [unusable_training(config.training, config.compute)])
     read = [("dataset", config.dataset)] if trains else []
     if trains and config.filter.contamination:
         some = config.filter.benchmarks.items()

@@ -29,6 +29,7 @@ LOCAL = {
 SETS = {
     "paper": {"math500", "aime24", "amc23", "olympiadbench", "livecodebench"},
     "r1": {"math500", "aime24", "gpqa_diamond", "livecodebench"},
+    "one_gpu": {"gsm8k", "math500"},
 } | {name: {name} for name in ("aime25", "gsm8k", "humaneval", "mbpp", "countdown")}
 
 
