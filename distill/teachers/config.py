@@ -5,7 +5,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, SHARE, Checked, Named, at_least, label, one_of, reset, ruled
+from distill.checks import LABEL, SHARE, TEXT, Checked, Named, at_least, label, one_of, reset, ruled
 from distill.data.config import SOURCE, DatasetConfig, SourceConfig
 from distill.models.config import AskConfig, EngineConfig, PromptConfig, SamplingConfig
 from distill.store.identity import local_path
@@ -89,7 +89,7 @@ class VerificationConfig(Named):
     """Sequence classifier, hub id or local folder, whose score decides what the grader leaves
     undecided."""
 
-    reward_revision: str = "main"
+    reward_revision: str = ruled("main", TEXT)
     """Branch, tag or commit of a hub reward model."""
 
     reward_threshold: float = 0.0

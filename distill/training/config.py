@@ -1,10 +1,22 @@
 """Options of training: method, optimizer, batching, length limit, LoRA; arguments of a training."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from distill.checks import LATER, POSITIVE, SHARE, SHARE_BELOW_1, Named, at_least, one_of, ruled
+from distill.checks import (
+    LATER,
+    POSITIVE,
+    SHARE,
+    SHARE_BELOW_1,
+    Named,
+    Rule,
+    at_least,
+    between,
+    one_of,
+    ruled,
+)
 from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
 from distill.models.config import Dtype, PromptConfig, StudentConfig
@@ -25,6 +37,12 @@ ONLY = {
 }
 """Fields that one method alone reads. For all others they are reset to their defaults, so that two
 trainings that differ in nothing else are the same."""
+
+
+TARGETS = Rule(
+    "all-linear, or names of modules separated by commas",
+    lambda text: re.fullmatch(r"all-linear|[\w.]+(,[\w.]+)*", text) is not None,
+)
 
 
 class Batching(StrEnum):
@@ -64,7 +82,7 @@ class TrainingConfig(Named):
     """AdamW's second decay rate."""
 
     weight_decay: float = ruled(0.0, at_least(0))
-    """AdamW's weight decay."""
+    """AdamW's weight decay; 0: none."""
 
     max_grad_norm: float = ruled(1.0, POSITIVE)
     """Gradients are clipped to this norm."""
@@ -95,7 +113,7 @@ class TrainingConfig(Named):
     lora_dropout: float = ruled(0.0, SHARE)
     """LoRA only: dropout on the adapter's input."""
 
-    lora_targets: str = "all-linear"
+    lora_targets: str = ruled("all-linear", TARGETS)
     """LoRA only: `all-linear`, or names of modules separated by commas."""
 
     quantization: str = ruled("none", one_of("none", "nf4"), LATER)
@@ -103,7 +121,7 @@ class TrainingConfig(Named):
     QLoRA does (arXiv:2305.14314), with double quantization and products in bfloat16. Needs
     bitsandbytes. The adapter is served on the base as published, in the engine's number format."""
 
-    seed: int = 0
+    seed: int = ruled(0, between(0, 2**32 - 1))
     """Seed of the order of problems, of dropout and of the adapter's initial weights."""
 
     def __post_init__(self) -> None:
