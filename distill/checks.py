@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING as NO_FACTORY
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -19,6 +19,10 @@ APART = {"apart": True}
 LIMIT = {"limit": True}
 """Marks a limit: it says whether an artifact may be used, not what it holds, and so is part of no
 identity; a stage looks at it whenever its artifact is used."""
+
+LATER = {"later": True}
+"""Marks a field that came after keys were made: its default does what versions without it did, and
+is part of no identity, so that their artifacts keep their keys; any other value is."""
 
 RULE = "rule"
 """Key of a field's `Rule` in its metadata."""
@@ -107,9 +111,9 @@ def one_of(*choices: str) -> Rule:
     return Rule(f"one of {', '.join(choices)}", lambda value: value in choices)
 
 
-def ruled(default: Any, rule: Rule) -> Any:
-    """A dataclass field with a default and the rule of its values."""
-    return field(default=default, metadata={RULE: rule})
+def ruled(default: Any, rule: Rule, marks: Mapping[str, bool] | None = None) -> Any:
+    """A dataclass field with a default, the rule of its values, and marks such as `LATER`."""
+    return field(default=default, metadata={RULE: rule} | dict(marks or {}))
 
 
 @dataclass

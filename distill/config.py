@@ -15,7 +15,7 @@ from distill.data.config import DatasetConfig, FilterConfig
 from distill.evaluation.config import EvaluationConfig
 from distill.expectations import parse
 from distill.grading.config import GradingConfig
-from distill.models.config import EngineConfig, PromptConfig, StudentConfig
+from distill.models.config import EngineConfig, PromptConfig, StudentConfig, check_sampling
 from distill.stages import Stage
 from distill.teachers.config import (
     SelectionConfig,
@@ -111,6 +111,13 @@ class Config:
         one_of(*LISTS).check("keywords", self.keywords)
         if self.teacher.kind == "model" and self.teacher.engine is None:
             self.teacher = replace(self.teacher, engine=replace(self.engine))
+        if self.teacher.engine:
+            check_sampling("teacher.sampling", self.teacher.engine, self.teacher.sampling)
+        benchmarks = self.evaluation.benchmarks if self.until is Stage.evaluate else {}
+        for name, benchmark in benchmarks.items():
+            own = f"benchmarks.{name}." if benchmark.sampling else ""
+            sampling = benchmark.sampling or self.evaluation.sampling
+            check_sampling(f"evaluation.{own}sampling", self.engine, sampling)
         if self.teacher.kind == "recorded":
             self.dataset = recorded_problems(self.teacher, self.dataset)
         # No more traces of a problem are there to take.

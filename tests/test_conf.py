@@ -39,10 +39,19 @@ NAMED_BY_FILE = (
     "tracking",
     "study",
 )
-PLACES = {"ask": "teacher.convert", "benchmark": "evaluation.benchmarks.added"}
+PLACES = {
+    "ask": "teacher.convert",
+    "benchmark": "evaluation.benchmarks.added",
+    "sampling": "evaluation.sampling",
+}
 """Groups that are no field of their own -> a place that their options fit."""
 
 ENOUGH_DATA = "dataset.problems=0"
+SAMPLED = ["evaluation.sampling.temperature=1"]
+ASKED_BY_CHAT = ["teacher=model", "teacher.model=x", "+engine@teacher.engine=openai"]
+ASKED_BY_CHAT += ["teacher.engine.api=chat"]
+CONVERTED_BY_CHAT = ["+ask@teacher.convert=sky_t1_convert", "teacher.convert.engine.kind=openai"]
+CONVERTED_BY_CHAT += ["teacher.convert.engine.api=chat"]
 
 
 def read(group, option):
@@ -148,6 +157,19 @@ def test_every_config_class_has_a_docstring():
         (["dataset.split=dev"], ["dataset.split", "dev", "validation"]),
         (["prompt.user=Solve"], ["prompt.user", "{question}", "Solve"]),
         (["evaluation.sampling.top_p=0"], ["sampling.top_p", "(0, 1]", "0"]),
+        (["evaluation.sampling.presence_penalty=3"], ["presence_penalty", "[-2, 2]", "3"]),
+        (
+            ["engine=openai", "engine.api=chat", *SAMPLED, "evaluation.sampling.top_k=20"],
+            ["evaluation.sampling.top_k=20", "engine.api=chat", "completions"],
+        ),
+        (
+            [*ASKED_BY_CHAT, "teacher.sampling.repetition_penalty=1.05"],
+            ["teacher.sampling.repetition_penalty=1.05", "engine.api=chat"],
+        ),
+        (
+            [*CONVERTED_BY_CHAT, "teacher.convert.sampling.repetition_penalty=1.1"],
+            ["sampling.repetition_penalty=1.1", "engine.api=chat"],
+        ),
         (["teacher.slip_rate=2"], ["teacher.slip_rate", "[0, 1]", "2"]),
         (["compute.device=tpu"], ["compute.device", "tpu", "cuda"]),
         (["teacher.max_rejected=2"], ["teacher.max_rejected", "[0, 1]", "2"]),

@@ -58,6 +58,7 @@ OTHER = {
     "training.method": Method.sft,
     "training.union": [CorruptionConfig(kind="insert_steps", fraction=0.5)],
     "training.lora_targets": "q_proj",
+    "training.quantization": "nf4",
     "evaluation.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
     "filter.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
     "filter.bounds": {"math": [1.0, 2.0]},
@@ -117,7 +118,7 @@ UNREAD = {
     },
     "recorded": {
         *("teacher.model", "teacher.slip_rate", "teacher.seed"),
-        *(f"teacher.sampling.{n}" for n in ("temperature", "top_p", "max_new_tokens", "seed")),
+        *(f"teacher.sampling.{f.name}" for f in fields(SamplingConfig)),
         *(f"teacher.engine.{name}" for name in ("kind", "dtype", "batch", "context", "api")),
     },
 }

@@ -25,11 +25,13 @@ KEYWORDS = "corruption=remove_keywords corruption.fraction=1.0"
 INERT = [
     (GREEDY, "evaluation.sampling.seed=5"),
     (GREEDY, "evaluation.sampling.top_p=0.5"),
+    (GREEDY, "evaluation.sampling.top_k=20 evaluation.sampling.min_p=0.1"),
     (GREEDY, "evaluation.sampling.temperature=-0.0"),
     (WARM, "teacher.sampling.seed=4"),
     (SFT, "training.weight_decay=-0.0"),
     *((SFT, f"training.lora_{name}") for name in ("rank=3", "alpha=3", "dropout=0.5", "targets=q")),
     (SFT, "compute.max_unusable=0.5 compute.workers=3 compute.batch_per_device=7"),
+    (SFT, "training.quantization=nf4"),
     ("training=none", "training.epochs=7 training.seed=3"),
     ("training=none", "corruption=shuffle_steps corruption.fraction=0.3"),
     ("corruption=none", "keywords=default"),
@@ -72,11 +74,16 @@ INERT = [
 MOVING = [
     (WARM, "evaluation.sampling.seed=5"),
     (WARM, "evaluation.sampling.top_p=0.5"),
+    (WARM, "evaluation.sampling.top_k=20"),
+    (WARM, "evaluation.sampling.min_p=0.1"),
+    (GREEDY, "evaluation.sampling.presence_penalty=0.5"),
+    (GREEDY, "evaluation.sampling.repetition_penalty=1.05"),
     (GREEDY, "evaluation.sampling.max_new_tokens=5"),
     (GREEDY, "keywords=paper"),
     (KEYWORDS + " until=corrupt", "keywords=paper"),
     ("corruption=shuffle_steps corruption.steps=reflection until=corrupt", "keywords=paper"),
     ("training=micro_lora", "training.lora_rank=3"),
+    ("training=micro_lora", "training.quantization=nf4"),
     ("corruption=delete_steps corruption.fraction=0.99", "corruption.seed=4"),
     ("corruption=delete_steps corruption.fraction=1.0", "corruption.steps=reflection"),
     ("corruption=shuffle_steps corruption.fraction=1.0", "corruption.seed=4"),
@@ -127,6 +134,15 @@ def test_the_union_is_a_set_of_damaged_arms():
     for union in ([added, shuffled], [zero, added, shuffled, added]):
         assert TrainingConfig(name="t", union=union) == first
     assert TrainingConfig(name="t", union=[added]) != first
+
+
+def test_a_field_that_came_later_is_no_word_of_an_identity_until_it_is_set():
+    later = {"top_k": 20, "min_p": 0.1, "presence_penalty": 0.5, "repetition_penalty": 1.05}
+    first = canonical(SamplingConfig(temperature=1.0))
+    assert set(first) == {"temperature", "top_p", "max_new_tokens", "seed"}
+    for name, value in later.items():
+        made = canonical(SamplingConfig(temperature=1.0, **{name: value}))
+        assert made == first | {name: value}
 
 
 def test_negative_zero_is_zero_everywhere():

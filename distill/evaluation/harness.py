@@ -17,7 +17,7 @@ from distill.store.identity import content_hash, local_path, version
 from distill.trace.keywords import DEFAULT, count_keywords, list_file
 from distill.trace.records import digest
 
-VERSION = 4
+VERSION = 5
 
 LENIENT = "flexible-extract"
 """The filter of a task that finds the answer in a longer reply; used where a task has it."""
@@ -51,10 +51,15 @@ def pins(
     }
 
 
-def unusable(task: str, engine: EngineConfig) -> str:
-    """Why the task cannot be run on this engine, as far as that is known without the harness."""
+def unusable(task: str, engine: EngineConfig, sampling: SamplingConfig) -> str:
+    """Why the task cannot be run so on this engine, as far as is known without the harness."""
     if engine.kind not in BACKENDS:
         return f"a harness task needs engine {' or '.join(BACKENDS)}, got {engine.kind!r}"
+    if engine.kind == "transformers" and sampling.presence_penalty:
+        return (
+            f"a harness task on engine transformers has no presence_penalty, got "
+            f"{sampling.presence_penalty}; take engine=vllm, or leave it at 0"
+        )
     if not version("lm_eval"):
         return f"harness task {task!r} needs lm-evaluation-harness: pip install lm-eval"
     if task.endswith((".yaml", ".yml")) and local_path(task) is None:
@@ -88,7 +93,7 @@ def evaluate_with_harness(
         ValueError: lm-evaluation-harness is not installed or cannot use this engine, or the task
             has no metric that says which responses are right.
     """
-    if problem := unusable(task, engine):
+    if problem := unusable(task, engine, sampling):
         raise ValueError(problem)
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
@@ -158,9 +163,16 @@ def _model_arguments(
 
 
 def _drawn(sampling: SamplingConfig) -> dict[str, Any]:
-    kwargs = {"max_gen_toks": sampling.max_new_tokens, "do_sample": sampling.temperature > 0}
-    drawn = {"temperature": sampling.temperature, "top_p": sampling.top_p}
-    return kwargs | (drawn if sampling.temperature > 0 else {})
+    """All of it spelt out: the harness would take what is not from the generation config."""
+    kwargs = {
+        "max_gen_toks": sampling.max_new_tokens,
+        "do_sample": sampling.temperature > 0,
+        "repetition_penalty": sampling.repetition_penalty,
+    }
+    if sampling.presence_penalty:
+        kwargs["presence_penalty"] = sampling.presence_penalty
+    drawn = ("temperature", "top_p", "top_k", "min_p") if sampling.temperature > 0 else ()
+    return kwargs | {name: getattr(sampling, name) for name in drawn}
 
 
 def _rows(

@@ -8,7 +8,10 @@ from omegaconf import MISSING
 
 from distill.checks import (
     LABEL,
+    LATER,
+    POSITIVE,
     POSITIVE_SHARE,
+    SHARE,
     TEXT,
     Checked,
     Named,
@@ -41,6 +44,8 @@ ENGINES = tuple(sorted(path.stem for path in Path(__file__).with_name("engines")
 """Kinds of engines: the modules of `distill/models/engines/`."""
 
 
+PENALTY = Rule("in [-2, 2]", lambda value: -2 <= value <= 2)
+
 ASKS = Rule("a text with {question}", lambda text: "{question}" in text)
 """What a user message must hold."""
 
@@ -53,7 +58,22 @@ class SamplingConfig(Checked):
     """Softmax temperature; 0 is greedy."""
 
     top_p: float = ruled(1.0, POSITIVE_SHARE)
-    """Nucleus sampling: from the smallest set of tokens with this probability."""
+    """Nucleus sampling: from the smallest set of tokens with this probability, in what `min_p` and
+    `top_k` leave."""
+
+    top_k: int = ruled(0, at_least(0), LATER)
+    """From this many of the likeliest tokens; 0: from all."""
+
+    min_p: float = ruled(0.0, SHARE, LATER)
+    """From tokens with at least this share of the likeliest one's probability; 0: from all."""
+
+    presence_penalty: float = ruled(0.0, PENALTY, LATER)
+    """Subtracted from the logits of tokens that the response has already; 0: nothing. Applies at
+    temperature 0 too, as does the next."""
+
+    repetition_penalty: float = ruled(1.0, POSITIVE, LATER)
+    """Divides positive and multiplies negative logits of tokens that prompt or response have
+    already (arXiv:1909.05858); 1: none. Applied before `presence_penalty`."""
 
     max_new_tokens: int = ruled(32_768, at_least(1))
     """Tokens per response, at most; a longer one is cut and counted as truncated."""
@@ -65,7 +85,7 @@ class SamplingConfig(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.temperature == 0:  # greedy: nothing is drawn
-            reset(self, "top_p", "seed")
+            reset(self, "top_p", "top_k", "min_p", "seed")
 
 
 @dataclass
@@ -120,6 +140,23 @@ class EngineConfig(Checked):
         return self.api is Api.chat
 
 
+def check_sampling(place: str, engine: EngineConfig, sampling: SamplingConfig) -> None:
+    """Raise ValueError if an engine has no such way of drawing tokens.
+
+    The chat API of vendors has `presence_penalty`, but none of the others that came after it.
+    """
+    if engine.kind != "openai" or engine.api is not Api.chat:
+        return
+    neutral = SamplingConfig()
+    for name in ("top_k", "min_p", "repetition_penalty"):
+        if (value := getattr(sampling, name)) != getattr(neutral, name):
+            raise ValueError(
+                f"{place}.{name}={value} cannot be sent with engine.api=chat, which has "
+                f"temperature, top_p and presence_penalty; leave it at {getattr(neutral, name)}, "
+                "or ask by engine.api=completions (vLLM) or another engine"
+            )
+
+
 @dataclass
 class PromptConfig(Named):
     """The text around question, thought and solution, in training and evaluation alike."""
@@ -172,6 +209,10 @@ class AskConfig(ModelConfig):
 
     engine: EngineConfig = field(default_factory=EngineConfig)
     """Which engine runs it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_sampling(f"ask {self.name}: sampling", self.engine, self.sampling)
 
 
 @dataclass

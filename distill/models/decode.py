@@ -53,7 +53,7 @@ def decode(
         layers = network.config.get_text_config().num_hidden_layers
         cache = Cache(layers=[_growing_layer()(limit) for _ in range(layers)])
         answers: list[list[int]] = [[] for _ in prompts]
-        draw = sampler(seeds, sampling)
+        penalties, draw = Penalties(prompts, sampling), sampler(seeds, sampling)
         rows, ended = list(range(len(prompts))), set[int]()
         for _ in range(sampling.max_new_tokens):
             logits = network(
@@ -64,7 +64,8 @@ def decode(
                 use_cache=True,
                 logits_to_keep=1,
             ).logits[:, -1]
-            ids = draw(logits.float(), rows)
+            ids = draw(penalties.applied(logits.float(), rows), rows)
+            penalties.note(rows, ids)
             for row, token in zip(rows, ids.tolist(), strict=True):
                 if row not in ended:
                     answers[row].append(token)
@@ -95,11 +96,50 @@ def _padded(prompts: Sequence[list[int]]) -> tuple["Tensor", "Tensor"]:
     return pad(ids), pad(seen)
 
 
+class Penalties:
+    """Lowers the logits of tokens that a row has already; keeps nothing where there is no penalty.
+
+    Both penalties, and their order, are those of vLLM.
+    """
+
+    def __init__(self, prompts: Sequence[list[int]], sampling: SamplingConfig) -> None:
+        """Nothing is generated yet."""
+        self.prompts = prompts
+        self.presence, self.repetition = sampling.presence_penalty, sampling.repetition_penalty
+        self.active = self.presence != 0 or self.repetition != 1
+        self.written: Tensor | None = None
+        self.asked: Tensor | None = None
+
+    def applied(self, logits: "Tensor", rows: Sequence[int]) -> "Tensor":
+        """Logits (rows x vocabulary) after both penalties; `rows` are indices of prompts."""
+        import torch
+
+        if not self.active:
+            return logits
+        if self.written is None or self.asked is None:
+            every = len(self.prompts), logits.shape[-1]
+            self.written = torch.zeros(every, dtype=torch.bool, device=logits.device)
+            self.asked = torch.zeros_like(self.written)
+            for row, prompt in enumerate(self.prompts):
+                self.asked[row, prompt] = True
+        at = torch.tensor(rows, device=logits.device)
+        written = self.written[at]
+        weaker = torch.where(logits > 0, logits / self.repetition, logits * self.repetition)
+        logits = torch.where(written | self.asked[at], weaker, logits)
+        return logits - self.presence * written
+
+    def note(self, rows: Sequence[int], tokens: "Tensor") -> None:
+        """Each of the rows has been given a token."""
+        if self.written is not None:
+            self.written[rows, tokens] = True
+
+
 def sampler(seeds: Sequence[int], sampling: SamplingConfig) -> Any:
     """A function that draws the next tokens, each row from its own stream of random numbers.
 
     It takes logits (rows x vocabulary) and the rows' indices in `seeds`, and returns a token per
-    row. The nucleus is the smallest set of tokens whose probability reaches `sampling.top_p`.
+    row. `sampling.min_p` and `top_k` come first, and the nucleus is the smallest set of the tokens
+    that they leave whose share of the probability reaches `top_p`.
     """
     import torch
 
@@ -109,6 +149,10 @@ def sampler(seeds: Sequence[int], sampling: SamplingConfig) -> Any:
 
     def draw(logits: "Tensor", rows: Sequence[int]) -> "Tensor":
         shares, tokens = (logits / sampling.temperature).softmax(-1).sort(-1, descending=True)
+        if sampling.min_p or sampling.top_k:
+            shares = shares * (shares >= sampling.min_p * shares[:, :1])
+            shares[:, sampling.top_k or shares.shape[1] :] = 0
+            shares = shares / shares.sum(-1, keepdim=True)
         reached = shares.double().cumsum(-1)
         nucleus = (reached - shares < sampling.top_p).sum(-1, keepdim=True)
         total = reached.gather(-1, nucleus - 1)

@@ -101,6 +101,8 @@ ADDED_TO_2: dict[str, Json] = {
 ADDED_TO_3: dict[str, Json] = {
     "": {"keywords": "default"},
     "study": {"expect": [], "settle": None, "margin": 5.0},
+    "training": {"quantization": "none"},
+    "sampling": {"top_k": 0, "min_p": 0.0, "presence_penalty": 0.0, "repetition_penalty": 1.0},
 }
 """The same for the fields that came with format 4; those of a config itself have no name."""
 

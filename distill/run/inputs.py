@@ -20,6 +20,7 @@ from distill.store.artifacts import ArtifactError, Store
 from distill.store.identity import Artifact, local_path
 from distill.teachers.traces import sample_traces
 from distill.training.config import Method
+from distill.training.config import unusable as unusable_training
 
 USED_BY = (Stage.train, Stage.evaluate)
 """Last stages of the runs that load the student."""
@@ -106,14 +107,17 @@ def _without_reading(config: Config) -> Iterator[str]:
     if config.until in USED_BY and (problem := _no_model(config.student)):
         yield f"student.{problem}"
     trains, scores = config.training.method is not Method.none, config.until is Stage.evaluate
+    if trains and config.until in USED_BY:
+        yield from filter(None, [unusable_training(config.training, config.compute)])
     read = [("dataset", config.dataset)] if trains else []
     if trains and config.filter.contamination:
         some = config.filter.benchmarks.items()
         read += [(f"filter.benchmarks.{name}.dataset", b.dataset) for name, b in some]
     for name, benchmark in config.evaluation.benchmarks.items() if scores else ():
+        sampling = benchmark.sampling or config.evaluation.sampling
         if not benchmark.harness:
             read.append((f"evaluation.benchmarks.{name}.dataset", benchmark.dataset))
-        elif problem := harness.unusable(benchmark.harness, config.engine):
+        elif problem := harness.unusable(benchmark.harness, config.engine, sampling):
             yield f"evaluation.benchmarks.{name}.harness: {problem}"
     for name, source in read:
         own = "teacher" if source.kind == "recorded" else name

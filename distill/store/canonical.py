@@ -3,7 +3,8 @@
 Metadata of a config's fields says what counts: `label` names a choice or a place and is part of no
 identity; `limit` says whether something may be used and not what it is: its default stands for it;
 `apart` enters a key through an artifact of its own; `content` is a path that counts by what it
-holds. A file that did not change is read once.
+holds; `later` is a field that counts unless it has its default. A file that did not change is read
+once.
 """
 
 import hashlib
@@ -61,7 +62,8 @@ def canonical(value: Any, name: str = "value") -> Any:
 
     Dataclasses become objects of all their fields; fields marked `content` that name a local
     file or folder become its hash, so that a path never enters an identity; fields marked
-    `label` or `apart` are left out; artifacts become their keys.
+    `label` or `apart`, and those marked `later` that have their default, are left out; artifacts
+    become their keys.
 
     Raises:
         TypeError: the value has no stable form; never falls back to `str(value)`.
@@ -80,6 +82,7 @@ def canonical(value: Any, name: str = "value") -> Any:
         return {
             f.name: _field(getattr(value, f.name), f, f"{name}.{f.name}")
             for f in _counting(type(value))
+            if not (f.metadata.get("later") and getattr(value, f.name) == f.default)
         }
     if isinstance(value, list | tuple):
         return [canonical(item, f"{name}[{i}]") for i, item in enumerate(value)]

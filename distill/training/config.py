@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from distill.checks import (
+    LATER,
     POSITIVE,
     SHARE,
     SHARE_BELOW_1,
@@ -20,6 +21,7 @@ from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
 from distill.models.config import Dtype, PromptConfig, StudentConfig
 from distill.store.canonical import canonical, canonical_json
+from distill.store.identity import version
 
 
 class Method(StrEnum):
@@ -30,7 +32,9 @@ class Method(StrEnum):
     lora = "lora"
 
 
-ONLY = {Method.lora: ("lora_rank", "lora_alpha", "lora_dropout", "lora_targets")}
+ONLY = {
+    Method.lora: ("lora_rank", "lora_alpha", "lora_dropout", "lora_targets", "quantization"),
+}
 """Fields that one method alone reads. For all others they are reset to their defaults, so that two
 trainings that differ in nothing else are the same."""
 
@@ -112,6 +116,11 @@ class TrainingConfig(Named):
     lora_targets: str = ruled("all-linear", TARGETS)
     """LoRA only: `all-linear`, or names of modules separated by commas."""
 
+    quantization: str = ruled("none", one_of("none", "nf4"), LATER)
+    """LoRA only: `nf4` keeps the base's linear layers in 4 bits while the adapter is trained, as
+    QLoRA does (arXiv:2305.14314), with double quantization and products in bfloat16. Needs
+    bitsandbytes. The adapter is served on the base as published, in the engine's number format."""
+
     seed: int = ruled(0, between(0, 2**32 - 1))
     """Seed of the order of problems, of dropout and of the adapter's initial weights."""
 
@@ -130,6 +139,21 @@ def _distinct(union: list[CorruptionConfig]) -> list[CorruptionConfig]:
     """Each arm once, in one order; the undamaged one counts always."""
     arms = [(canonical_json([canonical(c), canonical(c.ask)]), c) for c in union]
     return [arm for _, arm in sorted(dict(arms).items()) if arm.kind != "none"]
+
+
+def unusable(training: TrainingConfig, compute: ComputeConfig) -> str:
+    """Why such a training cannot be run here; empty if it can, as far as is known before it."""
+    if training.quantization == "none":
+        return ""
+    how = f"training.quantization={training.quantization}"
+    if not version("bitsandbytes"):
+        return f"{how} needs bitsandbytes, which is not installed: pip install -e '.[qlora]'"
+    if compute.processes > 1:
+        return (
+            f"{how} trains in one process, got compute.processes={compute.processes}: its 4-bit "
+            "weights are not shared between GPUs; take compute.processes=1 or quantization=none"
+        )
+    return ""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,12 @@
-"""LoRA (arXiv:2106.09685): low-rank updates of linear layers are trained. The home of peft."""
+"""LoRA (arXiv:2106.09685): low-rank updates of linear layers are trained. The home of peft.
+
+With `training.quantization` the base's linear layers are in 4 bits meanwhile (QLoRA).
+"""
 
 from typing import Any
 
 from distill.training import checkpoint, sft
-from distill.training.config import Job, TrainingConfig
+from distill.training.config import Job, TrainingConfig, unusable
 from distill.training.progress import Progress
 
 LIBRARIES = (*sft.LIBRARIES, "peft")
@@ -12,6 +15,8 @@ LIBRARIES = (*sft.LIBRARIES, "peft")
 
 def train(job: Job, progress: Progress) -> None:
     """Write `adapter/`, `curve.jsonl` and `summary.json`; see `train_student`."""
+    if why := unusable(job.training, job.compute):
+        raise ValueError(why)
     made = sft.fine_tune(job, progress, _adapter(job.training))
     if made:
         folder = checkpoint.emptied(job.out / "adapter")

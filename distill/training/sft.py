@@ -58,7 +58,7 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
         dataset = sharding.with_blank_row(dataset)
         sharding.load_on_cpus()
     arguments = trainer.make_arguments(job, order, device)
-    model = trainer.load_model(base, training.dtype)
+    model = trainer.load_model(base, training, device)
     configs = copy.deepcopy((model.config, model.generation_config))
     newest = checkpoint.newest(job.checkpoints)
     epoch = checkpoint.steps(newest) // order.steps_per_epoch if newest else 0

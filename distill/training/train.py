@@ -29,6 +29,8 @@ and `train(job, progress)`, which every process calls and the first writes the o
 def pins(student: StudentConfig, training: TrainingConfig, *rest: Any) -> dict[str, str | None]:
     """What else decides the weights: the model, the date in prompts, versions of libraries."""
     libraries = METHODS[training.method].LIBRARIES
+    if training.quantization != "none":
+        libraries = (*libraries, "bitsandbytes")
     pinned = {"model": hub.resolve(student), "date": DATE}
     return pinned | {name: version(name) for name in libraries}
 
@@ -77,7 +79,8 @@ def train_student(
             that it has no embedding for; its tokenizer has no end token; its folder has no
             safetensors, or code of its own; `compute.batch_per_device` does not divide the rows
             that a process has of a step; there are fewer GPUs than processes; or a launcher started
-            several processes, each of which would train on whole batches.
+            several processes, each of which would train on whole batches; or `training` is
+            `unusable` here (see `distill.training.config`).
         FloatingPointError: the loss is not finite.
         RuntimeError: one of several processes failed otherwise; see
             `distill.training.launch.start`.
@@ -105,12 +108,17 @@ def train_student(
 
 
 def release_memory() -> None:
-    """Collect garbage, and give free memory back to the system where its allocator can.
+    """Collect garbage, and give free memory back to the GPU, and to the system where it can.
 
     A trainer and its model refer to each other in circles. And glibc keeps free memory between
     blocks that are still in use, such as the kernels that oneDNN compiles for each new length of a
-    batch: hundreds of MB per training, which would add up in a sweep in one process.
+    batch: hundreds of MB per training, which would add up in a sweep in one process. Torch keeps
+    that of a GPU, where the processes of vLLM would miss it.
     """
+    import torch
+
     gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
         libc.malloc_trim(0)

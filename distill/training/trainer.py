@@ -103,12 +103,27 @@ def _batches(job: Job, order: TrainingOrder) -> dict[str, int]:
     return {"per_device_train_batch_size": at_once, "gradient_accumulation_steps": share // at_once}
 
 
-def load_model(base: hub.Model, dtype: str) -> Any:
-    """The model with weights of this number format; `config.dtype` stays that of the files."""
+def load_model(base: hub.Model, training: TrainingConfig, device: str) -> Any:
+    """The model in `training`'s number format; `config.dtype` stays that of the files.
+
+    Where `training.quantization` is `nf4` its linear layers, but not the output, are in 4 bits, and
+    it is loaded on the device, `cpu` or `cuda`.
+    """
     import torch
 
     stored = network.load_config(base).dtype or torch.float32
-    options = {"dtype": getattr(torch, dtype), "attn_implementation": base.attention}
+    options: dict[str, Any] = {"dtype": getattr(torch, training.dtype)}
+    options["attn_implementation"] = base.attention
+    if training.quantization == "nf4":
+        from transformers import BitsAndBytesConfig
+
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+        options["device_map"] = {"": 0 if device == "cuda" else device}
     model = network.load_network(base, **options)
     model.config.dtype = stored
     return model

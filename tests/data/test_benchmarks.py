@@ -31,6 +31,7 @@ SETS = {
     "paper_math": {"math500", "aime24", "amc23", "olympiadbench"},
     "best_of_128": {"olympiadbench"},
     "r1": {"math500", "aime24", "gpqa_diamond", "livecodebench"},
+    "one_gpu": {"gsm8k", "math500"},
 } | {name: {name} for name in ("aime25", "gsm8k", "humaneval", "mbpp", "countdown")}
 
 

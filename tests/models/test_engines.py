@@ -71,14 +71,14 @@ def complete(model, sampling, prompts=PROMPTS, done=(), seeds=None, how=EXACT):
     return dict(engines.generate(how, model, prompts, seeds, sampling, done=done, compute=COMPUTE))
 
 
-def generate_with_transformers(model, prompt):
+def generate_with_transformers(model, prompt, **how):
     import torch
     from transformers import AutoModelForCausalLM
 
     network = AutoModelForCausalLM.from_pretrained(model.name, dtype=torch.float32)
     ids = torch.tensor([prompt])
     made = network.generate(
-        ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=NEW
+        ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=NEW, **how
     )
     return made[0, len(prompt) :].tolist(), set(network.generation_config.eos_token_id)
 
@@ -97,6 +97,41 @@ def test_greedy_tokens_are_those_of_transformers_generate_one_by_one(name, reque
         assert made[i].text == tokenizer.build().decode(made[i].ids)
         reasons[made[i].finish_reason] += 1
     assert reasons["stop"] and len({completion.tokens for completion in made.values()}) > 2
+
+
+def test_greedy_tokens_under_a_repetition_penalty_are_those_of_transformers_generate(llama):
+    plain = complete(llama, SamplingConfig(max_new_tokens=NEW))
+    made = complete(llama, SamplingConfig(max_new_tokens=NEW, repetition_penalty=1.3))
+    for i, prompt in enumerate(PROMPTS):
+        expected, ends = generate_with_transformers(llama, prompt, repetition_penalty=1.3)
+        assert made[i].ids == (expected[:-1] if expected[-1] in ends else expected)
+    assert any(made[i].ids != plain[i].ids for i in made)
+
+
+def test_presence_counts_what_was_written_and_repetition_what_was_asked_too():
+    import torch
+
+    logits = torch.tensor([[1.0, 2.0, -1.0, 4.0], [1.0, 2.0, -1.0, 4.0]])
+    penalties = decode.Penalties(
+        [[0, 2], [3]], SamplingConfig(presence_penalty=0.5, repetition_penalty=2.0)
+    )
+    first = penalties.applied(logits, [0, 1])
+    assert first.tolist() == [[0.5, 2.0, -2.0, 4.0], [1.0, 2.0, -1.0, 2.0]]
+    penalties.note([0, 1], torch.tensor([1, 3]))
+    assert penalties.applied(logits, [0, 1])[0].tolist() == [0.5, 1 - 0.5, -2.0, 4.0]
+    assert penalties.applied(logits[1:], [1])[0].tolist() == [1.0, 2.0, -1.0, 2 - 0.5]
+
+
+def test_a_presence_penalty_of_two_keeps_close_tokens_from_being_written_twice(llama):
+    plain = complete(llama, SamplingConfig(max_new_tokens=NEW))
+    made = complete(llama, SamplingConfig(max_new_tokens=NEW, presence_penalty=2.0))
+
+    def distinct(answers):
+        return sum(len({*a.ids}) for a in answers.values()) / sum(
+            len(a.ids) for a in answers.values()
+        )
+
+    assert distinct(made) > distinct(plain)
 
 
 def test_only_chunks_with_a_pending_prompt_are_generated_and_with_the_same_result(
@@ -130,8 +165,17 @@ def test_drawn_tokens_have_the_models_probabilities_and_none_lies_outside_the_nu
     shares = torch.tensor([0.5, 0.3, 0.15, 0.05])
     logits = shares.log().repeat(4000, 1)[:, [3, 0, 2, 1]]
     rows = range(len(logits))
-    for top_p, expected in [(1.0, [0.05, 0.5, 0.15, 0.3]), (0.79, [0, 0.625, 0, 0.375])]:
-        draw = decode.sampler(rows, SamplingConfig(temperature=1.0, top_p=top_p))
+    two = [0, 0.625, 0, 0.375]
+    for kept, expected in [
+        ({}, [0.05, 0.5, 0.15, 0.3]),
+        ({"top_p": 0.79}, two),
+        ({"top_k": 2}, two),
+        ({"top_k": 9}, [0.05, 0.5, 0.15, 0.3]),
+        ({"min_p": 0.31}, two),  # of 0.5
+        ({"min_p": 0.31, "top_k": 1}, [0, 1, 0, 0]),
+        ({"top_k": 3, "top_p": 0.82}, two),  # 0.8 of the 0.95 that are left is 0.842
+    ]:
+        draw = decode.sampler(rows, SamplingConfig(temperature=1.0, **kept))
         counts = torch.bincount(draw(logits, rows), minlength=4) / len(logits)
         for share, wanted in zip(counts.tolist(), expected, strict=True):
             assert abs(share - wanted) <= 4 * math.sqrt(wanted * (1 - wanted) / len(logits))

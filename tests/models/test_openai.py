@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from email.utils import formatdate
 
 import httpx
@@ -67,8 +68,13 @@ def test_token_ids_go_with_all_sampling_spelt_out_and_a_seed_only_where_somethin
     assert greedy["prompt"] == PROMPTS[0] and "seed" not in greedy
     assert greedy["temperature"] == 0 and greedy["max_tokens"] == 20
     assert greedy["top_k"] == -1 and greedy["repetition_penalty"] == 1
+    assert greedy["min_p"] == 0 and greedy["presence_penalty"] == 0
     assert sampled["temperature"] == 0.6 and sampled["top_p"] == 0.95
     assert sampled["seed"] == (2**64 - 1) % 2**63
+    card = {"top_k": 20, "min_p": 0.05, "presence_penalty": 1.5, "repetition_penalty": 1.05}
+    with serving(completed) as server:
+        list(ask(server.url, PROMPTS[:1], sampling=replace(drawn, **card)))
+    assert card.items() <= server.bodies[0].items()
 
 
 def test_a_response_may_be_as_long_as_what_the_server_holds_leaves_room_for():
@@ -92,8 +98,11 @@ def test_chat_servers_get_messages_and_may_give_the_thought_apart():
         made = dict(ask(server.url, CHAT[:2], api=Api.chat))
     assert server.bodies[0]["messages"] in CHAT[:2] and "top_k" not in server.bodies[0]
     assert made[1] == engines.Completion([], "4", "stop", 7, "2+2")
+    assert "presence_penalty" not in server.bodies[0] and "min_p" not in server.bodies[0]
+    fresh = replace(GREEDY, presence_penalty=1.5)
     with serving(lambda body, count: replied(body, content="<think>2+2</think>4")) as server:
-        (_, plain), *_ = ask(server.url, CHAT[:1], api=Api.chat)
+        (_, plain), *_ = ask(server.url, CHAT[:1], api=Api.chat, sampling=fresh)
+    assert server.bodies[0]["presence_penalty"] == 1.5
     assert plain.text == "<think>2+2</think>4" and plain.reasoning is None
 
 

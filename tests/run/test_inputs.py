@@ -94,6 +94,25 @@ def test_a_recorded_teachers_traces_are_read_before_the_first_run_is_trained(tmp
     assert list((tmp_path / "artifacts" / "sample_traces").glob("*/traces.jsonl"))
 
 
+def test_training_in_four_bits_is_refused_before_the_first_run_where_it_cannot_be(
+    tmp_path, monkeypatch
+):
+    words = ["training=micro_lora", "training.quantization=nf4"]
+    monkeypatch.setattr("distill.training.config.version", lambda package: None)
+    (why,) = told(tmp_path, *words)
+    assert "training.quantization=nf4 needs bitsandbytes" in why and "[qlora]" in why
+    assert told(tmp_path, *words, "until=corrupt") == []
+    monkeypatch.setattr("distill.training.config.version", lambda package: "1")
+    (why,) = told(tmp_path, *words, "compute.processes=2")
+    assert "compute.processes=2" in why and "one process" in why
+
+
+def test_a_harness_task_without_a_presence_penalty_is_refused_before_the_first_run(tmp_path):
+    task = "evaluation.benchmarks.sign_puzzle"
+    (why,) = told(tmp_path, f"{task}.harness=arc", "evaluation.sampling.presence_penalty=1")
+    assert why.startswith(f"{task}.harness: ") and "presence_penalty, got 1" in why
+
+
 def test_a_place_that_cannot_be_written_in_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     made = replace(config(tmp_path), runs=str(tmp_path / "file" / "runs"))

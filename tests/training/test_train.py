@@ -21,10 +21,11 @@ import yaml
 from distill.compute import ComputeConfig
 from distill.micro import pretrain
 from distill.micro import tokenizer as micro_tokenizer
+from distill.models import hub
 from distill.models.config import Dtype, StudentConfig
 from distill.store.identity import CHECKOUT, content_hash
 from distill.trace.records import read_rows, write_records
-from distill.training import checkpoint, order, sft
+from distill.training import checkpoint, order, sft, trainer
 from distill.training import train as stage
 from distill.training.config import ONLY, Batching, Method, TrainingConfig
 from distill.training.rows import IGNORED
@@ -138,6 +139,23 @@ def test_a_trained_folder_loads_anywhere_with_the_bases_format_and_token_ids(bas
     ):
         assert (trained / "model" / name).read_bytes() == (base / name).read_bytes()
     assert {path.name for path in trained.iterdir()} == {"model", "curve.jsonl", "summary.json"}
+
+
+def test_a_base_in_four_bits_is_the_base_up_to_rounding_and_its_output_is_not_in_four(base):
+    import torch
+
+    pytest.importorskip("bitsandbytes", reason="the extra `qlora` is not installed")
+    model = hub.Model(str(base))
+    rounded = trainer.load_model(model, replace(LORA, quantization="nf4"), "cpu")
+    whole = trainer.load_model(model, LORA, "cpu")
+    kinds = {name: type(part).__name__ for name, part in rounded.named_modules()}
+    linear = [n for n, part in whole.named_modules() if isinstance(part, torch.nn.Linear)]
+    assert {n for n in linear if kinds[n] == "Linear4bit"} == {*linear} - {"lm_head"}
+    layer = whole.model.layers[0].mlp.up_proj
+    asked = torch.randn(8, layer.in_features, generator=torch.Generator().manual_seed(0))
+    exact = layer(asked.to(layer.weight.dtype)).float()
+    near = rounded.model.layers[0].mlp.up_proj(asked.bfloat16()).float()
+    assert 0 < (near - exact).norm() < 0.2 * exact.norm()
 
 
 def test_the_first_loss_is_the_cross_entropy_of_response_and_end_tokens_alone(corpus, tmp_path):

@@ -41,15 +41,8 @@ the server asks for (`Retry-After`) is added."""
 CONNECT_TIMEOUT = 10.0
 """Seconds that connecting to a server may take."""
 
-COMPLETIONS = {
-    "top_k": -1,
-    "min_p": 0.0,
-    "repetition_penalty": 1.0,
-    "skip_special_tokens": False,
-    "return_token_ids": True,
-}
-"""Options sent to a vLLM server with token ids; it would take the first three from the model's
-generation config."""
+COMPLETIONS = {"skip_special_tokens": False, "return_token_ids": True}
+"""Options sent to a vLLM server with token ids."""
 
 RESUMES = "completed responses are kept, and the same command resumes from there"
 """Ends the messages of errors that concern all requests."""
@@ -202,7 +195,19 @@ class _Server:
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
         } | ({"seed": seed % 2**63} if sampling.temperature else {})
-        send = self._chat if self.engine.api is Api.chat else self._continue
+        send = self._chat
+        if self.engine.api is Api.chat:
+            if sampling.presence_penalty:
+                options["presence_penalty"] = sampling.presence_penalty
+        else:
+            send = self._continue
+            # a vLLM server would take these from the model's generation config
+            options["extra_body"] = COMPLETIONS | {
+                "presence_penalty": sampling.presence_penalty,
+                "top_k": sampling.top_k or -1,
+                "min_p": sampling.min_p,
+                "repetition_penalty": sampling.repetition_penalty,
+            }
         try:
             return self._made(await self._persist(lambda: send(prompt, options)), limit)
         except UnicodeError:
@@ -222,7 +227,7 @@ class _Server:
 
     async def _continue(self, prompt: Any, options: dict[str, Any]) -> Reply:
         create = self.client.completions.with_raw_response.create
-        reply = self._read(await create(prompt=prompt, extra_body=COMPLETIONS, **options))
+        reply = self._read(await create(prompt=prompt, **options))
         return replace(reply, ids=reply.ids[:-1]) if reply.finish_reason == "stop" else reply
 
     async def _chat(self, prompt: Any, options: dict[str, Any]) -> Reply:

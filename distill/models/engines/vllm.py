@@ -198,6 +198,10 @@ def _finished(
                 SamplingParams(
                     temperature=sampling.temperature,
                     top_p=sampling.top_p,
+                    top_k=sampling.top_k,
+                    min_p=sampling.min_p,
+                    presence_penalty=sampling.presence_penalty,
+                    repetition_penalty=sampling.repetition_penalty,
                     max_tokens=min(sampling.max_new_tokens, room - len(prompts[i])),
                     seed=seeds[i] % 2**63 if sampling.temperature else None,
                     stop_token_ids=sorted(ends),
