@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from ablations.studies.plan import Planned
 
 
-def path(text: str) -> Path:
+def path(text: str | Path) -> Path:
     """A path given as an option; an empty one would be the current folder."""
     from distill import checks
 
     try:
-        return Path(checks.path("it", text))
+        return Path(checks.path("it", str(text)))
     except ValueError as error:
         raise BadParameter(str(error)) from error
 

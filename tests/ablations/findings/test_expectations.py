@@ -20,7 +20,7 @@ from ablations.findings.expectations import (
     verdict,
 )
 from ablations.findings.expectations_design import power_table
-from ablations.findings.slopes import CONTRAST
+from ablations.findings.robust import SLOPE
 from ablations.findings.study import Request, read_study
 from ablations.results.runs import asked_runs, runs, samples
 from ablations.statistics.intervals import Estimate
@@ -337,8 +337,11 @@ def test_structure_against_content_is_the_contrast_of_slopes_of_the_report(table
     study, _ = table2
     mine = study.expectations[study.expectations["expectation"] == "structure < content"]
     for section, value in zip(study.scored, mine["value"], strict=True):
-        lines = section.slopes.set_index("operator")
-        assert lines.loc[CONTRAST, "value"] == pytest.approx(value)
+        rows = section.robust
+        every = rows[
+            rows["measure"].eq(SLOPE) & rows["left_out"].eq("") & rows["destroyed"].map(bool)
+        ]
+        assert every["value"].item() == pytest.approx(value)
 
 
 def test_a_plan_says_what_can_be_shown_of_two_arms_and_how_many_seeds_are_enough(studies):

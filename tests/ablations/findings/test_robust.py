@@ -75,7 +75,16 @@ def test_a_difference_of_one_sign_whatever_is_left_out_is_said_plainly(made):
     assert said.endswith(f"n = {N} problems, another seed may reverse it.")
     assert rest[0] == "It is -124.0 to -104.0 leaving out one operator at a time."
     assert rest[1].startswith("At equal corruption rates (50 %) structure minus content is -57.0 [")
-    assert rest[2:] == ["How much of the text was changed is not known of these runs."]
+    (third,) = rest[2:]  # every arm changed a quarter of the text: 50 points are 20 per tenth
+    assert third.startswith("Per 10 % of the text changed structure minus content is -22.8 [")
+
+
+def test_where_amounts_are_not_known_they_are_said_not_to_be_and_decide_nothing(made):
+    done, rows = made(STABLE)
+    unknown = robust.frame(done.assign(changed=float("nan")), rows)
+    assert set(unknown["measure"]) == {SLOPE, EQUAL_RATES} and robust.is_stable(unknown)
+    said = robust.sentences(unknown, 5)
+    assert said[-1] == "How much of the text was changed is not known of these runs."
 
 
 def test_a_difference_that_one_operator_turns_depends_on_which_damage_is_counted(made):
@@ -252,7 +261,7 @@ def test_equal_rates_count_alike_whatever_else_one_kind_has(made):
 
 def test_without_a_rate_that_both_kinds_have_only_the_slopes_are_compared(made):
     rows = robust.frame(*made({"none": 98, "shuffle_steps 0.33": 50, "random_digits 0.2": 90}))
-    assert set(rows["measure"]) == {SLOPE}
+    assert set(rows["measure"]) == {SLOPE, AMOUNT}
     assert "No corruption rate was run with damage of both kinds." in robust.sentences(rows, 5)
 
 

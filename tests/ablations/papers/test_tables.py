@@ -13,7 +13,8 @@ from ablations.results.arms import ARM, arm_name
 
 RUN = {"state": "done", "accuracy": 0.5, "low": 0.4, "high": 0.7, "tokens": 300, "keywords": 7,
        "majority": 0.6, "accuracy_boxed": 0.45, "undecided": 0.01, "problems": 30, "samples": 4,
-       "runs": 2, "each_run": (0.475, 0.525), "apart": False, "kind": "uncorrupted", "difference": -0.1, "difference_low": -0.3, "difference_high": 0.05}  # fmt: skip
+       "runs": 2, "each_run": (0.475, 0.525), "apart": False, "kind": "uncorrupted",
+       "difference": -0.1, "difference_low": -0.3, "difference_high": 0.05}  # fmt: skip
 
 
 def arm(**told):

@@ -280,7 +280,8 @@ def test_a_study_of_sizes_answers_with_what_more_traces_buy(ask):
 def test_a_study_of_methods_answers_with_lora_against_full_fine_tuning(ask):
     both = {f"corruption=none training={name}": ARMS["corruption=none"] for name in METHODS}
     page = report(ask(both, f"corruption=none training={','.join(METHODS)}"))
-    assert "On uncorrupted traces LoRA cannot be told apart from full fine-tuning" in answer(page)
+    once = "In these runs, each trained once, on uncorrupted traces LoRA cannot be told apart from"
+    assert once in answer(page)
     assert "<h3>LoRA and full fine-tuning, arm by arm</h3>" in page
 
 
@@ -305,8 +306,7 @@ def test_a_study_with_an_axis_that_its_paper_has_not_says_so_in_place_of_the_tab
 
 def test_a_study_of_damage_answers_along_the_lines_and_at_equal_doses(page):
     told = answer(page)
-    assert "Along the lines from no damage to full" in told
-    assert told.index("Along the lines") < told.index("At 67")
+    assert "from no to full damage" in told and "At equal corruption rates (67" in told
 
 
 def test_three_different_traces_are_shown_with_their_damage(ask):

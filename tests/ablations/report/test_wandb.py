@@ -232,7 +232,7 @@ def texts(told: dict[str, Any]) -> dict[str, str]:
 def rows(text: str, header: str) -> list[list[str]]:
     """The lines of the Markdown table with this column, without their header."""
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
-    (first,) = [at for at, line in enumerate(lines) if header in line]
+    first = next(at for at, line in enumerate(lines) if header in line)
     body = itertools.takewhile(bool, lines[first + 2 :])
     return [[line[0], line[lines[first].index(header)]] for line in body]
 
