@@ -22,8 +22,8 @@ PREFIX = r"Return your final response within \boxed{}. "
 CODE_PREFIX = "Generate an executable Python function generated from the given prompt."
 """What they put before a question that asks for a program."""
 
-_OPENS = ("<|begin_of_thought|>", "<think>")
-_CLOSES = ("<|end_of_thought|>", "</think>")
+READINGS = {"bespoke_stratos_17k": 2, "sky_t1_17k": 2}
+"""Format -> which reading of its rows this is, where an earlier version read them otherwise."""
 
 _LONGEST_ANSWER = 100
 """Characters up to which a reference without a marked answer is taken as the answer."""
@@ -71,6 +71,11 @@ FORMATS = Formats("a recorded teacher's format", _complete)
 _format, reader = FORMATS.declare, FORMATS.reader
 
 
+def pins(source: SourceConfig) -> dict[str, int]:
+    """The reading of the source's format, where it is not the first."""
+    return {"reading": READINGS[source.format]} if source.format in READINGS else {}
+
+
 def as_problem(read: Recorded, source: SourceConfig) -> Problem:
     """The problem of a row that was read."""
     place = source.hub or "local"
@@ -115,8 +120,8 @@ def sharegpt(row: Fields) -> Recorded:
 def bespoke_stratos_17k(row: Fields) -> Recorded:
     """`bespokelabs/Bespoke-Stratos-17k`: `system` and `conversations` of user and assistant.
 
-    It has no reference answers; its authors kept only traces that they verified as right. The
-    answer of a problem is the one that its trace ends in, unless there is a column `answer`.
+    It has no reference answers, though its authors kept only traces that they verified as right:
+    without a column `answer` its traces are unchecked.
     """
     return _conversation(row, "DeepSeek-R1")
 
@@ -250,23 +255,11 @@ def _conversation(row: Fields, teacher: str) -> Recorded:
     found = dialogue(row, "conversations")
     if found.thought or not found.reply.strip():
         raise RowError("conversations must hold a question and a response")
-    question, kind = found.question, "math"
-    if question.startswith(CODE_PREFIX):
-        kind = "code"
-    answer = "" if kind == "code" else _own_answer(found.reply)
-    if row.has("answer") and kind != "code":
-        answer = row.answer()
+    question = found.question
+    kind = "code" if question.startswith(CODE_PREFIX) else "math"
+    answer = row.answer() if row.has("answer") and kind != "code" else ""
     response = Response(teacher, found.reply)
     return Recorded(question.removeprefix(PREFIX).strip(), answer, (response,), kind)
-
-
-def _own_answer(trace: str) -> str:
-    """The answer that a trace ends in; empty where its thought never ends."""
-    solution = trace
-    for close in _CLOSES:
-        solution = solution.rpartition(close)[2]
-    endless = solution == trace and any(mark in trace for mark in _OPENS)
-    return "" if endless else answers.extract(solution) or ""
 
 
 def _reference(given: str) -> str:

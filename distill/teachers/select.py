@@ -1,8 +1,10 @@
 """Select which verified traces a student is trained on."""
 
+from collections.abc import Iterable
 from itertools import groupby, islice
 from pathlib import Path
 
+from distill.grading.grade import checkable
 from distill.store.artifacts import write_json
 from distill.teachers.config import SelectionConfig, SizeConfig
 from distill.trace.records import Trace, digest, read_traces, write_records
@@ -21,7 +23,7 @@ def select_traces(
     Raises:
         ValueError: fewer traces are eligible than asked for.
     """
-    given = read_traces(verified / "traces.jsonl")
+    given = list(read_traces(verified / "traces.jsonl"))
     eligible = [trace for trace in given if trace.correct or not selection.correct_only]
 
     def place(trace: Trace) -> tuple[str, str, int]:
@@ -35,8 +37,20 @@ def select_traces(
             f"size.traces={size.traces}, but only {len(taken)} traces are eligible "
             f"(selection.correct_only={selection.correct_only}, "
             f"selection.per_problem={selection.per_problem}, {len(eligible)} before that limit): "
-            "raise dataset.problems or teacher.samples, or lower size.traces"
+            "raise dataset.problems or teacher.samples, or lower size.traces" + _unchecked(given)
         )
     write_records(out / "traces.jsonl", taken[: size.traces])
     counts = {"traces": size.traces, "eligible": len(taken), "verified_eligible": len(eligible)}
     write_json(out / "summary.json", counts)
+
+
+def _unchecked(traces: Iterable[Trace]) -> str:
+    """What to append to an error where traces have no verdict since nothing could check them."""
+    count = sum(trace.correct is None and not checkable(trace.problem) for trace in traces)
+    if not count:
+        return ""
+    return (
+        f". {count} traces are unchecked, since their source gives no gold answer and no tests: "
+        "name its column (+teacher.columns={answer: COLUMN}, of programs {tests: COLUMN}), ask a "
+        "model (verification=judge), or train on unchecked traces (selection=all)"
+    )

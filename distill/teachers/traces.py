@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from distill.compute import ComputeConfig
-from distill.data import source
+from distill.data import source, trace_formats
 from distill.models import engines, hub
 from distill.models.annotate import limit_failed, report_failed
 from distill.models.converse import REPLIES
@@ -32,7 +32,7 @@ COUNTS = {
 def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
     """What decides the traces from outside: weights and engine, or the commit of a data set."""
     if teacher.kind == "recorded":
-        return source.pins(teacher)
+        return source.pins(teacher) | trace_formats.pins(teacher)
     if teacher.kind != "model":
         return {}
     model, _, engine = required(teacher)

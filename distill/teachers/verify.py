@@ -20,7 +20,10 @@ from distill.store.identity import version
 from distill.teachers.config import VerificationConfig
 from distill.trace.records import WITHOUT_THOUGHT, Trace, read_traces, write_records
 
-VERSION = 4
+VERSION = 5
+
+UNCHECKED = "unchecked: its source gives no gold answer and no tests"
+"""Why a trace has no verdict that nothing could have given one."""
 
 _REWARDS = "rewards.jsonl"
 _VERDICT = re.compile(r"\bverdict\W+(correct|wrong)\b", re.IGNORECASE)
@@ -48,10 +51,12 @@ def verify_traces(
 ) -> None:
     """Grade the solution of every trace; a trace that was cut off is wrong.
 
-    What the grader leaves undecided goes to the judge or the reward model, if there is one; their
-    answers are cached in files, from which a killed call continues. `summary.json` counts the
-    verdicts, those that were not the grader's, and the failed calls of a judge, which leave a trace
-    undecided and are named in `failed.jsonl`.
+    A trace whose problem comes without a gold answer and without tests is unchecked, whatever it
+    answers: it has no verdict unless a judge whose message shows no `{answer}` gives one. What the
+    grader leaves undecided goes to the judge or the reward model, if there is one; their answers
+    are cached in files, from which a killed call continues. `summary.json` counts the verdicts,
+    those that were not the grader's, of the undecided those that stay `unchecked`, and the failed
+    calls of a judge, which leave a trace undecided and are named in `failed.jsonl`.
 
     Raises:
         ValueError: more of the teacher's replies lack a thought, or more calls of the judge fail,
@@ -62,6 +67,8 @@ def verify_traces(
     graded = _graded(given, how, compute)
     open_ones = [trace for trace in graded if trace.correct is None]
     second: Counter[str] = Counter()
+    if verification.judge and "{answer}" in verification.judge.user:
+        open_ones = [trace for trace in open_ones if grade.checkable(trace.problem)]
     if open_ones and verification.judge:
         decided, second["failed"] = _judged(open_ones, verification.judge, compute, out)
         second["judged"] = sum(trace.correct is not None for trace in decided)
@@ -75,6 +82,7 @@ def verify_traces(
     count = write_records(out / "traces.jsonl", marked)
     verdicts = Counter(trace.correct for trace in marked)
     counts = {"correct": verdicts[True], "wrong": verdicts[False], "undecided": verdicts[None]}
+    counts["unchecked"] = sum(_unchecked(trace) for trace in marked)
     write_json(out / "summary.json", {"traces": count} | counts | second)
     for name in (REPLIES, _REWARDS):
         (out / name).unlink(missing_ok=True)
@@ -92,7 +100,10 @@ def served(
     counts = read_json(out / "summary.json")
     _limit_without_thought(traces, counts["traces"], compute)
     if verification.judge:
-        limit_failed(counts.get("judged", 0) + counts["undecided"], compute, out)
+        asked = counts.get("judged", 0) + counts["undecided"]
+        if "{answer}" in verification.judge.user:
+            asked -= counts["unchecked"]
+        limit_failed(asked, compute, out)
 
 
 def _limit_without_thought(traces: Path, given: int, compute: ComputeConfig) -> None:
@@ -113,15 +124,25 @@ def _limit_without_thought(traces: Path, given: int, compute: ComputeConfig) -> 
 
 
 def _graded(traces: Sequence[Trace], how: GradingConfig, compute: ComputeConfig) -> list[Trace]:
-    whole = [trace for trace in traces if trace.finish_reason != "length"]
-    pairs = [(trace.problem, trace.solution) for trace in whole]
+    known = {trace.id: verdict for trace in traces if (verdict := _beforehand(trace))}
+    pairs = [(trace.problem, trace.solution) for trace in traces if trace.id not in known]
     verdicts = iter(grade.grade_all(pairs, how, compute))
-    cut_off = grade.Verdict(False, None, "the teacher was cut off")
     marked = []
     for trace in traces:
-        verdict = cut_off if trace.finish_reason == "length" else next(verdicts)
+        verdict = known.get(trace.id) or next(verdicts)
         marked.append(replace(trace, correct=verdict.correct, why=verdict.why))
     return marked
+
+
+def _beforehand(trace: Trace) -> grade.Verdict | None:
+    """The verdict on a trace that no grader needs to see."""
+    if trace.finish_reason == "length":
+        return grade.Verdict(False, None, "the teacher was cut off")
+    return None if grade.checkable(trace.problem) else grade.Verdict(None, None, UNCHECKED)
+
+
+def _unchecked(trace: Trace) -> bool:
+    return trace.correct is None and not grade.checkable(trace.problem)
 
 
 def _judged(

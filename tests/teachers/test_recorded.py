@@ -11,9 +11,11 @@ import pytest
 from distill.config import Config
 from distill.data.config import DatasetConfig
 from distill.grading.config import GradingConfig
-from distill.teachers.config import TeacherConfig, VerificationConfig
+from distill.store.identity import CHECKOUT
+from distill.teachers.config import SelectionConfig, SizeConfig, TeacherConfig, VerificationConfig
+from distill.teachers.select import select_traces
 from distill.teachers.verify import verify_traces
-from tests.data.test_trace_formats import ROWS
+from distill.trace.records import read_traces
 from tests.teachers.test_traces import COMPUTE, THINK, record, row, sample
 
 
@@ -25,6 +27,12 @@ def verified(folder):
     """The counts of a verification of the traces in a folder."""
     verify_traces(GradingConfig(), VerificationConfig(), folder, compute=COMPUTE, out=folder)
     return json.loads((folder / "summary.json").read_text())
+
+
+def turns(question, answer="", text=None):
+    """A question, and a reply with a thought that boxes the answer."""
+    text = text or f"<think>\nso {answer}\n</think>\n\n\\boxed{{{answer}}}"
+    return [{"from": "user", "value": question}, {"from": "assistant", "value": text}]
 
 
 def test_of_several_generations_those_that_cannot_be_used_are_named_and_the_others_taken(tmp_path):
@@ -107,12 +115,9 @@ def test_a_difficulty_in_words_is_its_number_in_problems_and_in_traces(tmp_path)
 
 
 def test_wrong_traces_are_wrong_by_the_gold_answer_of_a_column(tmp_path):
-    def turns(i):
-        text = f"<think>\nso {i + 5}\n</think>\n\n\\boxed{{{i + 5}}}"
-        asked = {"from": "user", "value": f"What is {i}+1?"}
-        return {"conversations": [asked, {"from": "assistant", "value": text}], "gold": str(i + 1)}
-
-    rows = [turns(i) for i in range(4)]
+    rows = [
+        {"conversations": turns(f"What is {i}+1?", i + 5), "gold": str(i + 1)} for i in range(4)
+    ]
     for form in ("bespoke_stratos_17k", "sky_t1_17k", "sharegpt"):
         how = {"format": form, "prompt": THINK, "columns": {"answer": "gold"}}
         teacher, problems = record(tmp_path, rows, **how)
@@ -124,11 +129,43 @@ def test_wrong_traces_are_wrong_by_the_gold_answer_of_a_column(tmp_path):
         assert (counts["correct"], counts["wrong"], counts["undecided"]) == (0, 4, 0)
 
 
-def test_chat_without_a_gold_answer_is_undecided_and_never_right_by_itself(tmp_path):
-    turns = ROWS["messages"]["messages"]
-    teacher, problems = record(tmp_path, [{"messages": turns}], format="messages", prompt=THINK)
+@pytest.mark.parametrize("form", ["messages", "sharegpt", "bespoke_stratos_17k", "sky_t1_17k"])
+def test_chat_without_a_gold_answer_is_unchecked_and_never_right_by_itself(tmp_path, form):
+    rows = [{"messages" if form == "messages" else "conversations": turns("q", "4")}]
+    teacher, problems = record(tmp_path, rows, format=form, prompt=THINK)
     sample(teacher, problems, tmp_path)
-    assert verified(tmp_path)["undecided"] == 1
+    counts = verified(tmp_path)
+    assert (counts["correct"], counts["undecided"], counts["unchecked"]) == (0, 1, 1)
+    (trace,) = read_traces(tmp_path / "traces.jsonl")
+    assert trace.correct is None and trace.why.startswith("unchecked: its source gives no gold")
+    told = r"1 traces are unchecked.*teacher\.columns=\{answer: COLUMN\}.*selection=all"
+    with pytest.raises(ValueError, match=told):
+        select_traces(SelectionConfig(), SizeConfig(1), tmp_path, out=tmp_path)
+
+
+AIME = CHECKOUT.parent / "shared" / "data" / "traces" / "deepseek_r1_aime24.jsonl"
+
+
+@pytest.mark.skipif(not AIME.is_file(), reason="../shared/data is not here")
+def test_of_real_traces_those_that_are_right_by_the_gold_answer_are_right_and_without_it_none(
+    tmp_path,
+):
+    """30 whole completions of DeepSeek-R1, 23 of them right; by their own answers all 30 were."""
+    rows = []
+    for line in AIME.open(encoding="utf-8"):
+        given = json.loads(line)
+        text = f"<think>\n{given['reasoning']}\n</think>\n\n{given['solution']}"
+        rows.append({"conversations": turns(given["question"], text=text)})
+        rows[-1]["gold"] = given["gold_answer"]
+    for form in ("sharegpt", "bespoke_stratos_17k"):
+        counted = []
+        for columns in ({}, {"answer": "gold"}):
+            how = {"format": form, "prompt": THINK, "columns": columns}
+            teacher, problems = record(tmp_path, rows, **how)
+            assert len(sample(teacher, problems, tmp_path)[0]) == 30
+            made = verified(tmp_path)
+            counted.append([made[name] for name in ("correct", "wrong", "unchecked")])
+        assert counted == [[0, 0, 30], [23, 7, 0]]
 
 
 @pytest.mark.parametrize("pattern", ["[", "(", "a{2,1}", "(?P<x", "*"])

@@ -1,6 +1,7 @@
 """Verdicts: the grader first, then a judge or a reward model."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,10 @@ def unsure(monkeypatch):
     monkeypatch.setattr(grade, "grade_all", grade_all)
 
 
-def verify(folder, verification, *solutions, **more):
+def verify(folder, verification, *solutions, problem=None, **more):
     for name in ("in", "out"):
         (folder / name).mkdir()
-    problem = Problem.of("q", "1", "math", "test")
+    problem = problem or Problem.of("q", "1", "math", "test")
     given = [Trace.of(problem, "t", i, "hm", text, **more) for i, text in enumerate(solutions)]
     write_records(folder / "in" / "traces.jsonl", given)
     verify_traces(STRICT, verification, folder / "in", compute=COMPUTE, out=folder / "out")
@@ -54,7 +55,7 @@ def test_without_a_second_opinion_the_undecided_stays_so(unsure, tmp_path):
     plain = VerificationConfig(name="grader")
     made, counts = verify(tmp_path, plain, "right", "hard", "wrong")
     assert [t.correct for t in made] == [True, None, False]
-    assert counts == {"traces": 3, "correct": 1, "wrong": 1, "undecided": 1}
+    assert counts == {"traces": 3, "correct": 1, "wrong": 1, "undecided": 1, "unchecked": 0}
 
 
 def test_a_judge_is_asked_only_about_what_the_grader_leaves_undecided(unsure, says, tmp_path):
@@ -100,6 +101,28 @@ def test_a_trace_that_was_cut_off_is_wrong_and_nobody_is_asked(unsure, says, tmp
     (made,), counts = verify(tmp_path, JUDGE, "hard", finish_reason="length")
     assert (made.correct, made.why) == (False, "the teacher was cut off")
     assert counts["wrong"] == 1
+
+
+def test_a_trace_without_a_gold_answer_is_not_compared_with_none_by_a_judge(says, tmp_path):
+    without = Problem.of("q", "", "math", "test")
+    shown = replace(JUDGE, judge=replace(JUDGE.judge, user="{question} {solution}"))
+    for verification, replies in ((JUDGE, []), (shown, ["Verdict: correct"])):
+        asked = says(*replies)
+        folder = tmp_path / str(len(replies))
+        folder.mkdir()
+        (made,), counts = verify(folder, verification, r"\boxed{1}", problem=without)
+        assert len(asked) == len(replies)
+        assert made.correct is (True if replies else None)
+        assert counts["unchecked"] == 1 - len(replies)
+
+
+def test_a_gold_answer_or_tests_are_what_a_grader_decides_by():
+    def known(kind, answer="", tests=()):
+        return grade.checkable(Problem.of("q", answer, kind, "t", tests=tests))
+
+    assert not any(known(kind, " ") for kind in ("math", "choice", "countdown", "code"))
+    assert known("sign_puzzle") and known("math", "1") and known("code", tests=("{}",))
+    assert not known("code", "a program")
 
 
 @pytest.fixture(scope="module")
