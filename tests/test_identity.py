@@ -59,6 +59,9 @@ OTHER = {
     "evaluation.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
     "filter.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
     "filter.bounds": {"math": [1.0, 2.0]},
+    "verification.reward_decides": "all",
+    "verification.reward_threshold": 0.5,
+    "selection.by": "score",
     "filter.min_difficulty": 2.0,
     "filter.max_difficulty": 3.0,
 }

@@ -98,7 +98,11 @@ ADDED_TO_2: dict[str, Json] = {
 }
 """The same for the fields that came with format 3."""
 
-ADDED_TO_3: dict[str, Json] = {"study": {"expect": [], "settle": None, "margin": 5.0}}
+ADDED_TO_3: dict[str, Json] = {
+    "study": {"expect": [], "settle": None, "margin": 5.0},
+    "verification": {"reward_decides": "undecided"},
+    "selection": {"by": "sample"},
+}
 """The same for the fields that came with format 4."""
 
 MIGRATIONS: dict[int, Callable[[Json], Json]] = {

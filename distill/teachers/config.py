@@ -77,6 +77,13 @@ class SizeConfig(Checked):
     """Traces in the training set; fewer than asked for is an error, never a smaller set."""
 
 
+DECIDES = ("nothing", "undecided", "all")
+"""Which verdicts a reward model gives."""
+
+BY = ("sample", "score", "majority")
+"""By what traces of one problem are chosen."""
+
+
 @dataclass
 class VerificationConfig(Named):
     """Who decides which traces are right, besides the grader. See `conf/verification/`."""
@@ -86,25 +93,38 @@ class VerificationConfig(Named):
     undecided."""
 
     reward_model: str | None = field(default=None, metadata={"content": True})
-    """Sequence classifier, hub id or local folder, whose score decides what the grader leaves
-    undecided."""
+    """Sequence classifier, hub id or local folder, whose score every trace keeps;
+    `selection.by=score` chooses by it."""
 
     reward_revision: str = "main"
     """Branch, tag or commit of a hub reward model."""
 
-    reward_threshold: float = 0.0
-    """Least score of a trace that counts as right."""
+    reward_decides: str = ruled("nothing", one_of(*DECIDES))
+    """Which verdicts the score gives: none, those that the grader leaves `undecided`, or `all`,
+    whatever the grader says. A trace that was cut off is always wrong."""
+
+    reward_threshold: float | None = None
+    """Least score that counts as right, where the score decides: it must be stated, since scores
+    have no natural zero."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.reward_model:
-            reset(self, "reward_threshold")
+            reset(self, "reward_decides", "reward_threshold")
         if not self.reward_model or local_path(self.reward_model):
             reset(self, "reward_revision")
-        if self.judge and self.reward_model:
+        if (self.reward_threshold is None) != (self.reward_decides == "nothing"):
+            raise ValueError(
+                f"verification.reward_decides={self.reward_decides} with "
+                f"verification.reward_threshold={self.reward_threshold}: where the score decides "
+                f"({' or '.join(DECIDES[1:])}) a threshold must be stated, where it decides "
+                "nothing none is read. Look at the scores of some traces first (until=verify)"
+            )
+        if self.judge and self.reward_decides != "nothing":
             raise ValueError(
                 f"verification has a judge ({self.judge.model!r}) and a reward model "
-                f"({self.reward_model!r}); name one of them"
+                f"({self.reward_model!r}) that decides {self.reward_decides}; name one of them, or "
+                "set verification.reward_decides=nothing"
             )
 
 
@@ -116,7 +136,12 @@ class SelectionConfig(Checked):
     """Whether only traces with a correct answer are taken (rejection sampling)."""
 
     per_problem: int = ruled(1, at_least(1))
-    """Traces taken of one problem at most, lowest sample index first."""
+    """Traces taken of one problem at most, in the order that `by` says."""
+
+    by: str = ruled("sample", one_of(*BY))
+    """Which traces of a problem come first: the lowest `sample` index; the highest `score` of
+    `verification.reward_model`; or, by `majority`, only those that give the most frequent answer of
+    the problem's traces, lowest sample index first."""
 
     seed: int = 0
     """Order of the problems, hence which are in a smaller set: a smaller size is a prefix of a

@@ -1,7 +1,6 @@
 """Sample traces of a teacher, or read recorded ones."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,13 @@ from distill.teachers.model import model_traces, required
 from distill.teachers.recorded import recorded_traces
 from distill.teachers.scripted import scripted_traces
 from distill.teachers.tally import Item, Tally
-from distill.trace.records import WITHOUT_THOUGHT, read_problems, write_any, write_records
+from distill.trace.records import (
+    WITHOUT_THOUGHT,
+    read_problems,
+    record_row,
+    write_any,
+    write_records,
+)
 
 VERSION = 4
 
@@ -62,7 +67,7 @@ def sample_traces(
     rejected = source.report_rejected(tally.rejected, tally.counts["rows"], teacher, out)
     calls = count + len(tally.without_thought) + len(tally.failed)
     report_failed(tally.failed, calls, compute, out)
-    write_any(out / WITHOUT_THOUGHT, [asdict(trace) for trace in tally.without_thought])
+    write_any(out / WITHOUT_THOUGHT, list(map(record_row, tally.without_thought)))
     summary: dict[str, Any] = {"traces": count}
     if teacher.kind == "recorded":
         summary |= rejected

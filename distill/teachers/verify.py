@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from distill.compute import ComputeConfig
@@ -49,14 +50,16 @@ def verify_traces(
     compute: ComputeConfig,
     out: Path,
 ) -> None:
-    """Grade the solution of every trace; a trace that was cut off is wrong.
+    """Grade the solution of every trace; a trace that was cut off is wrong. Score it, if asked.
 
     A trace whose problem comes without a gold answer and without tests is unchecked, whatever it
     answers: it has no verdict unless a judge whose message shows no `{answer}` gives one. What the
-    grader leaves undecided goes to the judge or the reward model, if there is one; their answers
-    are cached in files, from which a killed call continues. `summary.json` counts the verdicts,
-    those that were not the grader's, of the undecided those that stay `unchecked`, and the failed
-    calls of a judge, which leave a trace undecided and are named in `failed.jsonl`.
+    grader leaves undecided goes to the judge, if there is one. A reward model scores every trace,
+    and gives the verdicts that `verification.reward_decides` says. What models say is cached in
+    files, from which a killed call continues. `summary.json` counts the verdicts, those that were
+    not the grader's, of the undecided those that stay `unchecked`, and the failed calls of a judge,
+    which leave a trace undecided and are named in `failed.jsonl`; of scores it has the extremes and
+    the median.
 
     Raises:
         ValueError: more of the teacher's replies lack a thought, or more calls of the judge fail,
@@ -65,16 +68,15 @@ def verify_traces(
     given = list(read_traces(traces / "traces.jsonl"))
     _limit_without_thought(traces, len(given), compute)
     graded = _graded(given, how, compute)
+    second: dict[str, Any] = {}
+    if verification.reward_model:
+        graded, second = _scored(graded, verification, compute, out)
     open_ones = [trace for trace in graded if trace.correct is None]
-    second: Counter[str] = Counter()
     if verification.judge and "{answer}" in verification.judge.user:
         open_ones = [trace for trace in open_ones if grade.checkable(trace.problem)]
     if open_ones and verification.judge:
         decided, second["failed"] = _judged(open_ones, verification.judge, compute, out)
         second["judged"] = sum(trace.correct is not None for trace in decided)
-    elif open_ones and verification.reward_model:
-        decided = _rewarded(open_ones, verification, compute, out)
-        second["rewarded"] = len(decided)
     else:
         decided = []
     by_id = {trace.id: trace for trace in decided}
@@ -168,14 +170,21 @@ def _with_verdict(trace: Trace, reply: Completion) -> Trace:
     return replace(trace, correct=correct, why=f"the judge: {stated[-1].lower()}")
 
 
-def _rewarded(
+def _scored(
     traces: Sequence[Trace], verification: VerificationConfig, compute: ComputeConfig, out: Path
-) -> list[Trace]:
+) -> tuple[list[Trace], dict[str, Any]]:
+    """The traces with their scores, and the verdicts that these give; how many, and the scores."""
     assert verification.reward_model
     name, revision, keep = verification.reward_model, verification.reward_revision, out / _REWARDS
     scores = reward_model.score(name, revision, traces, keep=keep, compute=compute)
-    least = verification.reward_threshold
-    return [
-        replace(trace, correct=score >= least, why=f"reward {score:.4g}, at least {least:g} passes")
-        for trace, score in zip(traces, scores, strict=True)
-    ]
+    least, made, rewarded = verification.reward_threshold, [], 0
+    for trace, score in zip(traces, scores, strict=True):
+        decides = verification.reward_decides == "all" or trace.correct is None
+        if least is not None and decides and trace.finish_reason != "length":
+            why = f"reward {score:.4g}, at least {least:g} passes"
+            trace, rewarded = replace(trace, correct=score >= least, why=why), rewarded + 1
+        made.append(replace(trace, score=score))
+    counts: dict[str, Any] = {"scored": len(made), "rewarded": rewarded}
+    if made:
+        counts["score"] = {"least": min(scores), "median": median(scores), "most": max(scores)}
+    return made, counts

@@ -75,6 +75,9 @@ class Trace:
     tokens: int | None = None
     """Tokens the teacher generated, in its own tokenizer; None where unknown."""
 
+    score: float | None = None
+    """What a reward model gives the solution, on its own scale; None where none was asked."""
+
     @classmethod
     def of(
         cls, problem: Problem, teacher: str, sample: int, thought: str, solution: str, **more: Any
@@ -101,7 +104,15 @@ def read_traces(path: Path) -> Iterator[Trace]:
 
 def write_records(path: Path, records: Iterable[Problem | Trace]) -> int:
     """Write problems or traces as JSON lines; returns how many."""
-    return write_rows(path, (asdict(record) for record in records))
+    return write_rows(path, map(record_row, records))
+
+
+def record_row(record: Problem | Trace) -> dict[str, Any]:
+    """A record as one object; a field of `_WHERE_SAID` is left out where it says nothing."""
+    row = asdict(record)
+    return {
+        name: value for name, value in row.items() if value is not None or name not in _WHERE_SAID
+    }
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -129,6 +140,10 @@ def write_any(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     path.unlink(missing_ok=True)
     if rows:
         write_rows(path, rows)
+
+
+_WHERE_SAID = ("score",)
+"""Fields of traces that only some verifications fill."""
 
 
 def _problem(row: dict[str, Any]) -> Problem:

@@ -142,21 +142,55 @@ def reward_folder(tmp_path_factory) -> Path:
     return folder
 
 
-def test_a_reward_model_decides_by_its_threshold(unsure, reward_folder, tmp_path):
-    def verdicts(folder, threshold):
-        folder.mkdir()
-        how = VerificationConfig(
-            name="r", reward_model=str(reward_folder), reward_threshold=threshold
-        )
-        return verify(folder, how, "right", "1+2", "3+4-4")
+@pytest.fixture
+def rewarded(unsure, reward_folder, tmp_path):
+    """Solutions, verified with the untrained reward model and these options."""
+    runs = []
 
-    (first, low, high), counts = verdicts(tmp_path / "a", -1e9)
-    assert first.why == "equal" and low.correct is high.correct is True
-    assert counts["rewarded"] == 2
-    scores = [float(t.why.split()[1].rstrip(",")) for t in (low, high)]
-    assert scores[0] != scores[1]
-    made, _ = verdicts(tmp_path / "b", sum(scores) / 2)
-    assert [t.correct for t in made[1:]] == [score >= sum(scores) / 2 for score in scores]
+    def rewarded(*solutions, cut=False, **options):
+        runs.append(tmp_path / f"run{len(runs)}")
+        runs[-1].mkdir()
+        how = VerificationConfig(name="r", reward_model=str(reward_folder), **options)
+        ended = {"finish_reason": "length"} if cut else {}
+        return verify(runs[-1], how, *solutions, **ended)
+
+    return rewarded
+
+
+def test_a_reward_model_scores_every_trace_and_decides_nothing_unless_told(rewarded):
+    made, counts = rewarded("right", "1+2", "wrong", "3+4-4")
+    assert [t.correct for t in made] == [True, None, False, None]
+    scores = [t.score for t in made]
+    assert len({*scores}) == 4 and all(isinstance(score, float) for score in scores)
+    assert (counts["scored"], counts["rewarded"], counts["undecided"]) == (4, 0, 2)
+    middle = sum(sorted(scores)[1:3]) / 2
+    assert counts["score"] == {"least": min(scores), "median": middle, "most": max(scores)}
+    (cut,), _ = rewarded("right", cut=True, reward_decides="all", reward_threshold=-1e9)
+    assert cut.correct is False and cut.score == scores[0]
+
+
+@pytest.mark.parametrize("decides", ["undecided", "all"])
+def test_where_the_score_decides_it_does_so_by_the_threshold(rewarded, decides):
+    texts = ("right", "1+2", "wrong", "3+4-4")
+    scores = [t.score for t in rewarded(*texts)[0]]
+    threshold = sorted(scores)[2]
+    made, counts = rewarded(*texts, reward_decides=decides, reward_threshold=threshold)
+    by_score = [score >= threshold for score in scores]
+    given = by_score if decides == "all" else [True, by_score[1], False, by_score[3]]
+    assert [t.correct for t in made] == given
+    assert made[1].why == f"reward {scores[1]:.4g}, at least {threshold:g} passes"
+    assert counts["rewarded"] == (4 if decides == "all" else 2)
+    assert [t.score for t in made] == scores
+
+
+def test_a_score_that_decides_needs_a_threshold_and_one_that_does_not_has_none():
+    for options in ({"reward_decides": "undecided"}, {"reward_threshold": 0.0}):
+        with pytest.raises(ValueError, match=r"undecided or all\) a threshold must be stated"):
+            VerificationConfig(name="r", reward_model="m", **options)
+    with pytest.raises(ValueError, match="one of nothing, undecided, all; got 'some'"):
+        VerificationConfig(name="r", reward_model="m", reward_decides="some")
+    without = VerificationConfig(name="r", reward_decides="all", reward_threshold=1.0)
+    assert without == VerificationConfig(name="r")
 
 
 def test_pins_name_the_grader_the_judge_and_the_reward_models_weights(reward_folder):
@@ -166,6 +200,14 @@ def test_pins_name_the_grader_the_judge_and_the_reward_models_weights(reward_fol
     assert len(reward["model"]) == 64 and reward["transformers"]
 
 
-def test_a_judge_and_a_reward_model_at_once_are_refused():
+def test_a_judge_and_a_reward_model_do_not_both_decide():
     with pytest.raises(ValueError, match=r"a judge .* and a reward model .*name one"):
-        VerificationConfig(name="x", judge=JUDGE.judge, reward_model="r")
+        VerificationConfig(
+            name="x",
+            judge=JUDGE.judge,
+            reward_model="r",
+            reward_decides="undecided",
+            reward_threshold=0.0,
+        )
+    both = VerificationConfig(name="x", judge=JUDGE.judge, reward_model="r")
+    assert both.judge and both.reward_model
