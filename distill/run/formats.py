@@ -100,14 +100,25 @@ ADDED_TO_2: dict[str, Json] = {
 
 ADDED_TO_3: dict[str, Json] = {
     "study": {"expect": [], "settle": None, "margin": 5.0},
-    "verification": {"reward_decides": "undecided"},
     "selection": {"by": "sample"},
 }
 """The same for the fields that came with format 4."""
 
+
+def _decided(part: Json, place: str) -> Json:
+    """Up to format 3 a reward model decided what the grader left undecided, from 0 on."""
+    if place != "verification" or "reward_decides" in part:
+        return part
+    if part["reward_model"]:
+        return part | {"reward_decides": "undecided"}
+    return part | {"reward_decides": "nothing", "reward_threshold": None}
+
+
 MIGRATIONS: dict[int, Callable[[Json], Json]] = {
     1: _kinds_beside_names,
     2: lambda config: _each(config, "", lambda part, place: ADDED_TO_2.get(place, {}) | part),
-    3: lambda config: _each(config, "", lambda part, place: ADDED_TO_3.get(place, {}) | part),
+    3: lambda config: _each(
+        config, "", lambda part, place: _decided(ADDED_TO_3.get(place, {}) | part, place)
+    ),
 }
 """Format -> its configs in the next format."""

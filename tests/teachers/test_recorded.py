@@ -10,6 +10,7 @@ import pytest
 
 from distill.config import Config
 from distill.data.config import DatasetConfig
+from distill.data.trace_formats import FORMATS
 from distill.grading.config import GradingConfig
 from distill.store.identity import CHECKOUT
 from distill.teachers.config import SelectionConfig, SizeConfig, TeacherConfig, VerificationConfig
@@ -23,9 +24,9 @@ def told(out):
     return [json.loads(line) for line in (out / "rejected.jsonl").open()]
 
 
-def verified(folder):
+def verified(folder, compute=COMPUTE):
     """The counts of a verification of the traces in a folder."""
-    verify_traces(GradingConfig(), VerificationConfig(), folder, compute=COMPUTE, out=folder)
+    verify_traces(GradingConfig(), VerificationConfig(), folder, compute=compute, out=folder)
     return json.loads((folder / "summary.json").read_text())
 
 
@@ -166,6 +167,95 @@ def test_of_real_traces_those_that_are_right_by_the_gold_answer_are_right_and_wi
             made = verified(tmp_path)
             counted.append([made[name] for name in ("correct", "wrong", "unchecked")])
         assert counted == [[0, 0, 30], [23, 7, 0]]
+
+
+PROGRAM = (
+    "<think>\nread, add, print\n</think>\n\n```python\nprint(sum(map(int, input().split())))\n```"
+)
+PAIRS = [{"input": "1 2\n", "output": "3\n"}, {"input": "4 5\n", "output": "9\n"}]
+WRONG = [{"input": "1 2\n", "output": "2\n"}]
+TESTS = {
+    "pairs": PAIRS,
+    "pairs as JSON": json.dumps(PAIRS),
+    "pairs in lists": {"inputs": ["1 2\n"], "outputs": ["3\n"]},
+    "of a type": [{"type": "stdin"} | PAIRS[0], json.dumps({"type": "stdin"} | PAIRS[1])],
+}
+"""A column of tests, as it may be given."""
+
+ASKED = "Read numbers and print their sum."
+PROGRAM_ROWS = {
+    "sharegpt": {"conversations": turns(ASKED, text=PROGRAM)},
+    "messages": {"messages": turns(ASKED, text=PROGRAM)},
+    "bespoke_stratos_17k": {"conversations": turns(ASKED, text=PROGRAM)},
+    "sky_t1_17k": {"conversations": turns(ASKED, text=PROGRAM)},
+    "limo": {"question": ASKED, "solution": PROGRAM},
+    "openr1_math_220k": {"problem": ASKED, "generations": [PROGRAM]},
+    "json_lines": {"question": ASKED, "thought": "add", "solution": PROGRAM},
+    "s1k_1_1": {
+        "question": ASKED,
+        "deepseek_thinking_trajectory": "add",
+        "deepseek_attempt": PROGRAM,
+    },
+    "openthoughts_114k": {
+        "problem": ASKED,
+        "domain": "code",
+        "deepseek_reasoning": "add",
+        "deepseek_solution": PROGRAM,
+    },
+}
+
+
+def test_every_format_but_that_of_worked_solutions_is_tried_with_programs():
+    assert {*PROGRAM_ROWS} == {*FORMATS} - {"numina_cot"}
+
+
+@pytest.mark.parametrize("given", TESTS)
+@pytest.mark.parametrize("form", PROGRAM_ROWS)
+def test_a_column_of_tests_makes_a_row_of_every_format_a_program_that_is_checked(
+    tmp_path, form, given
+):
+    rows = [PROGRAM_ROWS[form] | {"tests": TESTS[given]}]
+    teacher, problems = record(tmp_path, rows, format=form, prompt=THINK)
+    (trace,), _ = sample(teacher, problems, tmp_path)
+    assert (trace.problem.kind, trace.problem.answer) == ("code", "")
+    assert [json.loads(test) for test in trace.problem.tests] == [
+        {"type": "stdin"} | pair for pair in (PAIRS[:1] if given == "pairs in lists" else PAIRS)
+    ]
+
+
+def test_programs_of_ones_own_are_right_or_wrong_by_their_tests(tmp_path):
+    rows = [
+        {"conversations": turns(f"{ASKED} ({n})", text=PROGRAM), "cases": tests}
+        for n, tests in enumerate((PAIRS, WRONG, json.dumps(PAIRS)))
+    ]
+    how = {"format": "sharegpt", "prompt": THINK, "columns": {"tests": "cases"}}
+    teacher, problems = record(tmp_path, rows, **how)
+    sample(teacher, problems, tmp_path)
+    trusted = replace(COMPUTE, unsandboxed_code=True)
+    counts = verified(tmp_path, trusted)
+    assert (counts["correct"], counts["wrong"], counts["unchecked"]) == (2, 1, 0)
+
+
+@pytest.mark.parametrize("form", ["json_lines", "sharegpt", "messages", "limo"])
+def test_a_program_without_tests_or_a_reference_is_told_what_to_add(tmp_path, form):
+    row = PROGRAM_ROWS[form] | {"kind": "code"}
+    teacher, problems = record(tmp_path, [row], format=form, prompt=THINK, max_rejected=1.0)
+    traces, counts = sample(teacher, problems, tmp_path)
+    assert traces == [] and counts["reasons"] == {"no tests": 1}
+    (named,) = told(tmp_path)
+    assert "add a column tests" in named["why"] and "columns={tests: COLUMN}" in named["why"]
+    teacher, problems = record(tmp_path, [row | {"answer": "print(3)"}], format=form, prompt=THINK)
+    sample(teacher, problems, tmp_path)
+    assert verified(tmp_path)["unchecked"] == 1
+
+
+def test_a_row_without_an_answer_says_that_programs_have_tests(tmp_path):
+    row = {"question": ASKED, "thought": "add", "solution": PROGRAM}
+    teacher, problems = record(tmp_path, [row], max_rejected=1.0)
+    sample(teacher, problems, tmp_path)
+    (named,) = told(tmp_path)
+    assert named["why"].startswith("no answer: no column answer; has question")
+    assert named["why"].endswith("a program needs a column tests instead")
 
 
 @pytest.mark.parametrize("pattern", ["[", "(", "a{2,1}", "(?P<x", "*"])
