@@ -20,6 +20,10 @@ LIMIT = {"limit": True}
 """Marks a limit: it says whether an artifact may be used, not what it holds, and so is part of no
 identity; a stage looks at it whenever its artifact is used."""
 
+LATER = {"later": True}
+"""Marks a field that came after artifacts were made without it, and whose default does what they
+were made by: at its default it is left out of an identity, so that their keys stay."""
+
 RULE = "rule"
 """Key of a field's `Rule` in its metadata."""
 

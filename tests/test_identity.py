@@ -62,6 +62,9 @@ OTHER = {
     "verification.reward_decides": "all",
     "verification.reward_threshold": 0.5,
     "selection.by": "score",
+    "teacher.bare": "thought",
+    "selection.problems.by": "source",
+    "selection.problems.quotas": {"math": 1.0},
     "filter.min_difficulty": 2.0,
     "filter.max_difficulty": 3.0,
 }

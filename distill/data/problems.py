@@ -18,7 +18,7 @@ def pins(dataset: DatasetConfig) -> dict[str, Any]:
     """What decides the problems from outside: the commit of a data set on the hub."""
     if dataset.kind in MADE:
         return {}
-    read = trace_formats.pins(dataset) if dataset.kind == "recorded" else {}
+    read = {"reading": trace_formats.READING} if dataset.kind == "recorded" else {}
     return source.pins(dataset) | read
 
 

@@ -24,8 +24,9 @@ PREFIX = r"Return your final response within \boxed{}. "
 CODE_PREFIX = "Generate an executable Python function generated from the given prompt."
 """What they put before a question that asks for a program."""
 
-READINGS = {"bespoke_stratos_17k": 2, "sky_t1_17k": 2}
-"""Format -> which reading of its rows this is, where an earlier version read them otherwise."""
+READING = 2
+"""Part of the identity of what is read from recorded traces; raise it where rows of any format are
+read otherwise than before."""
 
 _LONGEST_ANSWER = 100
 """Characters up to which a reference without a marked answer is taken as the answer."""
@@ -102,11 +103,6 @@ def _answer(row: Fields) -> str:
         if row.has("answer"):
             raise
         raise RowError(f"{error}; a program needs a column tests instead") from error
-
-
-def pins(source: SourceConfig) -> dict[str, int]:
-    """The reading of the source's format, where it is not the first."""
-    return {"reading": READINGS[source.format]} if source.format in READINGS else {}
 
 
 def as_problem(read: Recorded, source: SourceConfig) -> Problem:

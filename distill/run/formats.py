@@ -100,7 +100,12 @@ ADDED_TO_2: dict[str, Json] = {
 
 ADDED_TO_3: dict[str, Json] = {
     "study": {"expect": [], "settle": None, "margin": 5.0},
-    "selection": {"by": "sample"},
+    "verification": {"max_foreign": 1.0, "max_paragraph": 0, "code_blocks": True},
+    "selection": {
+        "by": "sample",
+        "problems": {"by": "none", "quotas": {}, "diverse": False},
+    },
+    "teacher": {"bare": "aside"},
 }
 """The same for the fields that came with format 4."""
 

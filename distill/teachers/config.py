@@ -5,8 +5,20 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, SHARE, Checked, Named, at_least, label, one_of, reset, ruled
-from distill.data.config import SOURCE, DatasetConfig, SourceConfig
+from distill.checks import (
+    LABEL,
+    LATER,
+    RULE,
+    SHARE,
+    Checked,
+    Named,
+    at_least,
+    label,
+    one_of,
+    reset,
+    ruled,
+)
+from distill.data.config import SOURCE, CurationConfig, DatasetConfig, SourceConfig
 from distill.models.config import AskConfig, EngineConfig, PromptConfig, SamplingConfig
 from distill.store.identity import local_path
 
@@ -15,7 +27,7 @@ TEACHERS = ("scripted", "recorded", "model")
 
 
 UNREAD = {
-    "scripted": (*SOURCE, "model", "prompt", "engine", "sampling"),
+    "scripted": (*SOURCE, "model", "prompt", "engine", "sampling", "bare"),
     "recorded": ("model", "engine", "sampling", "slip_rate", "seed"),
     "model": (*(name for name in SOURCE if name != "revision"), "slip_rate", "seed"),
 }
@@ -38,6 +50,10 @@ class TeacherConfig(SourceConfig):
     prompt: PromptConfig | None = None
     """How teacher `model` is asked, and how what it or a `recorded` one wrote is split into
     thought and solution; see `conf/prompt/`."""
+
+    bare: str = field(default="aside", metadata=LATER | {RULE: one_of("aside", "thought")})
+    """What becomes of a reply in which no thought is marked: it is set `aside`, or all before its
+    answer counts as a `thought`, so that a base can teach itself (`distill/teachers/bare.py`)."""
 
     engine: EngineConfig | None = None
     """Teacher `model` only: what runs it; None: what runs the student."""
@@ -107,6 +123,17 @@ class VerificationConfig(Named):
     """Least score that counts as right, where the score decides: it must be stated, since scores
     have no natural zero."""
 
+    max_foreign: float = ruled(1.0, SHARE)
+    """Share of a trace's letters that may be in a script that is neither that of most of its
+    letters, nor in its question, nor Latin. A trace over this, or over a limit below, keeps its
+    verdict and is not selected; see `distill/teachers/quality.py`. 1: not looked at."""
+
+    max_paragraph: int = ruled(0, at_least(0))
+    """Characters in a trace's longest paragraph, at most; 0: not looked at."""
+
+    code_blocks: bool = True
+    """Whether a trace may hold a fenced block of code where no program is asked for."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.reward_model:
@@ -127,6 +154,11 @@ class VerificationConfig(Named):
                 "set verification.reward_decides=nothing"
             )
 
+    @property
+    def looks_at_writing(self) -> bool:
+        """Whether badly written traces are named."""
+        return self.max_foreign < 1 or self.max_paragraph > 0 or not self.code_blocks
+
 
 @dataclass
 class SelectionConfig(Checked):
@@ -142,6 +174,9 @@ class SelectionConfig(Checked):
     """Which traces of a problem come first: the lowest `sample` index; the highest `score` of
     `verification.reward_model`; or, by `majority`, only those that give the most frequent answer of
     the problem's traces, lowest sample index first."""
+
+    problems: CurationConfig = field(default_factory=CurationConfig)
+    """Quotas of groups of problems, and the most different problems first; by default neither."""
 
     seed: int = 0
     """Order of the problems, hence which are in a smaller set: a smaller size is a prefix of a

@@ -37,7 +37,7 @@ COUNTS = {
 def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
     """What decides the traces from outside: weights and engine, or the commit of a data set."""
     if teacher.kind == "recorded":
-        return source.pins(teacher) | trace_formats.pins(teacher)
+        return source.pins(teacher) | {"reading": trace_formats.READING}
     if teacher.kind != "model":
         return {}
     model, _, engine = required(teacher)
@@ -54,7 +54,8 @@ def sample_traces(
 
     A model's replies are cached in `rows.jsonl`; a killed call continues from there. Rows of a
     recorded teacher that hold no trace are named in `rejected.jsonl`, prompts that a server refuses
-    in `failed.jsonl`; a model's replies without a thought are in `without_thought.jsonl`.
+    in `failed.jsonl`; a model's replies without a thought are in `without_thought.jsonl`, unless
+    `teacher.bare` makes thoughts of them, which are counted as `bare`.
 
     Raises:
         ValueError: a field that the teacher needs is not set; more rows of a recorded teacher hold
@@ -73,7 +74,8 @@ def sample_traces(
         summary |= rejected
     else:
         summary["samples_per_problem"] = teacher.samples
-    summary |= {name: tally.counts[name] for name in COUNTS[teacher.kind]}
+    counted = (*COUNTS[teacher.kind], *(("bare",) if teacher.bare == "thought" else ()))
+    summary |= {name: tally.counts[name] for name in counted}
     write_json(out / "summary.json", summary)
     (out / REPLIES).unlink(missing_ok=True)
 

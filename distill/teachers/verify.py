@@ -19,6 +19,7 @@ from distill.models.engines import Completion
 from distill.store.artifacts import read_json, write_json
 from distill.store.identity import version
 from distill.teachers.config import VerificationConfig
+from distill.teachers.quality import RULES, flaws
 from distill.trace.records import WITHOUT_THOUGHT, Trace, read_traces, write_records
 
 VERSION = 5
@@ -59,7 +60,8 @@ def verify_traces(
     files, from which a killed call continues. `summary.json` counts the verdicts, those that were
     not the grader's, of the undecided those that stay `unchecked`, and the failed calls of a judge,
     which leave a trace undecided and are named in `failed.jsonl`; of scores it has the extremes and
-    the median.
+    the median. Traces that are badly written by a rule of `verification` keep their verdict and
+    name the rule; `badly_written` counts the right ones by rule.
 
     Raises:
         ValueError: more of the teacher's replies lack a thought, or more calls of the judge fail,
@@ -81,6 +83,9 @@ def verify_traces(
         decided = []
     by_id = {trace.id: trace for trace in decided}
     marked = [by_id.get(trace.id, trace) for trace in graded]
+    if verification.looks_at_writing:
+        marked = [replace(trace, flaws=flaws(trace, verification)) for trace in marked]
+        second["badly_written"] = _badly_written(marked)
     count = write_records(out / "traces.jsonl", marked)
     verdicts = Counter(trace.correct for trace in marked)
     counts = {"correct": verdicts[True], "wrong": verdicts[False], "undecided": verdicts[None]}
@@ -121,7 +126,8 @@ def _limit_without_thought(traces: Path, given: int, compute: ComputeConfig) -> 
             f"{bare} of {given + bare} replies of the teacher hold no thought, more than "
             f"compute.max_unusable={compute.max_unusable} allows: they lack the marks of "
             "teacher.prompt. Have a model split them (+ask@teacher.convert=sky_t1_convert); no "
-            "reply is asked for again"
+            "reply is asked for again. Or count all before an answer as thought "
+            "(teacher.bare=thought)"
         )
 
 
@@ -141,6 +147,13 @@ def _beforehand(trace: Trace) -> grade.Verdict | None:
     if trace.finish_reason == "length":
         return grade.Verdict(False, None, "the teacher was cut off")
     return None if grade.checkable(trace.problem) else grade.Verdict(None, None, UNCHECKED)
+
+
+def _badly_written(traces: Sequence[Trace]) -> dict[str, int]:
+    """Of the right traces those that break a rule, by rule, and how many break any."""
+    right = [trace.flaws for trace in traces if trace.correct]
+    by_rule = {rule: sum(rule in broken for broken in right) for rule in RULES}
+    return {"any": sum(bool(broken) for broken in right)} | by_rule
 
 
 def _unchecked(trace: Trace) -> bool:

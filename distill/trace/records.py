@@ -78,6 +78,10 @@ class Trace:
     score: float | None = None
     """What a reward model gives the solution, on its own scale; None where none was asked."""
 
+    flaws: tuple[str, ...] = ()
+    """How it is badly written: rules of `distill/teachers/quality.py`, where they were looked at.
+    It is not selected."""
+
     @classmethod
     def of(
         cls, problem: Problem, teacher: str, sample: int, thought: str, solution: str, **more: Any
@@ -99,7 +103,7 @@ def read_problems(path: Path) -> Iterator[Problem]:
 
 def read_traces(path: Path) -> Iterator[Trace]:
     """Traces of a JSON lines file, in order."""
-    return (Trace(**row | {"problem": _problem(row["problem"])}) for row in read_rows(path))
+    return map(_trace, read_rows(path))
 
 
 def write_records(path: Path, records: Iterable[Problem | Trace]) -> int:
@@ -110,9 +114,7 @@ def write_records(path: Path, records: Iterable[Problem | Trace]) -> int:
 def record_row(record: Problem | Trace) -> dict[str, Any]:
     """A record as one object; a field of `_WHERE_SAID` is left out where it says nothing."""
     row = asdict(record)
-    return {
-        name: value for name, value in row.items() if value is not None or name not in _WHERE_SAID
-    }
+    return {n: value for n, value in row.items() if n not in _WHERE_SAID or value not in (None, ())}
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -142,8 +144,13 @@ def write_any(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         write_rows(path, rows)
 
 
-_WHERE_SAID = ("score",)
+_WHERE_SAID = ("score", "flaws")
 """Fields of traces that only some verifications fill."""
+
+
+def _trace(row: dict[str, Any]) -> Trace:
+    flaws = tuple(row.get("flaws", ()))
+    return Trace(**row | {"problem": _problem(row["problem"]), "flaws": flaws})
 
 
 def _problem(row: dict[str, Any]) -> Problem:

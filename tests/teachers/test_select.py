@@ -1,12 +1,14 @@
 """Which verified traces are selected."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from distill.config import Config
+from distill.data.config import CurationConfig
 from distill.teachers.config import SelectionConfig, SizeConfig, VerificationConfig
 from distill.teachers.majority import majority
 from distill.teachers.select import select_traces
@@ -119,6 +121,29 @@ def test_the_majority_gives_the_most_frequent_answer_and_the_first_of_equally_fr
     assert voted(right) == [1, 2]
     with pytest.raises(ValueError, match="no vote over programs"):
         majority(answered("```python\n1\n```", kind="code"))
+
+
+def test_a_badly_written_trace_is_not_selected_even_where_all_are(select, tmp_path):
+    traces = answered(r"\boxed{1}", r"\boxed{2}", verdicts=(True, True))
+    traces[0] = replace(traces[0], flaws=("code_block",))
+    (tmp_path / "in").mkdir()
+    write_records(tmp_path / "in" / "traces.jsonl", traces)
+    assert list(read_traces(tmp_path / "in" / "traces.jsonl")) == traces
+    for correct_only in (True, False):
+        how = SelectionConfig(correct_only=correct_only, per_problem=2)
+        select_traces(how, SizeConfig(1), tmp_path / "in", out=tmp_path)
+        assert [t.sample for t in read_traces(tmp_path / "traces.jsonl")] == [1]
+        with pytest.raises(ValueError, match=r"\. 1 traces are badly written by the rules"):
+            select_traces(how, SizeConfig(2), tmp_path / "in", out=tmp_path)
+
+
+def test_groups_of_problems_are_counted_and_a_smaller_size_is_still_a_prefix(select, tmp_path):
+    rows = [(p, 0, True) for p in range(30)]
+    whole = select(rows, 30, problems=CurationConfig(by="difficulty", diverse=True))
+    assert select(rows, 7, problems=CurationConfig(by="difficulty", diverse=True)) == whole[:7]
+    counts = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert counts["groups"] == {"unknown": 7} and counts["least_distance"] == 1.0
+    assert sorted(whole) == sorted(select(rows, 30))
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12))
