@@ -45,7 +45,7 @@ check: setup ## Check lint, format, types and import arrows
 	@$(RUN) mypy
 	@$(RUN) pytest --quiet tests/test_arrows.py
 
-bench: setup ## Measure speed with every file of tests/bench
+bench: setup ## Measure speed, and what intervals cover, with every file of tests/bench
 	@set -e; for file in tests/bench/bench_*.py; do echo "== $$file"; .venv/bin/python $$file; done
 
 pretrain: setup ## Pretrain the students of the embedded world from scratch

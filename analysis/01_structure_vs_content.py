@@ -16,7 +16,7 @@ from pathlib import Path
 
 from IPython.display import SVG, Markdown, display
 
-from ablations.findings import arms, equal_rates, slopes
+from ablations.findings import arms, robust, slopes
 from ablations.findings.sections import SECTION
 from ablations.papers.study_figures import dose_response, forest
 from ablations.render import grid
@@ -73,8 +73,7 @@ for part, name in zip(sections, names, strict=True):
 # ## The slopes
 #
 # A line is fitted through the uncorrupted arm and the arms of each operator; its slope is what full
-# damage costs. Every arm counts, whatever corruption rates its operator was run at. The last row is
-# the mean slope of the operators on structure minus that of the operators on content.
+# damage costs. Every arm counts, whatever corruption rates its operator was run at.
 
 # %%
 lines = slopes.frame(finished, answers)
@@ -82,25 +81,33 @@ by_student = [(", ".join(map(str, key)), part) for key, part in lines.groupby(NA
 Markdown(grid.markdown([slopes.grid(part, name) for name, part in by_student], ""))
 
 # %% [markdown]
-# ## At equal corruption rates only
+# ## Structure minus content, and how much it depends on the operators
 #
-# Arms of one kind are averaged at each corruption rate that both kinds have, then subtracted
-# problem by problem. The rate is a share of an operator's own units, so equal rates are not equal
-# amounts of text: see `05_what_damage_does.py`.
+# The mean slope of the operators on structure minus that of the operators on content: of all of
+# them, and leaving out each in turn, with all of its variants. A corruption rate is a share of an
+# operator's own units, so equal rates are not equal amounts of text (`05_what_damage_does.py`).
+# Hence the same at the corruption rates that both kinds have, and along the share of the text that
+# was changed, where the runs recorded it. An arm in which no right answer is left to learn from
+# is apart; the second column counts it, too.
 
 # %%
-for key, part in equal_rates.frame(finished, answers).groupby(NAMED, sort=False):
-    print(f"{', '.join(map(str, key))}: {equal_rates.sentence(part)}")
+contrasts = robust.frame(finished, answers)
+compared = [(", ".join(map(str, k)), part) for k, part in contrasts.groupby(NAMED, sort=False)]
+Markdown(grid.markdown([robust.grid(part, name) for name, part in compared], ""))
+
+# %%
+for name, part in compared:
+    print(f"{name}: {' '.join(robust.sentences(part, arms.MARGIN))}")
 
 # %% [markdown]
 # ## The answer
 
 # %%
-found = lines[lines["operator"] == slopes.CONTRAST]
-for name, part in by_student:
-    print(f"{name}: {slopes.sentence(part)}")
+for name, part in compared:
+    print(f"{name}: {robust.sentence(part, arms.MARGIN)}")
+stable = [part for _, part in compared if robust.is_stable(part)]
 print(
-    f"Damage to the structure costs more than damage to the content for "
-    f"{(found['high'] < 0).sum()} of {len(found)} students, and less for "
-    f"{(found['low'] > 0).sum()}."
+    f"The answer is the same whichever damage is counted for {len(stable)} of {len(compared)} "
+    f"students; damage to the structure costs more for "
+    f"{sum(bool((part['high'] < 0).all()) for part in stable)} of these."
 )

@@ -26,7 +26,8 @@ from distill.run import sweep
 from distill.run.compose import CONF, build
 from distill.run.fields import describe, refuse_unknown, unknown_name
 from distill.run.inputs import unusable
-from distill.run.overrides import long_form, one_line, parse, several
+from distill.run.mistakes import one_line
+from distill.run.overrides import long_form, parse, several
 from distill.run.record import (
     LOCK,
     Outcome,
@@ -245,7 +246,8 @@ def _in_one_line(error: Exception, overrides: Sequence[str]) -> str:
     if isinstance(error, HydraException) and "Ambiguous value" in str(error):
         return several(next(str(o.input_line) for o in parse(overrides) if o.is_sweep_override()))
     text = one_line(error, overrides)
-    named = isinstance(error, OSError) or any(word in text for word in overrides)
+    names = [re.split("[=@]", word.lstrip("+~"))[0] for word in overrides]
+    named = isinstance(error, OSError) or any(name in text for name in names)
     return text if named or not overrides else f"{' '.join(overrides)}: {text}"
 
 

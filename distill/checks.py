@@ -68,13 +68,26 @@ FILE_NAME = Rule(
 )
 
 
-def folder(path: str) -> str:
-    """The path with a leading `~` as the home folder. Raises ValueError if there is none."""
-    if not path.strip() or "\0" in path:
-        raise ValueError(
-            f"the path of a folder must be a text, not empty and without NUL; got {path!r}"
-        )
-    return os.path.expanduser(path)
+def _names_a_place(value: str) -> bool:
+    if not value.strip() or "\0" in value:
+        return False
+    whole = os.path.expanduser(value)
+    return not whole.startswith("~") and os.path.abspath(whole) != os.path.abspath(os.sep)
+
+
+PATH = Rule(
+    "a path: not empty, without NUL, not the root of the file system, with a ~ at the beginning "
+    "only for a home folder that there is",
+    _names_a_place,
+)
+
+TEXT = Rule("a text that is not blank", lambda text: bool(text.strip()))
+
+
+def path(name: str, value: str) -> str:
+    """The path with a leading `~` as the home folder. Raises ValueError with the field's name."""
+    PATH.check(name, value)
+    return os.path.expanduser(value)
 
 
 def check_names(field: str, names: Iterable[str]) -> None:
@@ -86,6 +99,11 @@ def check_names(field: str, names: Iterable[str]) -> None:
 def at_least(least: float) -> Rule:
     """Numbers from `least` on."""
     return Rule(f">= {least}", lambda value: value >= least)
+
+
+def between(least: int, most: int) -> Rule:
+    """Numbers from `least` to `most`, both among them."""
+    return Rule(f"in [{least}, {most}]", lambda value: least <= value <= most)
 
 
 def one_of(*choices: str) -> Rule:
@@ -102,7 +120,7 @@ def ruled(default: Any, rule: Rule) -> Any:
 class Checked:
     """A config that checks its fields: their rules, and that every number is finite.
 
-    In fields that name a file or folder, a `~` at the beginning becomes the home folder.
+    Fields that name a file or folder hold a `PATH`, whose `~` becomes the home folder.
     """
 
     def __post_init__(self) -> None:
@@ -111,9 +129,9 @@ class Checked:
             setattr(self, f.name, _one_form(getattr(self, f.name), f.type in FLOATS))
             name, value = f"{group}.{f.name}", getattr(self, f.name)
             if f.metadata.get("content") and isinstance(value, str) and value != MISSING:
-                value = os.path.expanduser(value)
+                value = path(name, value)
                 setattr(self, f.name, value)
-            _refuse_infinite(name, value)
+            _refuse_numbers(name, value)
             if f.metadata.get(RULE) and value not in (None, MISSING):
                 f.metadata[RULE].check(name, value)
 
@@ -165,13 +183,18 @@ def _one_form(value: Any, is_float: bool = False) -> Any:
     return value
 
 
-def _refuse_infinite(name: str, value: Any) -> None:
-    """Infinity and NaN have no JSON form and pass comparisons that they should fail."""
+def _refuse_numbers(name: str, value: Any) -> None:
+    """Infinity and NaN have no JSON form and pass comparisons that they should fail.
+
+    What has more than 64 bits is found by torch or an engine, hours later.
+    """
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{name} must be a finite number; got {value}")
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise ValueError(f"{name} must be a whole number of at most 64 bits; got {value}")
     if isinstance(value, list | tuple):
         for item in value:
-            _refuse_infinite(name, item)
+            _refuse_numbers(name, item)
     if isinstance(value, dict):
         for key, item in value.items():
-            _refuse_infinite(f"{name}.{key}", item)
+            _refuse_numbers(f"{name}.{key}", item)

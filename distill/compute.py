@@ -50,8 +50,8 @@ class ComputeConfig(Checked):
 
     retry_seconds: float = ruled(600.0, at_least(0))
     """`openai` only: seconds after its first failure during which a request is sent again, as a
-    server may restart; then it stays pending. Also the longest that a server can ask to wait. A
-    server that hangs ends the run after twice `reply_seconds` and this, at most."""
+    server may restart; 0: never. Then it stays pending. Also the longest that a server can ask to
+    wait. A server that hangs ends the run after twice `reply_seconds` and this, at most."""
 
     api_key: str = "OPENAI_API_KEY"
     """`openai` only: environment variable that holds the key; the key itself is written nowhere."""

@@ -8,7 +8,7 @@ nothing for a choice are set to one value, so that two configs that make the sam
 
 from dataclasses import dataclass, field, replace
 
-from distill.checks import FILE_NAME, POSITIVE, Checked, folder, one_of, ruled
+from distill.checks import FILE_NAME, POSITIVE, TEXT, Checked, one_of, path, ruled
 from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
 from distill.data.config import DatasetConfig, FilterConfig
@@ -37,10 +37,10 @@ class TrackingConfig(Checked):
     mode: str = ruled("offline", one_of("offline", "online"))
     """`offline` keeps everything on this machine and needs no login."""
 
-    project: str = "distill"
+    project: str = ruled("distill", TEXT)
     """W&B project."""
 
-    entity: str | None = None
+    entity: str | None = ruled(None, TEXT)
     """W&B user or team; None: the login's own."""
 
 
@@ -102,7 +102,7 @@ class Config:
     """Folder of the runs' records: `<runs>/<study>/<16 digits>/run.json`."""
 
     def __post_init__(self) -> None:
-        self.artifacts, self.runs = folder(self.artifacts), folder(self.runs)
+        self.artifacts, self.runs = path("artifacts", self.artifacts), path("runs", self.runs)
         if self.teacher.kind == "model" and self.teacher.engine is None:
             self.teacher = replace(self.teacher, engine=replace(self.engine))
         if self.teacher.kind == "recorded":

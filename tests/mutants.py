@@ -80,20 +80,22 @@ MODULES = {
     "config": _module(
         *("distill/config.py", "distill/checks.py", "distill/compute.py", "distill/run/fields.py"),
         *(f"distill/{room}/config.py" for room in ("corruptions", "data", "teachers", "training")),
-        tests="run/test_fields.py run/test_compose.py test_conf.py test_identity.py corruptions",
+        tests="run/test_fields.py run/test_compose.py test_conf.py test_identity.py test_keys.py "
+        "run/test_overrides.py teachers/test_recorded.py corruptions",
     ),
     "training": _module("distill/training", tests="training test_stages.py", heavy=True),
-    "corruptions": _module("distill/corruptions", tests="corruptions"),
+    "corruptions": _module("distill/corruptions", tests="corruptions test_served.py"),
     "selection": _module(
         *(f"distill/teachers/{name}.py" for name in ("select", "verify", "tally")),
         tests="teachers test_stages.py",
         heavy=True,
     ),
-    "grading": _module("distill/grading", tests="grading"),
+    "grading": _module(
+        "distill/grading", tests="grading sandbox/test_names.py teachers/test_verify.py", heavy=True
+    ),
     "evaluation": _module(
         "distill/evaluation",
-        tests="evaluation/test_evaluate.py ablations/statistics/test_intervals.py "
-        "evaluation/test_harness.py",
+        tests="evaluation ablations/statistics/test_intervals.py",
         heavy=True,
     ),
     "statistics": _module(

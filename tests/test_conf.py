@@ -1,6 +1,8 @@
 """Options compose, names agree, bad values are refused in words."""
 
 import importlib
+import math
+import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import get_args, get_type_hints
@@ -11,12 +13,13 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from ablations.studies.cells import Studies
-from distill import config
+from distill import checks, config
 from distill.config import Config
 from distill.corruptions import operators
 from distill.corruptions.locate import OPERATORS
 from distill.data.config import BenchmarkConfig
 from distill.run.compose import build
+from distill.run.fields import describe
 from distill.store.identity import CHECKOUT
 
 CONF = CHECKOUT / "conf"
@@ -225,6 +228,40 @@ def test_no_number_of_any_config_may_be_infinite_or_none_at_all(kind, name, hint
     given = {"a": [0.0, value]} if "dict" in str(hint) else value
     with pytest.raises(ValueError, match=rf"{name}.* must be a finite number"):
         kind(**{name: given})
+
+
+RULED = [
+    (f"{kind.__name__}.{f.name}", f.metadata[checks.RULE])
+    for kind in configs()
+    for f in fields(kind)
+    if checks.RULE in f.metadata and {int, float} & {get_type_hints(kind)[f.name]}
+]
+"""Numbers of all configs with their rules."""
+
+INTERVAL = re.compile(r"in ([\[(])(\d+), (\d+)([\])])|(>=?) (\d+)")
+
+
+@pytest.mark.parametrize(("name", "rule"), RULED, ids=[name for name, _ in RULED])
+def test_a_number_may_be_exactly_what_the_text_of_its_rule_says(name, rule):
+    opens, low, high, closes, above, least = INTERVAL.fullmatch(rule.text).groups()
+    low, high = float(low or least), float(high or "inf")
+    inside = [math.nextafter(low, high), min(high, low + 1) - 1e-9]
+    outside = [math.nextafter(low, -math.inf), low - 1, -math.inf, math.nan]
+    (inside if opens == "[" or above == ">=" else outside).append(low)
+    if math.isfinite(high):
+        (inside if closes == "]" else outside).append(high)
+        outside += [math.nextafter(high, math.inf), high + 1]
+    assert all(rule.holds(value) for value in inside), inside
+    assert not any(rule.holds(value) for value in outside), outside
+
+
+FROM_SOME = [field for field in describe(Config) if field.rule.startswith(">= ")]
+
+
+@pytest.mark.parametrize("field", FROM_SOME, ids=lambda field: field.name)
+def test_a_number_may_be_0_where_its_text_says_what_that_does_and_is_never_negative(field):
+    says = re.search(r"\b0(?::| takes| leaves| is)", field.text) is not None
+    assert field.rule == (">= 0" if says else ">= 1")
 
 
 NO_NAMES = ["", ".", "..", ".hidden", "a/b", "../a", "/a", "a\\b", "a\0b", "a\nb", "\t", " a", "a "]

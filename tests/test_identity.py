@@ -183,6 +183,13 @@ def leaves(config: Any, path: str = "") -> list[tuple[str, bool]]:
     return found
 
 
+def value_at(config: Any, name: str) -> Any:
+    """The value of a field by its dotted name."""
+    for part in name.split("."):
+        config = getattr(config, part)
+    return config
+
+
 def changed(config: Config, name: str, tmp_path: Path) -> Config:
     """A copy in which one field has another valid value."""
     copy = deepcopy(config)
@@ -321,6 +328,18 @@ def test_content_of_the_students_folder_is_identity_and_its_place_is_not(base, t
     assert keys(base, tmp_path) == before
     (tmp_path / "moved" / "config.json").write_text("changed")
     assert keys(base, tmp_path)[Stage.train] != before[Stage.train]
+
+
+def test_content_of_every_file_and_folder_is_identity_and_no_place_is(base, tmp_path):
+    before = keys(base, tmp_path)
+    place = str(tmp_path / "student")
+    named = [name for name, _ in leaves(base) if str(value_at(base, name)).startswith(place)]
+    assert {name.split(".")[-1] for name in named} == {"path", "model", "reward_model"}
+    (tmp_path / "student").rename(tmp_path / "moved")
+    assert keys(full(str(tmp_path / "moved")), tmp_path) == before
+    (tmp_path / "moved" / "config.json").write_text("changed")
+    after = keys(full(str(tmp_path / "moved")), tmp_path)
+    assert not {*after.values()} & {*before.values()}
 
 
 def test_a_rewriting_is_shared_by_all_shares_and_seeds_and_decides_the_damage(base, tmp_path):

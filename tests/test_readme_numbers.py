@@ -14,6 +14,7 @@ import pytest
 
 from ablations.__main__ import main
 from ablations.findings import arms as findings
+from ablations.findings import robust
 from ablations.papers.study_figures import forest
 from ablations.render.drawing import save
 from ablations.results.runs import runs, samples
@@ -135,6 +136,37 @@ def of_wrong_answers():
     return (
         f"Wrong answers cost {costs[0]:.0f} points on `micro`, and {costs[1]:.0f} and "
         f"{costs[2]:.0f} on the two control bases."
+    )
+
+
+def of_structure_and_content():
+    done, rows, _ = recorded()
+    found = robust.frame(done, rows)
+    stable = {name: robust.is_stable(part) for name, part in found.groupby("student")}
+    assert stable == {"micro": True, "micro_clean": False, "micro_seed1": False}
+    assert (found["recipes"] == (found["student"] == "micro")).all()
+
+    def points(student, measure, out, destroyed=False):
+        asked = {"student": student, "measure": measure, "left_out": out}
+        mine = found[(found[list(asked)] == pd.Series(asked)).all(axis=1)]
+        (row,) = mine[mine["destroyed"].map(bool) == destroyed].to_dict("records")
+        return 100 * row["value"], row["low"] > 0
+
+    operators = {*found["left_out"]} - {""}
+    assert len(operators) == 6
+    slopes = [-points("micro", "slope", out)[0] for out in operators]
+    clean, turned = points("micro_clean", "slope", "keywords removed")
+    seed1, also = points("micro_seed1", "equal rates", "keywords removed")
+    assert turned and also
+    return (
+        "Structure against content: an answer on `micro` alone. From no to full damage, damage to "
+        f"the structure costs {-points('micro', 'slope', '')[0]:.0f} points more than damage to "
+        f"the content; leaving out any operator it is {min(slopes):.0f} to {max(slopes):.0f}. "
+        "Random digits 100 %, where no right answer is left to learn from, are apart; with them it "
+        f"is {-points('micro', 'slope', '', destroyed=True)[0]:.0f}. On the controls, trained "
+        "once, it depends on which damage is counted: without the removed keywords it turns "
+        f"round, by {clean:.0f} points in the runs of `micro_clean`, and at equal corruption rates "
+        f"by {seed1:.0f} in those of `micro_seed1`."
     )
 
 
@@ -319,13 +351,20 @@ def of_the_date():
 
 def of_one_seed():
     """What an interval covers with one seed and with several is tested in `test_intervals`."""
-    return "With one training seed an interval covers problems only."
+    return "With one training seed an interval covers problems only, and a difference is said"
 
 
 CLAIMS = [
     *(of_the_short_table, of_the_time, of_too_few_epochs, with_three_epochs, with_more_epochs),
     *(at_two_thirds, at_one_third, at_full_corruption, of_wrong_answers, of_the_clean_base),
-    *(of_the_seeds, of_the_stages, of_python, of_rejected_rows, of_unusable_replies),
+    *(
+        of_structure_and_content,
+        of_the_seeds,
+        of_the_stages,
+        of_python,
+        of_rejected_rows,
+        of_unusable_replies,
+    ),
     *(of_decontamination, of_the_node, of_the_embedded_world, of_the_controls, of_all_bases),
     *(of_one_seed, of_the_date),
 ]

@@ -1,11 +1,16 @@
-"""Tests hold on a machine of any speed: none is decided by how much time passed on a clock."""
+"""Tests hold on a machine of any speed and leave nothing in the checkout that git would track."""
 
 import ast
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from distill.run.record import FAILED, RUN
+from distill.store.canonical import RECIPE
+from distill.store.identity import CHECKOUT
 
 FILES = [
     path
@@ -102,3 +107,27 @@ def test_hypothesis_measures_no_time_where_nothing_is_said():
 )
 def test_a_comparison_with_the_clock_is_found_unless_it_is_the_deadline_of_a_loop(code, lines):
     assert list(clock_comparisons(ast.parse(code))) == lines
+
+
+def left_by_runs(files: Iterable[str]) -> list[str]:
+    """The files that a run writes, where none is kept on purpose."""
+    kept = ("analysis/results/", "tests/fixtures/")
+    made = {RECIPE, RUN, FAILED}
+    return [
+        file
+        for file in files
+        if not file.startswith(kept) and (Path(file).name in made or file.endswith(".lock"))
+    ]
+
+
+def test_git_tracks_nothing_that_a_run_left_in_the_checkout():
+    if not (CHECKOUT / ".git").exists():
+        pytest.skip("no checkout of git")
+    tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=CHECKOUT, text=True)
+    assert left_by_runs(tracked.split("\0")) == []
+
+
+def test_records_recipes_and_locks_are_found_unless_they_are_kept_on_purpose():
+    made = ["single/0/run.json", "load_problems/0/recipe.json", "load_problems/0.lock"]
+    kept = ["analysis/results/size/0/run.json", "tests/fixtures/formats/3/run.json", "README.md"]
+    assert left_by_runs([*made, *kept]) == made

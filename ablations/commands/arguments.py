@@ -4,13 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from typer import Argument, Option
+from typer import Argument, BadParameter, Option
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
     from ablations.studies.plan import Planned
+
+
+def path(text: str) -> Path:
+    """A path given as an option; an empty one would be the current folder."""
+    from distill import checks
+
+    try:
+        return Path(checks.path("it", text))
+    except ValueError as error:
+        raise BadParameter(str(error)) from error
+
 
 Study = Annotated[str, Argument(help="a file in conf/study/, or `single`", metavar="STUDY")]
 Overrides = Annotated[
@@ -22,8 +33,10 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
-Recorded = Annotated[Path | None, Option(help="folder of recorded runs; default: the study's")]
-Out = Annotated[Path | None, Option(help="file to write, instead of printing")]
+Recorded = Annotated[
+    Path | None, Option(parser=path, help="folder of recorded runs; default: the study's")
+]
+Out = Annotated[Path | None, Option(parser=path, help="file to write, instead of printing")]
 
 
 def planned(study: str, overrides: Sequence[str]) -> "list[Planned]":
@@ -49,9 +62,16 @@ def folded(*names: str) -> "Table":
 
 
 def write(text: str, out: Path | None) -> None:
-    """Write a text to a file and print the file's name; without a file, print the text."""
+    """Write a text to a file and print the file's name; without a file, print the text.
+
+    Raises:
+        ValueError: the file cannot be written; names it.
+    """
     if out:
-        out.write_text(text, encoding="utf-8")
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ValueError(f"{out} cannot be written: {error.strerror}") from error
         print(f"wrote {out}")
     else:
         print(text, end="")

@@ -5,13 +5,17 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from ablations.commands.arguments import path
+
 EXAMPLES = ("table2 --out analysis/results/table2",)
 
 
 def command(
     study: Annotated[str, Argument(help="whose runs are in runs/STUDY", metavar="STUDY")],
-    runs: Annotated[Path | None, Option(help="folder of the runs; default: runs/STUDY")] = None,
-    out: Annotated[Path | None, Option(help="default: analysis/results/STUDY")] = None,
+    runs: Annotated[
+        Path | None, Option(parser=path, help="folder of the runs; default: runs/STUDY")
+    ] = None,
+    out: Annotated[Path | None, Option(parser=path, help="default: analysis/results/STUDY")] = None,
 ) -> None:
     """Copy a study's records and sample rows, without texts, to a folder for version control.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from ablations.commands.arguments import show
+from ablations.commands.arguments import path, show
 
 EXAMPLES = ('"corruption=none" "corruption=none training.seed=1"', "3f2a 9c41")
 
@@ -15,7 +15,9 @@ Run = Annotated[
 
 
 def command(
-    a: Run, b: Run, runs: Annotated[Path, Option(help="folder of all runs")] = Path("runs")
+    a: Run,
+    b: Run,
+    runs: Annotated[Path, Option(parser=path, help="folder of all runs")] = Path("runs"),
 ) -> None:
     """List the fields in which two runs differ, and the artifacts that they share."""
     from ablations.commands.answers.explain import explain, identity

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from ablations.commands.arguments import Overrides
+from ablations.commands.arguments import Overrides, path
 
 EXAMPLES = (
     "out.jsonl --run qwq --benchmark aime24 --columns question=problem,answer=gold,response=text",
@@ -24,7 +24,11 @@ Name = Annotated[str, Option(help="a name, or @COLUMN that holds it")]
 def command(
     file: Annotated[
         Path,
-        Argument(help="JSON lines, a JSON array, CSV, TSV or Parquet; or a folder", metavar="FILE"),
+        Argument(
+            parser=path,
+            help="JSON lines, a JSON array, CSV, TSV or Parquet; or a folder",
+            metavar="FILE",
+        ),
     ],
     overrides: Overrides,
     run: Name,
@@ -36,7 +40,7 @@ def command(
     kind: Annotated[str, Option(help="of the problems")] = "math",
     prompt: Annotated[str, Option(help="in conf/prompt/: where thoughts end")] = "plain",
     study: Annotated[str, Option(help="to file the runs under")] = "imported",
-    runs: Annotated[Path, Option(help="folder of all runs")] = Path("runs"),
+    runs: Annotated[Path, Option(parser=path, help="folder of all runs")] = Path("runs"),
 ) -> None:
     """Import model outputs from elsewhere and re-grade them."""
     from ablations.imports.runs import Request, import_file, text

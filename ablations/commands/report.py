@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from ablations.commands.arguments import Overrides, Recorded, Study, write
+from ablations.commands.arguments import Overrides, Recorded, Study, path, write
 
 EXAMPLES = ("demo", "table2 --runs analysis/results/table2 --out page.html")
 
@@ -14,7 +14,9 @@ def command(
     study: Study,
     overrides: Overrides,
     runs: Recorded = None,
-    out: Annotated[Path | None, Option(help="page to write; default: STUDY.html")] = None,
+    out: Annotated[
+        Path | None, Option(parser=path, help="page to write; default: STUDY.html")
+    ] = None,
 ) -> None:
     """Write a self-contained HTML report of a study."""
     from ablations.report.html import Request, report

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from ablations.commands.arguments import Overrides, write
+from ablations.commands.arguments import Overrides, path, write
 
 EXAMPLES = ("corruption=random_digits --trace 3", "corruption=delete_steps --html deleted.html")
 
@@ -15,7 +15,9 @@ def command(
     trace: Annotated[
         str | None, Option(help="id, or position from 0; default: the first corrupted")
     ] = None,
-    html: Annotated[Path | None, Option(help="page to write, instead of printing")] = None,
+    html: Annotated[
+        Path | None, Option(parser=path, help="page to write, instead of printing")
+    ] = None,
 ) -> None:
     """Show a trace before and after its corruption, with the changes marked."""
     from rich.console import Console

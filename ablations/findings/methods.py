@@ -9,7 +9,14 @@ from ablations.findings.sections import Finding, arm_shares, of_one_setting
 from ablations.reference import title
 from ablations.render.drawing import canvas, errors, name_rows
 from ablations.render.grid import Grid
-from ablations.render.wording import interval, p_value, points, verdict
+from ablations.render.wording import (
+    interval,
+    of_runs,
+    of_these_runs,
+    p_value,
+    points,
+    verdict,
+)
 from ablations.results.arms import ARM, UNCORRUPTED, arm_name, place
 from ablations.statistics.intervals import Estimate, Shares, accuracy, contrast, difference
 from ablations.statistics.significance import holm
@@ -35,7 +42,8 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     Returns:
         `ALIKE`, `arm` (its name) and:
 
-        sft, lora, each with _low and _high: `intervals.accuracy` of either.
+        sft, lora, each with _low and _high: `intervals.accuracy` of either; with _runs: the
+            accuracy of each run.
         value, low, high, problems, seeds, p: `intervals.difference`, LoRA minus full fine-tuning;
             p_holm: adjusted for all arms of the same `ALIKE`.
         extra, extra_low, extra_high, extra_p: the change due to damage with LoRA minus that with
@@ -50,7 +58,8 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     groups = both.groupby(list(ALIKE), sort=False)
     rows = [row for key, part in groups for row in _group(key, part, samples)]
     columns = [
-        *(*ALIKE, "arm", "sft", "sft_low", "sft_high", "lora", "lora_low", "lora_high"),
+        *(*ALIKE, "arm", "sft", "sft_low", "sft_high", "sft_runs"),
+        *("lora", "lora_low", "lora_high", "lora_runs"),
         *(*Estimate.__dataclass_fields__, "p_holm"),
         *("extra", "extra_low", "extra_high", "extra_p", *READING),
     ]
@@ -61,7 +70,10 @@ def grid(arms: pd.DataFrame, name: str) -> Grid:
     """The rows of one `ALIKE` as texts: accuracies in per cent, differences in points."""
     rows = []
     for _, arm in arms.iterrows():
-        alone = [interval(arm[of], arm[f"{of}_low"], arm[f"{of}_high"]) for of in LOOKS]
+        alone = [
+            f"{interval(arm[of], arm[f'{of}_low'], arm[f'{of}_high'])}{of_runs(arm[f'{of}_runs'])}"
+            for of in LOOKS
+        ]
         change = interval(arm["value"], arm["low"], arm["high"], "+")
         extra = interval(arm["extra"], arm["extra_low"], arm["extra_high"], "+")
         n = f"{arm['problems']}, {arm['seeds']}"
@@ -100,14 +112,17 @@ def sentence(arms: pd.DataFrame) -> str:
     if len(uncorrupted):
         row = uncorrupted.iloc[0]
         does = verdict(row, "falls short of", "cannot be told apart from", "does better than")
-        said = [f"On uncorrupted traces LoRA {does} full fine-tuning: {points(row)}."]
+        text = f"On uncorrupted traces LoRA {does} full fine-tuning: {points(row)}."
+        said = [of_these_runs(text, row)]
     damaged = arms[arms["extra"].notna()]
     if len(damaged):
         more, less = (damaged["extra_high"] < 0).sum(), (damaged["extra_low"] > 0).sum()
-        said.append(
+        text = (
             f"Of {len(damaged)} damaged arms, damage costs LoRA more than full fine-tuning in "
             f"{more} and less in {less}; {len(damaged) - more - less} cannot be told apart."
         )
+        both = pd.concat([uncorrupted, damaged])
+        said.append(of_these_runs(text, *both.itertuples()))
     return " ".join(said)
 
 
@@ -147,6 +162,7 @@ def _group(
         row = shared | {"arm": name} | change.row() | {"p_holm": p} | read[name]
         for method, own in pairs[name].items():
             row |= accuracy(own, spreads[method]).columns(method, f"{method}_")
+            row |= {f"{method}_runs": tuple(pd.DataFrame(own).mean())}
         if reference is not None and name != UNCORRUPTED:
             four = [pairs[name]["lora"], pairs[name]["sft"], reference["lora"], reference["sft"]]
             extra = contrast(four, [1, -1, -1, 1], [*two, *two])

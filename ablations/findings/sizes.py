@@ -9,7 +9,7 @@ import pandas as pd
 
 from ablations.findings.sections import Finding, arm_shares, of_one_setting
 from ablations.render.grid import Grid
-from ablations.render.wording import interval, per_cent, points, verdict
+from ablations.render.wording import interval, of_these_runs, per_cent, points, verdict
 from ablations.statistics.intervals import TINY, Estimate, Shares, contrast, difference
 from distill.evaluation.variance import Spread, pooled
 
@@ -27,13 +27,16 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
         doublings: log2 of `to` over `from`; NaN from 0.
         value, low, high, problems, seeds, p: `intervals.difference` of the accuracies; an untrained
             student has no seeds, so `seeds` from 0 are those of the trained one.
+        undecided: share of the responses of the larger size without a verdict; they are not right.
         share: of the gain from the first to the last size; NaN where nothing was gained.
 
     Raises:
         ValueError: students of one size were trained with different settings.
     """
     rows = [
-        row for key, sizes in _series(runs, samples) for row in _steps(key, sizes, _spread(sizes))
+        row
+        for key, sizes, undecided in _series(runs, samples)
+        for row in _steps(key, sizes, _spread(sizes), undecided)
     ]
     return _frame(rows)
 
@@ -41,9 +44,9 @@ def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
 def whole_gain(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """One row per series: the gain from its first size to its last, in the columns of `frame`."""
     rows: list[dict[str, Any]] = []
-    for key, sizes in _series(runs, samples):
+    for key, sizes, undecided in _series(runs, samples):
         ends = {size: sizes[size] for size in (min(sizes), max(sizes))}
-        rows += _steps(key, ends, _spread(sizes))
+        rows += _steps(key, ends, _spread(sizes), undecided)
     return _frame(rows)
 
 
@@ -55,7 +58,7 @@ def slowing(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
         than the first.
     """
     rows = []
-    for key, sizes in _series(runs, samples):
+    for key, sizes, _ in _series(runs, samples):
         trained = [(size, shares) for size, shares in sorted(sizes.items()) if size]
         if len(trained) < 3:
             continue
@@ -79,11 +82,12 @@ def grid(steps: pd.DataFrame, title: str) -> Grid:
             "" if pd.isna(row["doublings"]) else f"{100 * row['value'] / row['doublings']:+.1f}",
             per_cent(row["share"], 0),
             f"{row['problems']}, {row['seeds']}",
+            per_cent(row["undecided"]),
         ]
         for _, row in steps.iterrows()
     ]
     header = ("traces", "gain, points [95 %]", "per doubling", "share of the whole gain")
-    return Grid(title, (*header, "n: problems, seeds"), rows)
+    return Grid(title, (*header, "n: problems, seeds", "undecided"), rows)
 
 
 def sentence(steps: pd.DataFrame, whole: pd.DataFrame, slowing: pd.DataFrame) -> str:
@@ -94,8 +98,8 @@ def sentence(steps: pd.DataFrame, whole: pd.DataFrame, slowing: pd.DataFrame) ->
     gain = whole.iloc[0]
     sizes = f"from {gain['from']:,.0f} to {gain['to']:,.0f} traces"
     if pd.isna(gain["share"]):
-        return f"Nothing was gained {sizes}: {points(gain)}."
-    said = f"Gained {sizes}: {points(gain)}."
+        return of_these_runs(f"Nothing was gained {sizes}: {points(gain)}.", gain)
+    said = of_these_runs(f"The gain {sizes} is {points(gain)}.", gain)
     if len(steps) > 1:
         shares = zip(steps["share"].cumsum(), steps["to"], strict=True)
         reached = [f"{per_cent(share, 0)} at {size:,.0f}" for share, size in shares]
@@ -104,7 +108,8 @@ def sentence(steps: pd.DataFrame, whole: pd.DataFrame, slowing: pd.DataFrame) ->
         return f"{said} With fewer than three sizes, diminishing returns cannot be tested."
     change = slowing.iloc[0]
     gains = verdict(change, "gains less than", "cannot be told apart from", "gains more than")
-    return f"{said} The last doubling {gains} the first: {points(change)}."
+    last = f"The last doubling {gains} the first: {points(change)}."
+    return f"{said} {of_these_runs(last, change)}"
 
 
 def findings(runs: pd.DataFrame, samples: pd.DataFrame) -> list[Finding]:
@@ -127,13 +132,17 @@ def comparable(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     columns = [*SERIES, "from", "to", "doublings", *Estimate.__dataclass_fields__, "share"]
+    columns.append("undecided")
     return pd.DataFrame(rows, columns=columns)
 
 
 def _series(
     runs: pd.DataFrame, samples: pd.DataFrame
-) -> Iterator[tuple[dict[str, Any], dict[int, Shares]]]:
-    """What each series shares, and its scores by size; 0 is the untrained student."""
+) -> Iterator[tuple[dict[str, Any], dict[int, Shares], dict[int, float]]]:
+    """What each series shares, its scores by size, and the shares without a verdict.
+
+    Size 0 is the untrained student.
+    """
     done = runs[runs["accuracy"].notna() & (runs["corruption"] == "none")]
     trained, bases = (done[(done["method"] == "none") == yes] for yes in (False, True))
     for values, part in trained.groupby(list(SERIES), sort=False):
@@ -141,6 +150,7 @@ def _series(
         like = ["benchmark", "evaluation_setting"]
         own = bases[(bases[like] == part[like].iloc[0]).all(axis=1)]
         sizes: dict[int, Shares] = {0: arm_shares(own, samples)} if len(own) else {}
+        undecided = {0: own["undecided"].astype(float).mean()}
         for size, arm in part.groupby("size"):
             if arm["training_setting"].nunique() > 1:
                 raise ValueError(
@@ -148,7 +158,8 @@ def _series(
                     f"{', '.join(arm['label'])}; give runs that differ in size alone"
                 )
             sizes[int(arm["size"].iloc[0])] = arm_shares(arm, samples)
-        yield key, sizes
+            undecided[int(arm["size"].iloc[0])] = arm["undecided"].astype(float).mean()
+        yield key, sizes, undecided
 
 
 def _spread(sizes: dict[int, Shares]) -> Spread | None:
@@ -156,7 +167,10 @@ def _spread(sizes: dict[int, Shares]) -> Spread | None:
 
 
 def _steps(
-    key: dict[str, Any], sizes: dict[int, Shares], spread: Spread | None
+    key: dict[str, Any],
+    sizes: dict[int, Shares],
+    spread: Spread | None,
+    undecided: dict[int, float],
 ) -> Iterator[dict[str, Any]]:
     order = sorted(sizes)
     whole = difference(sizes[order[-1]], sizes[order[0]]).value
@@ -165,4 +179,5 @@ def _steps(
         doublings = math.log2(more / less) if less else math.nan
         share = gain.value / whole if whole > TINY else math.nan
         step = {"from": less, "to": more, "doublings": doublings, "share": share}
+        step |= {"undecided": undecided[more]}
         yield key | step | gain.row()

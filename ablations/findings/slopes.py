@@ -7,30 +7,23 @@ import pandas as pd
 
 from ablations.findings.sections import SECTION, arm_shares, section_spread
 from ablations.render.grid import Grid
-from ablations.render.wording import interval, p_value, per_cent, points, verdict
+from ablations.render.wording import interval, p_value, per_cent
 from ablations.results.arms import ARM, arm_name, place, shown
 from ablations.results.settings import SETTINGS
-from ablations.statistics.dose import Curve, slope, slope_contrast
+from ablations.statistics.dose import Curve, slope
 from ablations.statistics.intervals import Estimate
-from distill.corruptions.declare import TARGETS
-
-CONTRAST = "structure minus content"
-"""Name of the row that compares the two kinds of damage."""
-
-COSTS = ("costs more than", "cannot be told apart from", "costs less than")
-"""What damage to the structure does compared with damage to the content, see `wording.verdict`."""
 
 
 def frame(runs: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
-    """One row per section and damaging operator, and `CONTRAST` where both kinds were run.
+    """One row per section and damaging operator; what compares them is in `findings.robust`.
 
     Returns:
         `SECTION` and:
 
-        operator, kind: as in a table of arms, without the corruption rate; `CONTRAST` has no kind.
+        operator, kind: as in a table of arms, without the corruption rate.
         doses: the corruption rates that were run, rising.
-        value, low, high, p: `dose.slope`, or `dose.slope_contrast` of all operators; shares of 1
-            from no damage to all units damaged, negative where damage costs.
+        value, low, high, p: `dose.slope`; shares of 1 from no damage to all units damaged, negative
+            where damage costs.
         problems, seeds: behind it, see `intervals.Estimate`.
 
         Sections without an uncorrupted arm have no row.
@@ -51,18 +44,6 @@ def grid(slopes: pd.DataFrame, title: str) -> Grid:
         rows.append([row["operator"], row["kind"], rates(row["doses"]), *numbers])
     header = ("operator", "kind", "corruption rates", "points from no to full damage [95 %]", "p")
     return Grid(title, (*header, "n: problems, seeds"), rows)
-
-
-def sentence(slopes: pd.DataFrame) -> str:
-    """What `CONTRAST` of one section says, or why there is none."""
-    found = slopes[slopes["operator"] == CONTRAST]
-    if found.empty:
-        return "Operators of one kind only: structure and content cannot be compared."
-    row = found.iloc[0]
-    return (
-        "Along the lines from no damage to full damage, damage to the structure "
-        f"{verdict(row, *COSTS)} damage to the content: {points(row)}."
-    )
 
 
 def curves(section: pd.DataFrame, samples: pd.DataFrame) -> list[tuple[pd.Series, Curve]]:
@@ -88,15 +69,7 @@ def _section(section: pd.DataFrame, samples: pd.DataFrame) -> Iterator[dict[str,
         return
     shared = {name: uncorrupted[name].iloc[0] for name in SECTION}
     reference, spread = arm_shares(uncorrupted, samples), section_spread(section, samples)
-    kinds: dict[str, list[Curve]] = {target: [] for target in TARGETS}
     for run, curve in sorted(curves(section, samples), key=lambda one: place(one[0])):
-        kind = shown(run).target
-        kinds[kind].append(curve)
         name = arm_name(run).replace(f" {100 * run['fraction']:g} %", "")
-        found = {"operator": name, "kind": kind, "doses": sorted(curve)}
+        found = {"operator": name, "kind": shown(run).target, "doses": sorted(curve)}
         yield shared | found | slope(reference, curve, spread).row()
-    structure, content = kinds["structure"], kinds["content"]
-    if structure and content:
-        doses = sorted({fraction for one in (*structure, *content) for fraction in one})
-        contrast = slope_contrast(reference, structure, content, spread)
-        yield shared | {"operator": CONTRAST, "kind": "", "doses": doses} | contrast.row()

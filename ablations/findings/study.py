@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ablations.findings import arms, expectations, slopes
+from ablations.findings import arms, expectations, robust, slopes
 from ablations.findings.sections import (
     SECTION,
     arm_shares,
@@ -68,6 +68,11 @@ class Section:
     def slopes(self) -> pd.DataFrame:
         """Of its operators, see `ablations.findings.slopes.frame`."""
         return slopes.frame(self.runs, self.samples)
+
+    @cached_property
+    def robust(self) -> pd.DataFrame:
+        """Structure against content, see `ablations.findings.robust.frame`."""
+        return robust.frame(self.runs, self.samples)
 
     @property
     def rows(self) -> pd.DataFrame:

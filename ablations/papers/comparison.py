@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from ablations.findings.arms import each_run
 from ablations.reference import published
 from ablations.render.wording import sampled
 from ablations.results.arms import UNCORRUPTED
@@ -142,6 +143,8 @@ def _number(arm: pd.Series, metric: str) -> dict[str, Any]:
     if metric != "accuracy":
         return made
     reading = {"boxed": arm["accuracy_boxed"], "undecided": arm["undecided"]}
+    if arm["runs"] > 1:
+        made |= {"n": f"{sampled(arm)} ({each_run(arm)})"}
     return made | {"low": arm["low"], "high": arm["high"]} | reading
 
 

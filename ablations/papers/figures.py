@@ -80,8 +80,8 @@ def students(arms: pd.DataFrame) -> "Figure":
     ]
     rows = [*names, *map(title, others)]
     figure, axis = canvas(8, 1.9 + 0.36 * len(rows))
-    for place, (_, after) in zip(range(len(rows) - 1, -1, -1), groups, strict=False):
-        like = ["student", "benchmark"]
+    for number, (_, after) in enumerate(groups, 1):
+        place, like = len(rows) - number, ["student", "benchmark"]
         before = bases.merge(after[like].drop_duplicates(), on=like)
         for arm, when, fill in ((before, "before", "none"), (after, "after", "full")):
             look = {"color": "#0072b2", "marker": "o", "fillstyle": fill, "ls": "none"}

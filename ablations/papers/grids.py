@@ -21,9 +21,9 @@ METRICS = {
 
 COLUMNS_NOTE = """\
 Published: as printed, without intervals, since every published arm is one run; sources in
-ablations/reference/SOURCES.md. Ours: [95 % interval]; n: problems × samples per problem × runs;
-boxed: if only answers in a box or another mark count; undecided: per cent of the responses. Not
-run: ours is missing. -: not published. Difference: ours minus published."""
+ablations/reference/SOURCES.md. Ours: [95 % interval]; n: problems × samples per problem × runs, and
+the accuracy of each run; boxed: if only answers in a box or another mark count; undecided: per cent
+of the responses. Not run: ours is missing. -: not published. Difference: ours minus published."""
 """Below every comparison."""
 
 UNVERIFIED = "† from memory or read off a figure, not verified."

@@ -61,8 +61,8 @@ def dose_response(arms: pd.DataFrame) -> "Figure":
     """Accuracy against corruption rate, one curve per operator; ours left, published right.
 
     Two axes on one scale. Curves begin at uncorrupted traces; published: average of the four
-    benchmarks, without intervals. Arms and errors are those of `forest`; variants of an operator
-    are ignored, so that ours and the published mean the same.
+    benchmarks, without intervals. Dots are single runs. Arms and errors are those of `forest`;
+    variants of an operator are ignored, so that ours and the published mean the same.
     """
     done = drawing.one_section(arms)
     theirs = published("table2")
@@ -80,6 +80,7 @@ def dose_response(arms: pd.DataFrame) -> "Figure":
         mine = pd.concat([start, curve.arms]).sort_values("fraction")
         if len(curve.arms):
             drawing.errors(left, mine, ("fraction", "accuracy", "low", "high"), None, look)
+            drawing.each_run(left, mine, "fraction", look["color"])
         points = pd.concat([uncorrupted, theirs[theirs["corruption"] == curve.operator]])
         points = points.sort_values("fraction")
         right.plot(100 * points["fraction"], 100 * points["value"], label=name, **look)

@@ -69,6 +69,13 @@ def references(axis: "Axes", done: pd.DataFrame) -> None:
             axis.axhline(100 * arm["accuracy"], color="0.2", linestyle=dash, label=name)
 
 
+def each_run(axis: "Axes", arms: pd.DataFrame, place: str, colour: str) -> None:
+    """Draw the accuracies of single runs, of arms with several, as dots at 100 x `place`."""
+    for _, arm in arms[arms["runs"] > 1].iterrows():
+        shares = [100 * share for share in arm["each_run"]]
+        axis.plot([100 * arm[place]] * len(shares), shares, ".", color=colour, alpha=0.5, zorder=1)
+
+
 def points_by_kind(axis: "Axes", arms: pd.DataFrame, columns: tuple[str, str, str]) -> None:
     """Draw arms at their rows, by kind: columns of value and both ends of the interval, shares."""
     for kind, (colour, marker, fill) in STYLES.items():

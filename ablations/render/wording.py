@@ -1,5 +1,6 @@
 """Words and numbers for estimates, p values and shares in texts and tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -30,18 +31,31 @@ def per_cent(share: Any, digits: int = 1) -> str:
 def points(estimate: Any) -> str:
     """`-3.2 points of accuracy, 95 % interval [-5.1, -1.3], n = 400 problems, 3 runs an arm`.
 
+    Where an arm was trained once, no number of runs: see `of_these_runs`.
+
     Args:
         estimate: has `value`, `low`, `high` (shares of 1), `problems`, `seeds` and `recipes`.
     """
     shares = (estimate.value, estimate.low, estimate.high)
     value, low, high = (f"{round(100 * share, 1) + 0.0:+.1f}" for share in shares)
-    seeds = f"{estimate.seeds} runs an arm"
-    if not estimate.recipes:
-        seeds = "of these runs alone: an arm was trained once, and another seed may reverse it"
+    seeds = f"{estimate.seeds} runs an arm" if estimate.recipes else "another seed may reverse it"
     return (
         f"{value} points of accuracy, 95 % interval [{low}, {high}], "
         f"n = {estimate.problems} problems, {seeds}"
     )
+
+
+def of_these_runs(said: str, *estimates: Any) -> str:
+    """A sentence on estimates, begun with the runs it is of where an arm was trained once.
+
+    Args:
+        said: begins with a word that may be written small.
+        estimates: have `recipes` and `once`, see `ablations.statistics.intervals.Estimate`.
+    """
+    if all(one.recipes for one in estimates):
+        return said
+    which = "each" if all(one.once for one in estimates) else "some"
+    return f"In these runs, {which} trained once, {said[0].lower()}{said[1:]}"
 
 
 def interval(value: Any, low: Any = float("nan"), high: Any = float("nan"), sign: str = "") -> str:
@@ -51,6 +65,11 @@ def interval(value: Any, low: Any = float("nan"), high: Any = float("nan"), sign
     value, low, high = (round(100 * share, 1) + 0.0 for share in (value, low, high))
     shown = f"{value:{sign}.1f}"
     return shown if pd.isna(low) else f"{shown} [{low:{sign}.1f}, {high:{sign}.1f}]"
+
+
+def of_runs(shares: Sequence[float]) -> str:
+    """The accuracies of several runs in per cent, behind their mean: ` (78.8, 73.0, 89.2)`."""
+    return f" ({', '.join(f'{100 * share:.1f}' for share in shares)})" if len(shares) > 1 else ""
 
 
 def sampled(run: pd.Series) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from ablations.findings import arms, design, expectations, methods, sizes, slopes
+from ablations.findings import arms, design, expectations, methods, robust, sizes, slopes
 from ablations.findings.sections import Finding
 from ablations.findings.study import Section, Study
 from ablations.papers.comparison import SeveralArmsError
@@ -94,11 +94,13 @@ def _section(section: Section, said: Sequence[str], name: str) -> Part:
         passages.append(Passage("Effects by arm", [picture], Panels.accuracy_by_corruption))
     if section.done["kind"].isin(TARGETS).any():
         shows = f"Accuracy by corruption rate, {section.title}; ours left, published right. "
-        shows += f"{' '.join(said)} The numbers are in the tables of this section."
+        shows += f"{' '.join(said[:1])} The numbers are in the tables of this section."
         drawn = Picture(partial(dose_response, section.arms), f"{name}-dose", shows)
         blocks: list[Block] = [drawn]
         if not section.slopes.empty:
             blocks.append(Tables([slopes.grid(section.slopes, SLOPES)]))
+        if not section.robust.empty:
+            blocks.append(Tables([robust.grid(section.robust)]))
         passages.append(Passage("Dose-response", blocks, Panels.accuracy_by_rate))
     if {"base", "uncorrupted"} <= {*section.done.loc[section.done["samples"] > 1, "kind"]}:
         shows = f"{SAMPLES}, and one of the student trained on uncorrupted traces, {section.title}."

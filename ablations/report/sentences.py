@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from ablations.findings import equal_rates, slopes
+from ablations.findings import robust, slopes
 from ablations.findings.arms import damaged_share
 from ablations.findings.study import Section
 from ablations.render.grid import Grid
@@ -15,20 +15,16 @@ from ablations.results.arms import TARGETS
 def answers(section: Section) -> list[str]:
     """Structure compared with content in sentences with intervals, or why that is not possible.
 
-    First by slopes over all corruption rates, then at the rates that both kinds have; no sentence
-    if no arm is corrupted.
+    See `ablations.findings.robust.sentences`; no sentence if no arm is corrupted.
     """
     corrupted = section.done[section.done["fraction"].gt(0) & section.done["kind"].isin(TARGETS)]
     if corrupted.empty:
         return []
     kinds = (corrupted["kind"] == kind for kind in ("structure", "content"))
     rates = [set(corrupted.loc[kind, "fraction"]) for kind in kinds]
-    sentences = []
-    if (section.slopes["operator"] == slopes.CONTRAST).any():
-        sentences.append(slopes.sentence(section.slopes))
-    if rates[0] & rates[1]:
-        sentences.append(equal_rates.sentence(equal_rates.frame(section.runs, section.samples)))
-    return sentences or [
+    if not section.robust.empty:
+        return robust.sentences(section.robust, float(section.arms["margin"].iloc[0]))
+    return [
         "Structure and content cannot be compared: no corruption rate was run for both. "
         f"Rates of structure: {slopes.rates(rates[0]) or 'none'}; "
         f"of content: {slopes.rates(rates[1]) or 'none'}."

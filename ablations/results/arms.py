@@ -23,6 +23,9 @@ ORDER = (
 )
 """Operators in the order of Table 2 of arXiv:2502.07374; others follow."""
 
+WHOLE = "response"
+"""Choice of an operator's `scope`: the thought and the final answer."""
+
 UNCORRUPTED = "uncorrupted"
 """Name and kind of the arm without corruption; that of the base, not trained, is `base`."""
 
@@ -47,6 +50,17 @@ def kind(run: Any) -> str:
     if run["method"] == "none":
         return "base"
     return UNCORRUPTED if run["corruption"] == "none" else shown(run).target
+
+
+def destroys_label(run: Any) -> bool:
+    """Whether an arm's damage to something else also leaves no final answer as it was.
+
+    So it is where a `scope` that the operator declares took in the whole response, and all of its
+    units were damaged: all digits, for instance, those of the answer included. Such a student
+    learns from no right answer, so its loss says nothing of the thought. At lower rates some
+    answers stay right. Wrong answers have no scope: the answer itself is what they damage.
+    """
+    return bool(run.get("scope") == WHOLE and run["fraction"] == 1)
 
 
 def arm_name(run: Any) -> str:

@@ -1,6 +1,7 @@
 """Estimates along a dose-response curve: slopes, and structure against content.
 
-A dose is a corruption rate: the share of an operator's own units that is damaged.
+A dose is a corruption rate, the share of an operator's own units that is damaged; or the share of
+the text that it changed.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -9,10 +10,13 @@ from itertools import chain
 from ablations.statistics.intervals import Estimate, Shares, Spreads, contrast
 
 Curve = Mapping[float, Shares]
-"""Corruption rate, in (0, 1] -> scores of the arm; of one operator."""
+"""Dose, in (0, 1] -> scores of the arm; of one operator."""
+
+Points = Curve | Sequence[tuple[float, Shares]]
+"""The same; in pairs where two arms may have one dose."""
 
 
-def slope(reference: Shares, curve: Curve, spread: Spreads = None) -> Estimate:
+def slope(reference: Shares, curve: Points, spread: Spreads = None) -> Estimate:
     """Change of accuracy from no damage to full damage along the least-squares line.
 
     Args:
@@ -27,15 +31,17 @@ def slope(reference: Shares, curve: Curve, spread: Spreads = None) -> Estimate:
     Raises:
         ValueError: no dose, or one outside (0, 1]; or the arms were scored on different problems.
     """
-    base, weights = slope_weights(curve)
-    return contrast([reference, *curve.values()], [base, *weights], spread)
+    doses, arms = _unzipped(curve)
+    base, weights = slope_weights(doses)
+    return contrast([reference, *arms], [base, *weights], spread)
 
 
 def slope_contrast(
     reference: Shares,
-    structure: Sequence[Curve],
-    content: Sequence[Curve],
+    structure: Sequence[Points],
+    content: Sequence[Points],
     spread: Spreads = None,
+    per: float = 1.0,
 ) -> Estimate:
     """Mean slope of the operators on structure minus that of those on content.
 
@@ -47,6 +53,7 @@ def slope_contrast(
         structure: one curve per operator, at least one.
         content: one curve per operator, at least one.
         spread: of the section's runs, see `intervals.contrast`.
+        per: the dose that the slope is for; 0.1: per 10 %.
 
     Returns:
         As `slope`; negative if damage to the structure costs more.
@@ -58,10 +65,11 @@ def slope_contrast(
     arms, weights, base = [reference], [0.0], 0.0
     for curves, sign in ((structure, 1), (content, -1)):
         for curve in curves:
-            shared, own = slope_weights(curve)
-            base += sign * shared / len(curves)
-            arms += curve.values()
-            weights += [sign * weight / len(curves) for weight in own]
+            doses, own = _unzipped(curve)
+            shared, slopes = slope_weights(doses)
+            base += sign * per * shared / len(curves)
+            arms += own
+            weights += [sign * per * weight / len(curves) for weight in slopes]
     return contrast(arms, [base, *weights[1:]], spread)
 
 
@@ -102,18 +110,24 @@ def structure_minus_content(
     return contrast(arms, weights, spread), shared
 
 
-def slope_weights(rates: Collection[float]) -> tuple[float, list[float]]:
-    """Weights of the uncorrupted arm and of those at each rate whose weighted sum is the slope."""
-    if not rates or not all(0 < rate <= 1 for rate in rates):
-        raise ValueError(f"a slope needs one dose or more in (0, 1], got {sorted(rates)}")
-    doses = [0.0, *rates]
+def _unzipped(curve: Points) -> tuple[list[float], list[Shares]]:
+    """The doses of a curve, and its arms."""
+    pairs = [*(curve.items() if isinstance(curve, Mapping) else curve)]
+    return [dose for dose, _ in pairs], [arm for _, arm in pairs]
+
+
+def slope_weights(damaged: Collection[float]) -> tuple[float, list[float]]:
+    """Weights of the uncorrupted arm and of the others whose weighted sum is the slope."""
+    if not damaged or not all(0 < dose <= 1 for dose in damaged):
+        raise ValueError(f"a slope needs one dose or more in (0, 1], got {sorted(damaged)}")
+    doses = [0.0, *damaged]
     mean = sum(doses) / len(doses)
     square = sum((dose - mean) ** 2 for dose in doses)
     base, *weights = ((dose - mean) / square for dose in doses)
     return base, weights
 
 
-def _both(structure: Sequence[Curve], content: Sequence[Curve]) -> None:
+def _both(structure: Sequence[Points], content: Sequence[Points]) -> None:
     if not structure or not content:
         raise ValueError(
             "structure against content needs operators of both kinds, got "

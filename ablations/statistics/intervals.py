@@ -51,6 +51,9 @@ class Estimate:
     """Half of the width of the 90 % interval around `value`, for `equivalent`; NaN where nothing is
     compared."""
 
+    once: bool = False
+    """Whether every trained arm has one run alone."""
+
     def row(self) -> dict[str, Any]:
         """The fields as columns of a table of recipes: p is NaN where it is of these runs alone."""
         return asdict(self) | {"p": self.p if self.recipes else math.nan}
@@ -97,7 +100,8 @@ def accuracy(shares: Shares, spread: Spread | None = None) -> Estimate:
         means = table.to_numpy().mean(axis=1)
         variance, degrees = mean_variance(means, [(table, 1.0)], spread, freedom(means))
     ends = wilson(mean, n, variance, degrees)
-    return Estimate(mean, *ends, n, table.shape[1], recipes=_is_of_recipe(shares))
+    recipes = _is_of_recipe(shares)
+    return Estimate(mean, *ends, n, table.shape[1], recipes=recipes, once=not recipes)
 
 
 def difference(arm: Shares, reference: Shares, spread: Spreads = None) -> Estimate:
@@ -154,7 +158,7 @@ def contrast(arms: Sequence[Shares], weights: Sequence[float], spread: Spreads =
         p = 2 * float(stdtr(degrees, -abs(value) / math.sqrt(variance)))
     recipes = all(_is_of_recipe(arm) for arm in arms)
     ends, seeds = (value - half[0], value + half[0]), min(trained, default=1)
-    return Estimate(value, *ends, n, seeds, p, recipes, half[1])
+    return Estimate(value, *ends, n, seeds, p, recipes, half[1], once and bool(trained))
 
 
 def equivalent(estimate: Estimate, margin: float) -> bool:

@@ -10,7 +10,7 @@ power of 0.06 for the 3.2 points by which arms of arXiv:2502.07374 differ, and w
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -25,7 +25,10 @@ POWER = 0.8
 """Share of studies in which a difference of the size called detectable is found."""
 
 NODES = 25
-"""Equally likely values of a variance over which the power is averaged."""
+"""Equally likely true variances of runs over which the power is averaged."""
+
+DRAWS = 400
+"""Equally likely estimates of variances over which it is averaged."""
 
 
 @dataclass(frozen=True)
@@ -97,20 +100,17 @@ def detectable(design: Design, assumed: Assumptions) -> float:
 
 
 def runs_for(half_width: float, design: Design, assumed: Assumptions, most: int) -> int:
-    """Runs of both arms for a 95 % interval of their difference of this half-width.
+    """Runs of both arms for a 95 % interval of their difference of this half-width, in the median.
 
     Args:
         half_width: in shares of 1.
-        design: its problems, samples and arms; its seeds are the least.
+        design: its problems, samples and arms; its seeds, or two, are the least.
         assumed: variances.
         most: where even that many do not suffice, `most + 1` is returned.
     """
-    for seeds in range(max(design.seeds), most + 1):
-        answers = assumed.answer_variance / (design.samples * design.problems)
-        variance = assumed.interaction_sd**2 / design.problems
-        variance += 2 * (assumed.seed_sd**2 + answers) / seeds
-        freedom = min(2 * (SHARED + seeds - 1), _freedoms([seeds], max(design.arms, 2))[0])
-        if t_quantile(freedom) * math.sqrt(variance) <= half_width:
+    for seeds in range(max(*design.seeds, 2), most + 1):
+        _, half = _errors(replace(design, seeds=(seeds, seeds)), assumed, 0.95)
+        if np.median(half) <= half_width:
             return seeds
     return most + 1
 
@@ -195,53 +195,65 @@ def _smallest(chance: Callable[[float], float]) -> float:
 def _errors(design: Design, assumed: Assumptions, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Standard error of the difference (rows), and half of its interval (columns).
 
-    Rows are equally likely true variances of runs, columns what the test may estimate then.
+    Rows are equally likely true variances of runs, columns what the test may estimate then, by the
+    steps of `variance.mean_variance`.
     """
     from scipy.special import stdtrit
 
-    n, several = design.problems, max(design.seeds) > 1
+    n = design.problems
     answers = [assumed.answer_variance / (design.samples * seeds * n) for seeds in design.seeds]
     problems = assumed.interaction_sd**2 / n + sum(answers)
-    true = assumed.seed_sd**2 / _chances(assumed.seed_freedom)[:, None]
-    if not several:
+    true = assumed.seed_sd**2 / _chances(assumed.seed_freedom, NODES)[:, None]
+    guessed = _chances(n - 1.0, DRAWS)
+    if max(design.seeds) == 1:
         error = np.sqrt(problems + 2 * true)
-        return error, t_quantile(n - 1, level) * error * np.sqrt(_chances(n - 1.0))
-    arms = [(s, a) for s, a in zip(design.seeds, answers, strict=True) if s > 1]
-    variance = problems + sum(true / seeds for seeds, _ in arms)
-    between = sum(true / seeds + within for seeds, within in arms)
-    own = sum((true / seeds + within) ** 2 / (SHARED + seeds - 1) for seeds, within in arms)
-    claimed, varied = _freedoms([seeds for seeds, _ in arms], max(design.arms, len(arms)))
-    freedom = np.minimum(between**2 / own, claimed)
-    within = sum(within for _, within in arms)
-    rest = sum(within**2 / ((n - 1) * (seeds - 1)) for seeds, within in arms)
-    guessed = between * _chances(varied)[None, :]
-    total = np.maximum(problems - within + guessed, LEAST * problems)
-    degrees = total**2 / (problems**2 / (n - 1) + guessed**2 / freedom + rest)
-    least = np.minimum(claimed, SHARED + min(seeds for seeds, _ in arms) - 1)
-    quantiles = stdtrit(np.maximum(degrees, least), (1 + level) / 2)
-    return np.sqrt(variance), quantiles * np.sqrt(total)
+        return error, t_quantile(n - 1, level) * error * np.sqrt(guessed)
+    arms = [(s, within) for s, within in zip(design.seeds, answers, strict=True) if s > 1]
+    found, claimed = _spreads([s for s, _ in arms], design.arms)
+    between = [(true / s + a) * ratio for (s, a), ratio in zip(arms, found, strict=True)]
+    own = [SHARED + s - 1 for s, _ in arms]
+    total = problems * guessed - sum(a for _, a in arms) + sum(between)
+    by_arm = sum(part**2 / freedom for part, freedom in zip(between, own, strict=True))
+    squares = (problems * guessed) ** 2 / (n - 1) + np.maximum(by_arm, sum(between) ** 2 / claimed)
+    squares += sum(a**2 / ((n - 1) * (s - 1)) for s, a in arms)
+    least = LEAST * problems * guessed
+    degrees = np.maximum(total**2 / squares, np.minimum(claimed, min(*own, n - 1)))
+    degrees = np.where(total > least, degrees, n - 1)
+    variance = problems + sum(true / s for s, _ in arms)
+    quantiles = stdtrit(degrees, (1 + level) / 2)
+    return np.sqrt(variance), quantiles * np.sqrt(np.maximum(total, least))
 
 
-def _freedoms(seeds: Sequence[int], arms: int) -> tuple[float, float]:
-    """What the test claims to know of the spread, on average, and what it does.
+def _spreads(seeds: Sequence[int], arms: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a section may tell of its spread: equally likely cases, from draws of a fixed seed.
 
-    In degrees of freedom: those of `variance.pooled`, and those by which the moderated variance of
-    the compared arms varies from study to study.
+    Args:
+        seeds: runs of the compared arms that have several; the section's other arms have as many.
+        arms: of the section; at least the compared ones.
+
+    Returns:
+        ratios: the moderated variance of each compared arm (rows) to the true one.
+        freedom: that `variance.pooled` would claim.
     """
-    own = float(np.mean(seeds)) - 1
-    shared = SHARED / (SHARED + own)
-    claimed = own * (arms * own + 2) / (own + 2)
-    varied = own / ((1 - (1 - shared) ** 2) / arms + (1 - shared) ** 2 / len(seeds))
-    return claimed, varied
+    rest = [float(np.mean(seeds))] * (arms - len(seeds))
+    own = np.array([*seeds, *rest])[:, None] - 1
+    cases = np.array([_chances(float(freedom), DRAWS) for freedom in own[:, 0]])
+    cases = np.random.default_rng(0).permuted(cases, axis=1)
+    freedom = cases.sum(axis=0) ** 2 / (cases**2 / own).sum(axis=0)
+    compared = slice(len(seeds))
+    ratios = (SHARED * cases.mean(axis=0) + own[compared] * cases[compared]) / (
+        SHARED + own[compared]
+    )
+    return ratios, freedom
 
 
-def _chances(freedom: float) -> np.ndarray:
+def _chances(freedom: float, count: int) -> np.ndarray:
     """Equally likely ratios of an estimated variance to the true one."""
     from scipy.special import chdtri
 
     if math.isinf(freedom):
         return np.ones(1)
-    return chdtri(freedom, (np.arange(NODES) + 0.5)[::-1] / NODES) / freedom
+    return chdtri(freedom, (np.arange(count) + 0.5)[::-1] / count) / freedom
 
 
 def _answer_variance(table: np.ndarray, samples: int) -> float:

@@ -13,6 +13,7 @@ from distill.run.compose import CONF, Composer
 from distill.run.expectations import unmet
 from distill.run.fields import refuse_unknown
 from distill.run.formats import FORMAT
+from distill.run.mistakes import COMPOSING, one_line
 from distill.run.overrides import long_form, parse
 from distill.run.record import run_label
 from distill.run.sweep import distinct, expand, grids_of, listed, register
@@ -73,15 +74,20 @@ class Studies:
             overrides: as on the command line; those with several values multiply the study's grids.
 
         Raises:
-            ValueError: no such study, or bad runs; names the choices, or what is wrong.
-            hydra.errors.HydraException: an override cannot be parsed, or names nothing.
+            ValueError: no such study, a mistaken override, or bad runs; names the choices, or what
+                is wrong.
         """
         overrides = long_form(overrides)
         if study not in self.names():
             raise ValueError(f"unknown study {study!r}; known: {', '.join(self.names())}")
         refuse_unknown(overrides)
+        if second := next((o for o in parse(overrides) if o.key_or_group == "study"), None):
+            raise ValueError(f"{second.input_line}: the study is {study}; name one of the two")
         named = [] if study == SINGLE else [f"study={study}"]
-        sweeper = self._composer.composed((*named, *_fixed(overrides))).hydra.sweeper
+        try:
+            sweeper = self._composer.composed((*named, *_fixed(overrides))).hydra.sweeper
+        except COMPOSING as error:
+            raise ValueError(one_line(error, overrides)) from error
         axes = [f"{name}={value}" for name, value in (sweeper.params or {}).items()]
         grids = grids_of(study if named else None, sweeper, overrides)
         runs = expand(grids, [*axes, *named, *overrides])

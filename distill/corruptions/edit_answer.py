@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
-from itertools import accumulate, product
+from itertools import accumulate, compress, product
 from random import Random
 from typing import NamedTuple
 
@@ -114,7 +114,7 @@ def _apply(changes: list[Change], text: str) -> tuple[str, int]:
     made: list[str] = []
     at = 0
     for place in places:
-        change = changes[int(place.lastindex or 1) - 1]
+        change = next(compress(changes, place.groups()))
         made += text[at : place.start()], change.swapped(place[0])
         at = place.end()
     return "".join((*made, text[at:])), len(places)

@@ -97,6 +97,8 @@ def _target(target: str, here: str) -> Located:
         if here not in sys.path:
             sys.path.append(here)
         module = imported(place, said)
+        if not getattr(module, "__file__", None):  # by whose content it would be identified
+            raise ValueError(f"{said} has no file; an operator is a function in a file of Python")
     own = module.__name__.rpartition(".")
     if own[0] == f"{__package__}.operators" and name == own[2]:
         return _kind(name)

@@ -9,6 +9,7 @@ from distill.checks import (
     POSITIVE,
     RULE,
     SHARE,
+    TEXT,
     Checked,
     Named,
     at_least,
@@ -32,13 +33,13 @@ class SourceConfig(Checked):
     kind, or of `save_to_disk`; counts by its content. Where it is set, `hub` and `subset` mean
     nothing."""
 
-    hub: str | None = None
+    hub: str | None = ruled(None, TEXT)
     """Hub id of the data set."""
 
-    subset: str | None = None
+    subset: str | None = ruled(None, TEXT)
     """Hub data sets with several configurations: which."""
 
-    revision: str = "main"
+    revision: str = ruled("main", TEXT)
     """Branch, tag or commit on the hub, of the data set or the model."""
 
     split: str = "train"
@@ -150,7 +151,7 @@ class BenchmarkConfig(Checked):
     sampling: SamplingConfig | None = None
     """How responses are drawn; None: as `evaluation.sampling` says."""
 
-    harness: str | None = None
+    harness: str | None = ruled(None, TEXT)
     """A task of lm-evaluation-harness instead of `dataset`: its prompt, sampling and grading."""
 
 
@@ -195,6 +196,11 @@ class FilterConfig(Named):
         for source, pair in self.bounds.items():
             if len(pair) != 2 or pair[0] > pair[1]:
                 raise ValueError(f"filter.bounds.{source} must be [least, greatest], got {pair}")
+        least, most = self.min_difficulty, self.max_difficulty
+        if least is not None and most is not None and least > most:
+            raise ValueError(
+                f"filter.min_difficulty={least} must not be above filter.max_difficulty={most}"
+            )
         for name, benchmark in self.benchmarks.items():
             if benchmark.harness:
                 raise ValueError(

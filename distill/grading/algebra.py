@@ -72,7 +72,7 @@ def _compare(left: Any, right: Any, tolerance: float, *texts: str) -> Outcome:
         equal = _same_number(left, right, tolerance, *texts)
         if equal is not None:
             return equal, "the same number" if equal else "another number"
-    if isinstance(left, sympy.MatrixBase | sympy.MatrixExpr):
+    if any(isinstance(side, sympy.MatrixBase | sympy.MatrixExpr) for side in (left, right)):
         left, right = left.doit(), right.doit()
         if getattr(left, "shape", 0) != getattr(right, "shape", 1):
             return False, "no matrix of the same shape"

@@ -27,7 +27,7 @@ from distill.sandbox.start import Choice
 from distill.store.identity import version
 from distill.trace.records import Problem
 
-VERSION = 4
+VERSION = 5
 """Part of the identity of everything graded; raise it when a verdict can change."""
 
 

@@ -9,6 +9,7 @@ from omegaconf import MISSING
 from distill.checks import (
     LABEL,
     POSITIVE_SHARE,
+    TEXT,
     Checked,
     Named,
     Rule,
@@ -147,7 +148,7 @@ class ModelConfig(Named):
     """Hub id, or a local folder (relative to the working directory or the checkout), which is
     identified by its content; where an engine asks a server, the server's name for it."""
 
-    revision: str = "main"
+    revision: str = ruled("main", TEXT)
     """Branch, tag or commit of a hub model; its commit is part of the identity."""
 
     def __post_init__(self) -> None:

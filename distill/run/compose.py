@@ -18,15 +18,14 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
 
 from distill.config import Config
 from distill.run.fields import GLOBAL_GROUPS, unknown
-from distill.run.overrides import one_line, parse
+from distill.run.mistakes import COMPOSING, one_line
+from distill.run.overrides import parse
 
 _PACKAGED = Path(__file__).parents[1] / "conf"
 CONF = _PACKAGED if _PACKAGED.is_dir() else _PACKAGED.parents[1] / "conf"
@@ -61,7 +60,7 @@ class Composer:
         """
         try:
             return self._config(overrides)
-        except (ValueError, OmegaConfBaseException, HydraException, AssertionError) as error:
+        except COMPOSING as error:
             raise ValueError(f"{' '.join(overrides)}: {one_line(error, overrides)}") from error
 
     def _config(self, overrides: Sequence[str]) -> Config:

@@ -14,7 +14,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, QuotedString
 
 from distill.checks import RULE, one_of
 from distill.config import Config
@@ -47,7 +47,7 @@ def describe(config: Any, name: str = "") -> Iterator[Described]:
     for f in fields(config):
         dotted = f"{name}.{f.name}" if name else f.name
         kind = get_type_hints(config)[f.name]
-        inner = _config_in(kind)
+        inner = config_in(kind)
         if not inner or kind is not inner:
             rule = f.metadata.get(RULE) or _choices(kind)
             text = texts.get(f.name, "")
@@ -70,11 +70,21 @@ def refuse_unknown(overrides: Sequence[str]) -> None:
 
 def unknown(override: Override) -> str:
     """What is wrong with the name of a parsed override; empty if it names a field or a group."""
-    if override.is_hydra_override() or override.is_delete():
+    if override.is_hydra_override():
         return ""
-    name = override.package or override.key_or_group.replace("/", ".")
-    problem = "" if name in GLOBAL_GROUPS else unknown_name(name)
+    name = override.package or override.key_or_group
+    if "/" in name:
+        problem = f"a field is written with dots, {name.replace('/', '.')}"
+    elif name in _groups() and not (override.is_delete() or _names_options(override)):
+        problem = f"{name} takes the name of one option, as in {name}=OPTION"
+    else:
+        problem = "" if name in GLOBAL_GROUPS else unknown_name(name)
     return problem and f"{override.input_line}: {problem}"
+
+
+def _names_options(override: Override) -> bool:
+    """Whether the value is text; of several values each run of the sweep is asked."""
+    return override.is_sweep_override() or isinstance(override.value(), str | QuotedString)
 
 
 def unknown_name(name: str) -> str:
@@ -93,6 +103,12 @@ def _nearest(name: str) -> list[str]:
 
 
 @cache
+def _groups() -> tuple[str, ...]:
+    """Groups with a field of their own, and those that pick options of others."""
+    hints = get_type_hints(Config)
+    return (*(name for name, kind in hints.items() if is_dataclass(kind)), *GLOBAL_GROUPS)
+
+
 def _known(name: str) -> bool:
     kind: Any = Config
     for part in name.split("."):
@@ -109,7 +125,7 @@ def _names() -> tuple[str, ...]:
     return sections + tuple(field.name for field in describe(Config) if "." in field.name)
 
 
-def _config_in(kind: Any) -> Any:
+def config_in(kind: Any) -> Any:
     """The config class that a type is made of; None if there is none."""
     candidates = (kind, *get_args(kind))
     return next((one for one in candidates if is_dataclass(one)), None)

@@ -14,7 +14,7 @@ from distill import pipeline
 from distill.config import Config
 from distill.data.problems import load_problems
 from distill.evaluation import harness
-from distill.run.overrides import one_line
+from distill.run.mistakes import one_line
 from distill.stages import Stage
 from distill.store.artifacts import ArtifactError, Store
 from distill.store.identity import Artifact, local_path
@@ -41,6 +41,8 @@ def unusable(configs: Sequence[Config], say: Callable[[str], None]) -> list[str]
     found: dict[str, None] = {}
     for config in configs:
         found |= dict.fromkeys(_without_reading(config))
+    for config in configs if not found else ():
+        found |= dict.fromkeys(_cannot_be_made(config))
     if found:
         return list(found)
     for config in configs:
@@ -56,6 +58,9 @@ def _reading(config: Config, store: Store, found: dict[str, None]) -> pipeline.M
     """Makes what needs no model and names the rest; mistakes in what is read go to `found`."""
 
     def make(stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
+        for value in identity:
+            if problem := _no_model(value):
+                raise ValueError(f"{_field(config, value) or 'teacher'}.{problem}")
         artifact = store.artifact(stage, *identity)
         recorded = stage is sample_traces and identity[0].kind == "recorded"
         if stage is load_problems or (recorded and identity[1].exists):
@@ -68,6 +73,29 @@ def _reading(config: Config, store: Store, found: dict[str, None]) -> pipeline.M
     return make
 
 
+def _cannot_be_made(config: Config) -> Iterator[str]:
+    """Why the folders that the run writes in cannot be made; they are made, if they can."""
+    for name in ("artifacts", "runs"):
+        place = Path(getattr(config, name))
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            yield f"{name}={place} cannot be made: {error.strerror} ({error.filename})"
+
+
+def _no_model(value: Any) -> str:
+    """What is wrong with a local folder that a config names as a model; empty if nothing is."""
+    engine = getattr(value, "engine", None)
+    names = ("model", "reward_model") if is_dataclass(value) else ()
+    if engine and engine.kind == "openai":
+        return ""  # the model is the server's
+    for name in names:
+        folder = local_path(getattr(value, name, None) or "")
+        if folder and not (folder / "config.json").is_file():
+            return f"{name}={getattr(value, name)} is no model: it holds no config.json"
+    return ""
+
+
 def _without_reading(config: Config) -> Iterator[str]:
     """What can be told of a run without reading its data."""
     for name in ("artifacts", "runs"):
@@ -75,9 +103,8 @@ def _without_reading(config: Config) -> Iterator[str]:
         there = next(part for part in (place, *place.parents) if os.path.lexists(part))
         if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
             yield f"{name}={getattr(config, name)}: {there} is no folder that can be written in"
-    student = local_path(config.student.model) if config.until in USED_BY else None
-    if student and not (student / "config.json").is_file():
-        yield f"student.model={config.student.model} is no model: it holds no config.json"
+    if config.until in USED_BY and (problem := _no_model(config.student)):
+        yield f"student.{problem}"
     trains, scores = config.training.method is not Method.none, config.until is Stage.evaluate
     read = [("dataset", config.dataset)] if trains else []
     if trains and config.filter.contamination:
@@ -95,6 +122,8 @@ def _without_reading(config: Config) -> Iterator[str]:
             yield f"{own}.path: there is no file {source.path!r}, seen from here or the checkout"
         elif path and not (path.is_file() or path.is_dir()):
             yield f"{own}.path={source.path} is neither a file nor a folder"
+        elif path and path.is_dir() and not any(path.iterdir()):
+            yield f"{own}.path={source.path} is an empty folder"
 
 
 def _field(config: Any, value: Any, name: str = "") -> str:

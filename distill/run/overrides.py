@@ -13,7 +13,6 @@ from typing import Any, Union, get_args, get_origin
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
-from omegaconf.errors import GrammarParseError, InterpolationResolutionError
 
 from distill.config import Config
 from distill.store.identity import part_of
@@ -70,26 +69,13 @@ def quoted(word: str) -> str:
     return "$'" + _CONTROL.sub(lambda sign: f"\\x{ord(sign[0]):02x}", inner) + "'"
 
 
-def one_line(error: BaseException, words: Sequence[str]) -> str:
-    """An error of composing these overrides in one line, with the quoted form where it would do."""
-    composing = isinstance(error, HydraException | AssertionError)
-    causes = [error, error.__cause__] if composing else [error]
-    texts = [str(one).partition("Config search path:")[0] for one in causes if one]
-    text = "; ".join(" ".join(text.split()) for text in texts if text) or type(error).__name__
-    if any(isinstance(one, GrammarParseError | InterpolationResolutionError) for one in causes):
-        found = map(OverridesParser.create().parse_override, words)
-        values = [(o.get_key_element(), str(o.value())) for o in found if not o.is_delete()]
-        forms = [quoted(f"{key}={value}") for key, value in values if "${" in value]
-        text += f"; where ${{...}} is text, write {' '.join(forms)}" if forms else ""
-    return text
-
-
 def _parse(word: str) -> Override:
     if re.search("[\ud800-\udfff]", word):
         raise ValueError(f"{word!r} is not text in UTF-8")
     key, sign, value = word.partition("=")
     known = re.fullmatch(r"\+{0,2}([A-Za-z_][\w.]*)", key, re.ASCII) if sign else None
-    text = bool(known and _takes_text(known[1]))
+    kinds = types_of(known[1]) if known else ()
+    text = str in kinds
     try:
         override = OverridesParser.create().parse_override(word)
     except (HydraException, ValueError, RecursionError) as error:
@@ -98,11 +84,15 @@ def _parse(word: str) -> Override:
             form = f"is read when quoted: {quoted(word)}"
             raise ValueError(f"{_shown(word)} ({found}) {form}") from error
         raise ValueError(f"{word!r} is no override ({found}); write {FORMS}") from error
-    if not override.key_or_group and not override.is_delete():
+    if not override.key_or_group:
         raise ValueError(f"{word!r} is no override; write {FORMS}")
     if text and not _as_written(override, value):
         read = f"{_shown(word)} is read as {override.value()!r}"
         raise ValueError(f"{read}; if the text is meant, write {quoted(word)}")
+    if bool in kinds and not override.is_sweep_override():
+        given = override.value()  # of which OmegaConf takes any number but 0 for true
+        if isinstance(given, int | float) and given not in (0, 1):
+            raise ValueError(f"{word}: {key.lstrip('+')} must be true or false; got {given}")
     return override
 
 
@@ -117,13 +107,12 @@ def _as_written(override: Override, value: str) -> bool:
     return override.value() is None or str(override.value()) == value
 
 
-def _takes_text(name: str) -> bool:
-    """Whether a dotted name is a field that holds a text."""
+def types_of(name: str) -> tuple[Any, ...]:
+    """The types that the field of a dotted name takes; none if no config has it."""
     kind: Any = Config
     for part in name.split("."):
         found = part_of(kind, part)
         if found is None:
-            return False
+            return ()
         kind, _ = found
-    kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
-    return str in kinds
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)

@@ -15,6 +15,7 @@ import re
 import secrets
 import subprocess
 import traceback
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -74,12 +75,22 @@ def short_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
 
     Returns:
         shared: overrides that all runs have, if there are several runs.
-        short: the other overrides of every run; a field is named without its group.
+        short: the other overrides of every run; a field is named without its group where no other
+            field has that name.
     """
     runs = [label.split(" ") for label in labels]
     shared = [o for o in runs[0] if len(runs) > 1 and all(o in other for other in runs)]
     rest = [[text for text in run if text not in shared] for run in runs]
-    short = [" ".join(re.sub(r"^[\w.]*\.(?=\w+=)", "", text) for text in run) for run in rest]
+    fields = {text.partition("=")[0] for run in rest for text in run}
+    named = Counter(field.rpartition(".")[2] for field in fields)
+
+    def shortened(text: str) -> str:
+        field, sign, value = text.partition("=")
+        last = field.rpartition(".")[2]
+        plain = sign and named[last] == 1 and re.fullmatch(r"[\w.]+", field)
+        return f"{last}={value}" if plain else text
+
+    short = [" ".join(map(shortened, run)) for run in rest]
     return " ".join(shared), [label or "(defaults)" for label in short]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.sweeper import Sweeper
@@ -22,13 +22,14 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from distill import pipeline
-from distill.checks import folder
+from distill.checks import path
 from distill.config import Config
 from distill.run.compose import Composer
 from distill.run.expectations import unmet
 from distill.run.inputs import unusable
+from distill.run.mistakes import one_line
 from distill.run.outcomes import MADE, NO_RESULT, on_disk, print_outcomes, told
-from distill.run.overrides import one_line, parse, split
+from distill.run.overrides import parse, split
 from distill.run.record import Outcome, reason, run_folder
 from distill.run.tracking import no_key
 from distill.store.identity import Names, run_key
@@ -55,6 +56,8 @@ def expand(grids: Sequence[str], axes: Sequence[str]) -> list[list[str]]:
 
 def _product(overrides: Sequence[Override]) -> list[list[str]]:
     words = " ".join(str(override.input_line) for override in overrides)
+    if globs := [str(o.input_line) for o in overrides if isinstance(o.value(), Glob)]:
+        raise ValueError(f"{globs[0]} is not read; list the options, separated by commas")
     try:
         found = BasicSweeper.split_arguments(list(overrides), None)[0]
     except Exception as error:  # of several kinds, for ranges that cannot be counted
@@ -200,7 +203,7 @@ def _key(config: Config, overrides: Sequence[str], names: Names) -> str:
     try:
         return run_key(pipeline.run(config, names))
     except (ValueError, TypeError, OSError) as error:
-        raise ValueError(f"{' '.join(overrides) or '(defaults)'}: {reason(error)}") from error
+        raise ValueError(f"{' '.join(overrides) or '(defaults)'}: {one_line(error, ())}") from error
 
 
 def _say(line: str) -> None:
@@ -226,7 +229,7 @@ def register() -> None:
     sys.modules["hydra_plugins.distill"] = sys.modules[__name__]
     GridSweeper.__module__ = "hydra_plugins.distill"
     Plugins.instance().register(GridSweeper)
-    OmegaConf.register_new_resolver("folder", folder, replace=True)
+    OmegaConf.register_new_resolver("path", path, replace=True)
     store = ConfigStore.instance()
     store.store(group="hydra/sweeper", name="grid", node=GridSweeperConf, provider="distill")
     store.store(name="schema", node=Config, provider="distill")

@@ -10,6 +10,7 @@ from distill.checks import (
     LATER,
     RULE,
     SHARE,
+    TEXT,
     Checked,
     Named,
     at_least,
@@ -112,7 +113,7 @@ class VerificationConfig(Named):
     """Sequence classifier, hub id or local folder, whose score every trace keeps;
     `selection.by=score` chooses by it."""
 
-    reward_revision: str = "main"
+    reward_revision: str = ruled("main", TEXT)
     """Branch, tag or commit of a hub reward model."""
 
     reward_decides: str = ruled("nothing", one_of(*DECIDES))

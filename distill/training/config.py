@@ -1,10 +1,21 @@
 """Options of training: method, optimizer, batching, length limit, LoRA; arguments of a training."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from distill.checks import POSITIVE, SHARE, SHARE_BELOW_1, Named, at_least, one_of, ruled
+from distill.checks import (
+    POSITIVE,
+    SHARE,
+    SHARE_BELOW_1,
+    Named,
+    Rule,
+    at_least,
+    between,
+    one_of,
+    ruled,
+)
 from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
 from distill.models.config import Dtype, PromptConfig, StudentConfig
@@ -22,6 +33,12 @@ class Method(StrEnum):
 ONLY = {Method.lora: ("lora_rank", "lora_alpha", "lora_dropout", "lora_targets")}
 """Fields that one method alone reads. For all others they are reset to their defaults, so that two
 trainings that differ in nothing else are the same."""
+
+
+TARGETS = Rule(
+    "all-linear, or names of modules separated by commas",
+    lambda text: re.fullmatch(r"all-linear|[\w.]+(,[\w.]+)*", text) is not None,
+)
 
 
 class Batching(StrEnum):
@@ -61,7 +78,7 @@ class TrainingConfig(Named):
     """AdamW's second decay rate."""
 
     weight_decay: float = ruled(0.0, at_least(0))
-    """AdamW's weight decay."""
+    """AdamW's weight decay; 0: none."""
 
     max_grad_norm: float = ruled(1.0, POSITIVE)
     """Gradients are clipped to this norm."""
@@ -92,10 +109,10 @@ class TrainingConfig(Named):
     lora_dropout: float = ruled(0.0, SHARE)
     """LoRA only: dropout on the adapter's input."""
 
-    lora_targets: str = "all-linear"
+    lora_targets: str = ruled("all-linear", TARGETS)
     """LoRA only: `all-linear`, or names of modules separated by commas."""
 
-    seed: int = 0
+    seed: int = ruled(0, between(0, 2**32 - 1))
     """Seed of the order of problems, of dropout and of the adapter's initial weights."""
 
     def __post_init__(self) -> None:

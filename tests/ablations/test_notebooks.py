@@ -93,9 +93,11 @@ def test_structure_vs_content_draws_every_student_and_ends_with_its_answer(
     study("table2", dict(zip(TABLE2, (8, 19, 17, 15, 6, 4), strict=True)))
     told = narrate("01_structure_vs_content").splitlines()
     assert told[0] == "6 runs in runs/table2"
-    assert "damage to the structure costs more than damage to the content" in told[-2]
-    assert "n = 20 problems, one training seed" in told[-2]
-    assert told[-1].endswith("content for 1 of 1 students, and less for 0.")
+    assert "In these runs, each trained once, damage to the structure costs more" in told[-2]
+    assert "n = 20 problems, another seed may reverse it" in told[-2]
+    assert told[-1].endswith(
+        "for 1 of 1 students; damage to the structure costs more for 1 of these."
+    )
     drawn = sorted(path.name for path in (checkout / "analysis" / "figures").iterdir())
     assert drawn == [f"01_{kind}_micro_micro_sft_64_sign_puzzle.svg" for kind in ("dose", "forest")]
 
@@ -116,9 +118,10 @@ def test_dataset_size_takes_the_sizes_there_are_and_names_those_missing(study, n
     study("size", {"training=none": 4} | sizes)
     told = narrate("02_dataset_size").splitlines()
     assert told[0] == "4 runs in runs/size; sizes not run: 2,000, 4,000"
-    assert "training micro_sft: Gained from 0 to 1,000 traces: +65.0 points" in told[-1]
+    said = "In these runs, each trained once, the gain from 0 to 1,000 traces is +65.0"
+    assert f"training micro_sft: {said}" in told[-1]
     assert "Share of it reached: 62 % at 250, 92 % at 500." in told[-1]
-    assert "The last doubling cannot be told apart from the first: -15.0 points" in told[-1]
+    assert "the last doubling cannot be told apart from the first: -15.0 points" in told[-1]
 
 
 def test_sft_vs_lora_sets_both_methods_against_each_other_arm_by_arm(study, narrate):

@@ -2,11 +2,14 @@
 
 from itertools import pairwise
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from distill.corruptions.config import CorruptionConfig
 from distill.corruptions.operators import Borrow
 from distill.corruptions.operators.delete_steps import delete_steps
 from distill.trace.records import Problem, Trace
-from distill.trace.steps import split
+from distill.trace.steps import join, keep, split
 
 
 def delete(corpus, fraction, **more):
@@ -52,6 +55,29 @@ def test_prefix_is_the_beginning_and_as_long_as_random_deletion_leaves(real):
         assert off <= longest / 2 + 4  # half a step and its separator
     lengths = [sum(len(item.trace.thought) for item in arm) for arm in arms]
     assert abs(lengths[1] / lengths[0] - 1) < 0.01
+
+
+BLANKS = st.sampled_from(["\n\n", "\n\n\n", "\n  \n\n", "\n\n\t\n \n\n\n"])
+
+
+@settings(deadline=None)
+@given(
+    steps=st.lists(st.integers(1, 30).map(lambda n: "x" * n), min_size=1, max_size=8),
+    blanks=st.lists(BLANKS, min_size=8, max_size=8),
+    lead=st.sampled_from(["", "\n", "\n\n \n\n\n"]),
+    fraction=st.floats(0.01, 1),
+    sample=st.integers(0, 99),
+)
+def test_a_prefix_is_of_all_prefixes_the_nearest_in_length_and_of_two_the_shorter(
+    steps, blanks, lead, fraction, sample
+):
+    thought = lead + "".join(map("".join, zip(steps, blanks, strict=False)))
+    trace = Trace.of(Problem.of("q", "1", "math", "t"), "t", sample, thought, "s")
+    (random,), (prefix,) = (delete([trace], fraction, mode=mode) for mode in ("random", "prefix"))
+    parts, wanted = split(thought, "blank_line"), len(random.trace.thought)
+    prefixes = [join(keep(parts, range(k))) for k in range(len(steps) + 1)]
+    assert prefix.trace.thought == min(prefixes, key=lambda text: abs(len(text) - wanted))
+    assert prefixes[-1 - prefix.damaged] == prefix.trace.thought
 
 
 def test_no_blank_line_is_left_at_the_end_or_doubled():

@@ -78,6 +78,32 @@ def test_a_word_becomes_the_word_of_the_new_number(answer):
     assert after == f"{word(int(new)).capitalize()} it is, so the answer is {word(int(new))}."
 
 
+@pytest.mark.parametrize("kind", ["math", "choice"])
+@pytest.mark.parametrize("answer", ["B", "(B)", "D", "(D)"])
+def test_a_choice_becomes_every_other_letter_and_always_another(answer, kind):
+    letter, new = answer.strip("()"), set()
+    for seed in range(40):
+        after, now = edited(f"The answer is ({letter}).", answer, seed=seed, kind=kind)
+        (said,) = re.findall(r"\((\w)\)", after)
+        assert now == answer.replace(letter, said)
+        new.add(said)
+    assert new == set("ABCD") - {letter}
+
+
+@pytest.mark.parametrize("answer", ["0", "7", "10", "25", "00", "05", "0.50", "100.05", "1,000"])
+def test_a_new_number_has_as_many_digits_and_no_zero_first_that_the_old_one_has_not(answer):
+    old, seen = re.findall(r"\d+", answer), set()
+    for seed in range(300):
+        new = re.findall(r"\d+", edited(f"The answer is {answer}.", answer, seed=seed)[1])
+        ((was, now),) = [(a, b) for a, b in zip(old, new, strict=True) if a != b]
+        assert len(now) == len(was)
+        assert now[0] != "0" or (was[0] == "0" and len(was) > 1)
+        seen.add((was, now[0]))
+    zeros = {run for run in old if run[0] == "0" and len(run) > 1}
+    firsts = {(run, str(digit)) for run in old for digit in range(run not in zeros, 10)}
+    assert seen == firsts - {(digit, digit) for digit in old}
+
+
 def test_places_are_counted_and_a_solution_that_states_nothing_is_left():
     problem = Problem.of("q", "7", "math", "t")
     trace = Trace.of(problem, "t", 0, "7 of 9.\n\nThe answer is 7.", r"So 7: \boxed{7}.")

@@ -80,6 +80,16 @@ def test_an_edit_of_what_it_imports_of_its_package_is_another_operator(here, nam
     assert (before.source == after.source) == (name == "mine/unused.py")
 
 
+def test_an_operator_in_the_face_of_a_package_counts_with_its_whole_package(here):
+    face = "from mine.words import A\nfrom .near import B\n" + CODE
+    files = PACKAGE | {"mine/deep/__init__.py": face, "mine/deep/near.py": "B = 1"}
+    before = here("mine.deep:reverse", files=files).source
+    for name in ("mine/words.py", "mine/deep/near.py", "mine/__init__.py"):
+        assert here("mine.deep:reverse", files={name: "A = B = 2"}).source != before
+        assert here("mine.deep:reverse", files={name: files[name]}).source == before
+    assert here("mine.deep:reverse", files={"mine/unused.py": "A = 2"}).source == before
+
+
 def test_an_edit_of_equal_size_within_a_second_is_run(here, tmp_path):
     for name in ("A", "B", "C"):
         made = here("alone.py", files={"alone.py": CODE.replace("reversed", f"revers{name}d")})
@@ -197,3 +207,8 @@ def test_which_operators_damage_content_and_which_structure_is_decided_here():
         "delete_steps": "structure",
         "insert_steps": "structure",
     }
+
+
+def test_a_function_without_a_file_has_no_content_and_is_no_operator():
+    with pytest.raises(ValueError, match=r"builtins\.print has no file"):
+        CorruptionConfig(fraction=0.5, _target_="builtins.print")

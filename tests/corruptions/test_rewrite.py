@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -92,6 +93,22 @@ def test_a_rewriting_that_cannot_be_used_is_named_and_the_trace_damaged_by_rule(
 def test_an_answer_that_the_thought_never_stated_need_not_be_kept(rewrite):
     (made,), counts = rewrite([trace(1, "Wait. Hm, 2+2?")], [marked("2+2?")])
     assert made.thought == "2+2?" and counts["failed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("solution", "answer"),
+    [(r"It is \boxed{4}.", "5"), ("The answer is 4.", "5"), ("So much for that.", " 4 ")],
+)
+def test_the_answer_that_must_be_kept_is_the_solutions_and_without_one_the_problems(
+    rewrite, tmp_path, solution, answer
+):
+    traces = [
+        replace(trace(i), solution=solution, problem=replace(trace(i).problem, answer=answer))
+        for i in range(2)
+    ]
+    _, counts = rewrite(traces, [marked("Let me try 5, or 14."), marked("Let me try 4.")])
+    assert (counts["rewritten"], counts["failed"]) == (1, 1)
+    assert [row["id"] for row in failed(tmp_path)] == [traces[0].id]
 
 
 def test_a_thought_without_text_is_not_asked_about_and_has_nothing_to_damage(rewrite, tmp_path):

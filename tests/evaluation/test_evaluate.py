@@ -20,7 +20,7 @@ from distill.grading import grade
 from distill.grading.config import GradingConfig
 from distill.micro import sign_puzzle, tokenizer
 from distill.models import converse, engines
-from distill.models.config import EngineConfig, SamplingConfig, StudentConfig
+from distill.models.config import Api, EngineConfig, SamplingConfig, StudentConfig
 from distill.models.engines import Completion, Refusal
 from distill.models.prompt import Parsed
 from distill.store.identity import CHECKOUT, content_hash
@@ -110,6 +110,55 @@ def test_a_response_that_a_server_refuses_is_undecided_named_and_in_no_mean_of_r
     assert list(rows["tokens"].isna()) == list(rows["keywords"].isna()) == [True] + [False] * 6
     assert (summary["tokens"], summary["keywords"], summary["true_equations"]) == (3, 1, 1)
     assert (summary["accuracy"], summary["problems"]) == (0, 7)
+
+
+def test_refused_prompts_are_counted_against_todays_limit_whenever_scores_are_used(tmp_path):
+    def served(limit, **refused):
+        summary = {"problems": 10, "samples": 4} | refused
+        (tmp_path / "summary.json").write_text(json.dumps(summary))
+        stage.served("any", "inputs", compute=replace(COMPUTE, max_unusable=limit), out=tmp_path)
+
+    served(0.0)
+    served(0.075, refused=0.075)
+    with pytest.raises(
+        ValueError, match=r"3 of 40 prompts were refused .*max_unusable=0\.07 allows"
+    ):
+        served(0.07, refused=0.075)
+
+
+def test_a_thought_that_a_server_returns_apart_is_put_back_before_its_solution(
+    base, problems, tmp_path, says
+):
+    answers = [json.loads(line)["answer"] for line in (problems / "problems.jsonl").open()]
+    said = [
+        Completion([], rf"\boxed{{{answer}}}", "stop", 9, reasoning="Wait") for answer in answers
+    ]
+    said[1] = replace(said[1], text="", finish_reason="length")
+    said[2] = replace(said[2], reasoning="")
+    said[3] = replace(said[3], reasoning=None)
+    says(*said)
+    rows = table(evaluate(base, problems, tmp_path))
+    solution = rf"\boxed{{{answers[0]}}}"
+    assert rows["response"][0] == f"Thought:\nWait\nSolution: {solution}"
+    assert rows["response"][1] == "Thought:\nWait"
+    assert rows["response"][2].startswith("Thought:\n\nSolution: ")
+    assert rows["response"][3] == said[3].text
+    assert list(rows["thought_closed"]) == [True, False, *[True] * 5]
+    assert list(rows["correct"]) == [True, False, *[True] * 5]
+
+
+@pytest.mark.parametrize("chat", [False, True])
+@pytest.mark.parametrize("truncated", [False, True])
+@pytest.mark.parametrize("marked", [False, True])
+def test_a_cut_off_text_without_a_mark_is_a_thought_where_its_opening_may_be_missing(
+    chat, truncated, marked
+):
+    engine = EngineConfig(kind="openai", api=Api.chat if chat else Api.completions)
+    prompt = PROMPT if marked else replace(PROMPT, thought_open="")
+    closed = f"{prompt.thought_open}I add.{prompt.thought_close}So 2"
+    for text, complete in (("I add", False), (closed, True)):
+        part = stage._parsed(prompt, engine, {"response": text, "truncated": truncated})
+        assert part.closed == (complete or not truncated or (marked and not chat))
 
 
 def test_each_sample_of_a_problem_has_a_row_and_draws_of_its_own(base, problems, tmp_path):

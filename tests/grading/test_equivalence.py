@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.grading import workers
+from distill.grading import algebra, workers
 from distill.grading.equivalence import Comparison
 from distill.grading.notation import tidy
 
@@ -44,16 +44,20 @@ def refused(gold, answer):
 @pytest.mark.parametrize("name", ("answer_pairs", "answer_pairs_held_out"))
 def test_answers_are_equal_when_they_are_equal_in_mathematics_in_both_orders(name, swapped):
     wrong, undecided, rows = [], 0, pairs(name)
+    reasons = {True: set(), False: set(), None: set()}
     for row in rows:
         if swapped and row.get("note", "").startswith("one way"):
             continue
         pair = (row["answer"], row["gold"]) if swapped else (row["gold"], row["answer"])
-        correct, wanted = compare(*pair), WANTED[row["equal"]]
+        correct, why = workers.compare(*pair, percent=False)
+        wanted = WANTED[row["equal"]]
+        reasons[correct].add(why)
         undecided += correct is None
         if correct is not wanted and (wanted is not False or correct):
             wrong.append(f"{pair}: {correct}, not {wanted}")
     assert not wrong, "\n".join(wrong)
     assert undecided <= 0.05 * len(rows)
+    assert not reasons[True] & reasons[False] | reasons[None] & (reasons[True] | reasons[False])
 
 
 @pytest.mark.parametrize(
@@ -94,6 +98,25 @@ def test_what_we_refuse_at_once_the_library_accepts(gold, answer, why):
 def test_algebra_does_not_take_one_formula_for_another(gold, answer):
     assert not compare(gold, answer)
     assert not compare(answer, gold)
+
+
+@pytest.mark.parametrize("pair", [("x=y", r"x \in \{1\}"), (r"x \in \{1\}", "f(x)=3")])
+def test_what_the_library_has_no_comparison_for_is_undecided_and_names_its_error(pair):
+    correct, why = algebra.compare(*pair)
+    assert correct is None and why == "not compared: TypeError"
+
+
+@pytest.mark.parametrize("other", ["5", "x^2", "x > 3", r"\mathbb{R}", "[1, 2]", "i"])
+def test_a_matrix_is_nothing_else_on_either_side(other):
+    matrix = r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}"
+    assert compare(matrix, other) is False
+    assert compare(other, matrix) is False
+
+
+def test_a_ratio_may_have_terms_of_nothing():
+    assert compare("1:2:0", "2:4:0") is True
+    assert compare("1:2:0", "2:5:0") is False
+    assert compare("1:2:0", "2:4:1") is False
 
 
 def test_case_01_letters_after_a_number_are_variables():

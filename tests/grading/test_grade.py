@@ -5,6 +5,7 @@ Pairs of answers: tests/fixtures/answer_pairs.csv.
 
 import csv
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -237,6 +238,36 @@ def test_cheap_verdicts_start_no_worker(monkeypatch):
     rows = (("204", "204"), ("3/4", r"\frac34"), ("(1,2)", "(1, 2)"), ("1,2", "2 and 1"))
     items = [(problem(gold), boxed(answer)) for gold, answer in rows]
     assert [verdict.correct for verdict in grade_all(items, GradingConfig(), TWO)] == [True] * 4
+
+
+@pytest.fixture
+def one_core():
+    """Only one core is this process's, whatever it was."""
+    cores = os.sched_getaffinity(0)
+    if len(cores) < 2:
+        pytest.skip("this process may use one core only")
+    os.sched_setaffinity(0, {min(cores)})
+    yield
+    os.sched_setaffinity(0, cores)
+
+
+@pytest.mark.parametrize("asked", [0, 1, 2])
+def test_as_many_answers_are_compared_at_once_as_were_asked_for_or_this_process_has_cores(
+    asked, one_core, monkeypatch
+):
+    def compare(*pair):
+        running.append(pair)
+        most.append(len(running))
+        enough.wait(0.05)
+        running.remove(pair)
+        return True, "recorded"
+
+    running, most, enough = [], [], threading.Event()
+    monkeypatch.setattr(workers, "compare", compare)
+    items = [(problem(r"\sqrt{12}"), boxed(rf"{k}\sqrt{{3}}")) for k in range(2, 40)]
+    made = grade_all(items, GradingConfig(), ComputeConfig(workers=asked, progress=False))
+    assert [verdict.why for verdict in made] == ["recorded"] * len(items)
+    assert max(most) == max(asked, 1)
 
 
 def test_the_same_answer_is_compared_once(monkeypatch):

@@ -48,6 +48,12 @@ def test_a_shared_teacher_is_run_by_each_cells_own_engine(composer):
     assert tuple(names) == ENGINES
 
 
+def test_a_teacher_with_an_engine_of_its_own_keeps_it(composer):
+    own = ["teacher=model", "teacher.model=m", "+engine@teacher.engine=openai", "engine=vllm"]
+    made = composer.config(own)
+    assert (made.teacher.engine.kind, made.engine.kind) == ("openai", "vllm")
+
+
 def test_one_cell_leaves_no_trace_in_the_next(composer):
     before = composer.config([])
     composer.config(["corruption=shuffle_steps", "corruption.fraction=0.5", "size.traces=7"])

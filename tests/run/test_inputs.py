@@ -101,6 +101,26 @@ def test_a_place_that_cannot_be_written_in_is_named(tmp_path):
     assert why.startswith("runs=") and "no folder that can be written in" in why
 
 
+def test_a_place_that_cannot_be_made_is_named_with_its_field(tmp_path):
+    made = replace(config(tmp_path), artifacts=str(tmp_path / ("a" * 300)))
+    (why,) = unusable([made], lambda line: None)
+    assert why.startswith("artifacts=") and "cannot be made: File name too long" in why
+
+
+MODELS = [
+    (["teacher=model", "teacher.model=conf"], "teacher.model=conf"),
+    (["verification=reward", "verification.reward_model=conf"], "verification.reward_model=conf"),
+]
+
+
+@pytest.mark.parametrize(("words", "named"), MODELS)
+def test_a_folder_that_is_no_model_is_named_before_anything_is_asked_of_it(tmp_path, words, named):
+    (why,) = told(tmp_path, *words)
+    assert why == f"{named} is no model: it holds no config.json"
+    served = ["engine=openai", "engine.base_url=http://x", "until=traces"]
+    assert "teacher.model" not in named or told(tmp_path, *words, *served) == []
+
+
 def test_a_mistake_of_many_runs_is_told_once(tmp_path):
     runs = [
         config(tmp_path, "dataset=json_lines", "dataset.path=/no.jsonl", f"training.seed={i}")

@@ -1,5 +1,6 @@
 """Command lines: texts that Hydra's grammar cannot take, and requests that are mistakes."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -101,12 +102,12 @@ def refused(words: list[str]) -> str:
         (["training.epochs=3 # x"], "is no override"),
         (["💥=1"], "is no override"),
         (["teacher.path=\udcff"], "is not text in UTF-8"),
-        (["training.epochs=abc"], "could not be converted to Float"),
+        (["training.epochs=abc"], "training.epochs must be a number > 0; got 'abc'"),
         (["training.epochs=null"], "training.epochs"),
-        (["training.seed=1.5"], "could not be converted to Integer"),
+        (["training.seed=1.5"], "training.seed must be a whole number in [0, 4294967295]; got 1.5"),
         (["training.seed=inf"], "training.seed"),
         (["training.dtype=int8"], "bfloat16"),
-        (["training=null"], "training=null"),
+        (["training=null"], "training=null: training takes the name of one option"),
         (["training="], "micro_sft"),
         (["training=nope"], "micro_sft"),
         (["++training=sft"], "++training=sft"),
@@ -118,9 +119,12 @@ def refused(words: list[str]) -> str:
         (["hydra.mode=NOPE"], "MULTIRUN"),
         (["hydra/launcher=nope"], "basic"),
         (["hydra.launcher.nope=1"], "hydra.launcher.nope"),
-        (["artifacts="], "path of a folder"),
-        (["runs="], "path of a folder"),
+        (["artifacts="], "artifacts must be a path"),
+        (["runs="], "runs must be a path"),
         (["until=problems", "training=none"], "only stage is evaluate"),
+        (["runs=/dev/null"], "runs=/dev/null: /dev/null is no folder"),
+        (["teacher.engine={kind:vllm}"], "+engine@teacher.engine=OPTION"),
+        (["-m", "runs=", "training.seed=0,1"], "runs must be a path"),
         (["-m", "training.seed=range(1,0)"], "training.seed"),
         (["-m", "training.seed=interval(0,1)"], "training.seed"),
         (["-m", "training.seed=choice()"], "training.seed"),
@@ -155,3 +159,61 @@ def test_a_home_folder_is_meant_by_a_tilde_in_every_path(monkeypatch):
     home = Path("/home/somebody")
     paths = (config.teacher.path, config.student.model, config.artifacts, config.runs)
     assert [*map(Path, paths)] == [home / "t.jsonl", home / "m", home / "a", home / "r"]
+
+
+MISTAKES = [
+    ("training.seed=null", "training.seed must be a whole number in [0, 4294967295]; got null"),
+    ("training.seed=-1", "training.seed must be in [0, 4294967295]; got -1"),
+    (
+        f"training.batch={10**20}",
+        f"training.batch must be a whole number of at most 64 bits; got 1{'0' * 20}",
+    ),
+    ("training.method=x", "training.method must be one of none, sft, lora; got 'x'"),
+    ("training.autocast=2", "training.autocast must be true or false; got 2"),
+    ("training.autocast=maybe", "training.autocast must be true or false; got 'maybe'"),
+    ("training.union=x", "training.union must be a list, [VALUE,...]; got 'x'"),
+    ("training.union=[1]", "training.union.0 must be fields, as in {FIELD: VALUE}; got 1"),
+    ("training.lora_targets=", "all-linear, or names of modules separated by commas; got ''"),
+    ("teacher.columns=x", "teacher.columns must be a dictionary, {NAME: VALUE}; got 'x'"),
+    ("teacher.engine={kind:x}", "teacher.engine must be an option, as in +engine@teacher.engine="),
+    ("teacher.prompt=x", "+prompt@teacher.prompt=OPTION, or fields, as in {FIELD: VALUE} or null"),
+    ("teacher.sampling={x:1}", "no config has teacher.sampling.x; nearest: teacher.sampling.seed"),
+    ("filter.bounds={a:1}", "there is no filter.bounds.a; +filter.bounds={a:1} adds it"),
+    ("student.model=???", "student.model has no value; it must be a text"),
+    ("artifacts=${artifacts}", "artifacts: Recursive interpolation detected"),
+    ("training={}", "training={}: training takes the name of one option, as in training=OPTION"),
+    ("training=5", "training takes the name of one option"),
+    ("world=null", "world takes the name of one option"),
+    ("training=", "training=: there is no such option; choose from lora, micro_lora, micro_sft"),
+    ("teacher=../x", "teacher=../x: there is no such option; choose from "),
+    ("training/epochs=1", "a field is written with dots, training.epochs"),
+    ("corruption=glob(*)", "corruption=glob(*) is not read; list the options"),
+    ("~", "is no override"),
+    ("~x", "no config has x"),
+    ("~training.epochs", "training.epochs cannot be taken out"),
+    ("tracking.project=", "tracking.project must be a text that is not blank; got ''"),
+]
+
+
+@pytest.mark.parametrize(("word", "told"), MISTAKES)
+def test_a_mistaken_value_is_told_in_the_words_of_the_field(word, told):
+    with pytest.raises(ValueError) as stopped:
+        Studies().cells("single", [word])
+    text = str(stopped.value)
+    assert told in text and not re.search("full_key|object_type|Config search path", text)
+
+
+PATHS = [
+    *("artifacts", "runs", "dataset.path", "teacher.path", "teacher.model", "student.model"),
+    *("verification.reward_model", "evaluation.benchmarks.sign_puzzle.dataset.path"),
+]
+
+
+@pytest.mark.parametrize("field", PATHS)
+@pytest.mark.parametrize("value", ["''", "' '", "/", '"~no body/x"'])
+def test_a_path_that_names_no_place_is_refused_with_the_name_of_its_field(field, value):
+    with pytest.raises(
+        ValueError,
+        match=rf"{field.removeprefix('evaluation.benchmarks.sign_puzzle.')} must be a path",
+    ):
+        Studies().cells("single", [f"{field}={value}"])

@@ -33,6 +33,13 @@ def test_labels_leave_out_what_all_cells_share_and_the_groups_of_fields():
 
 def test_the_label_of_one_cell_is_whole_and_that_of_none_says_so():
     assert short_labels(["corruption=none"]) == ("", ["corruption=none"])
+    seeds = ["corruption=none training.seed=1", "corruption=none training.seed=1 corruption.seed=1"]
+    assert short_labels(seeds)[1] == ["(defaults)", "seed=1"]
+    both = ["training.seed=1 size.traces=8", "training.seed=2 corruption.seed=2 size.traces=9"]
+    assert short_labels(both)[1] == [
+        "training.seed=1 traces=8",
+        "training.seed=2 corruption.seed=2 traces=9",
+    ]
     assert short_labels([""]) == ("", ["(defaults)"])
 
 

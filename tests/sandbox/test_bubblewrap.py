@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from distill.grading.code_tests import grade_code, same_output, same_value
+from distill.grading.code_tests import grade_code
 from distill.sandbox import bubblewrap, seccomp, start
 from distill.sandbox.box import Limits, SandboxUnavailableError
 from distill.sandbox.start import Choice
@@ -318,59 +318,11 @@ def test_right_program_passes(test, code):
 
 
 @needs_bwrap
-def test_verdict_names_the_first_failing_test_and_the_reason():
-    tests = [{"type": "stdin", "input": str(n), "output": str(n * n)} for n in range(4)]
-    assert grade_code(problem(*tests), "print(int(input()) * 2)") == (
-        False,
-        "test 1: another output",
-    )
-    assert grade_code(problem(*tests), "print(1 / 0)") == (
-        False,
-        "test 0: ZeroDivisionError: division by zero",
-    )
-    assert grade_code(problem(), "print(1)") == (None, "no tests")
-    broken = {"type": "program", "code": "assert ("}
-    assert grade_code(problem(broken), "x = 1")[0] is None
-
-
-@needs_bwrap
-def test_a_program_that_does_not_load_fails_by_its_own_error_whatever_the_tests_catch():
-    caught = "try:\n    f()\n    assert False\nexcept OSError: pass"
-    test = problem({"type": "program", "code": caught})
-    for _ in range(5):
-        right, why = grade_code(test, "def f(: pass")
-        assert (right, why) == (False, "test 0: SyntaxError: invalid syntax")
-
-
-@needs_bwrap
 @pytest.mark.parametrize("test", [SUM, {"type": "program", "code": "assert add(1, 2) == 3"}])
 def test_a_program_is_plain_python_and_inherits_no_future_of_the_sandbox(test):
     right, why = grade_code(problem(test), "def add(a: Undefined, b): return a + b")
     assert right is False
     assert "NameError: name 'Undefined' is not defined" in why
-
-
-@needs_bwrap
-def test_helpers_of_the_setup_are_not_the_programs():
-    test = {"type": "program", "setup": "def poly(x): return x - 3", "entry": ["root"]}
-    graded = problem(test | {"code": "assert poly(root()) == 0"})
-    assert grade_code(graded, "def poly(x): return 0\ndef root(): return 9")[0] is False
-    assert grade_code(graded, "def root(): return 3")[0] is True
-
-
-def test_test_outside_the_schema_is_named():
-    with pytest.raises(ValueError, match="'shell'; known: stdin, call, program"):
-        grade_code(problem({"type": "shell"}), "")
-    with pytest.raises(ValueError, match=r"lacks \['output'\].*unknown \['outputs'\]"):
-        grade_code(problem({"type": "stdin", "input": "", "outputs": ""}), "")
-
-
-def test_numbers_are_compared_as_the_source_says():
-    assert same_output("1.0  2 \n", "1 2") and not same_output("1.01", "1")
-    assert same_output("1.01", "1", tolerance=0.1) and not same_output("nan", "1", tolerance=0.1)
-    assert not same_output("a b", "a  c") and not same_output("1 2", "1\n2")
-    assert same_value((1, [2.0]), [1, [2]]) and not same_value([1], [1, 2])
-    assert same_value(1e6 + 1, 1e6, tolerance=1e-5) and not same_value(1e6 + 1, 1e6)
 
 
 def humaneval(row: dict) -> tuple[dict, str]:

@@ -1,11 +1,14 @@
 """The store: identity, lock, atomic completion, continuation."""
 
+import hashlib
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from dataclasses import dataclass, field
 from enum import Enum
@@ -14,7 +17,16 @@ from pathlib import Path
 import pytest
 
 from distill.run.record import failed_at
-from distill.store.artifacts import ArtifactError, Store, is_locked, locked, verify
+from distill.store.artifacts import (
+    ArtifactError,
+    Store,
+    is_locked,
+    locked,
+    read_json,
+    read_recipe,
+    verify,
+    write_json,
+)
 from distill.store.identity import (
     CHECKOUT,
     Artifact,
@@ -24,7 +36,7 @@ from distill.store.identity import (
     identify,
     local_path,
 )
-from distill.store.resume import kept_rows
+from distill.store.resume import append, kept_rows
 
 VERSION = 1
 
@@ -214,6 +226,8 @@ SLOW = textwrap.dedent(
         with path.open("a") as file:
             for i in range(len(done), rows):
                 file.write(f"row {i}\\n"); file.flush(); time.sleep(0.01)
+        while (Path(sys.argv[1]) / "hold").exists():
+            time.sleep(0.01)
         with (Path(sys.argv[1]) / "ends").open("a") as file:
             file.write("end\\n")
 
@@ -237,10 +251,14 @@ def _start(tmp_path: Path) -> subprocess.Popen:
 
 
 def test_two_processes_make_an_artifact_once_and_the_second_says_what_it_waits_for(tmp_path):
-    one, two = _start(tmp_path), _start(tmp_path)
-    said = [process.communicate(timeout=60)[0] for process in (one, two)]
-    assert one.returncode == two.returncode == 0
-    assert sum("waiting for another process that makes slow_stage" in text for text in said) == 1
+    (tmp_path / "hold").touch()
+    both = [_start(tmp_path), _start(tmp_path)]
+    said = [[process.stdout.readline() for _ in ("started", "then")][1] for process in both]
+    (tmp_path / "hold").unlink()
+    assert [process.wait(60) for process in both] == [0, 0]
+    makes, waits = sorted(said)
+    assert makes.startswith("making slow_stage/")
+    assert waits.startswith("waiting for another process that makes slow_stage ")
     assert (tmp_path / "ends").read_text() == "end\n"
 
 
@@ -339,3 +357,123 @@ def test_a_lock_is_seen_while_it_is_held_and_asking_leaves_no_file(tmp_path):
     with locked(lock, "makes run 1", print):
         assert is_locked(lock)
     assert not is_locked(lock)
+
+
+def write_counts(recipe: Recipe, *, out: Path, threads: int = 1, log=None) -> None:
+    counts = {"rows": 1234, "left_out": 2, "none": 0, "share": 0.5, "name": "x"}
+    write_json(out / "summary.json", counts)
+    (out / "part").mkdir(exist_ok=True)
+    (out / "part" / "recipe.txt").write_text("é")
+
+
+def test_what_is_made_and_continued_is_told_with_its_counts(tmp_path):
+    said = []
+    store = Store(tmp_path, said.append)
+    artifact = store.artifact(write_counts, Recipe())
+    store.produce(write_counts, Recipe())
+    counts = "  left out 2, rows 1,234"
+    assert said == [f"making write_counts/{artifact.key[:12]}", counts]
+    store.produce(write_counts, Recipe())
+    assert len(said) == 2
+    other = store.artifact(write_counts, Recipe(times=5))
+    other.partial.mkdir()
+    store.produce(write_counts, Recipe(times=5))
+    assert said[2:] == [f"continuing write_counts/{other.key[:12]}", counts]
+
+
+def test_the_recipe_says_how_it_was_made_as_far_as_that_can_be_written(tmp_path):
+    made = Store(tmp_path).produce(write_counts, Recipe(), threads=2, log=print)
+    record = made.record()
+    assert record["how"] == {"threads": 2} and record["key"] == made.key
+    assert 0 <= record["seconds"] < 1e6  # of making it, not since 1970
+    assert record["python"] == platform.python_version() and record["host"]
+    assert None not in record["versions"].values()
+    content = "é".encode()
+    digest = hashlib.sha256(content).hexdigest()
+    part = {"bytes": len(content), "sha256": digest}
+    assert set(record["files"]) == {"summary.json", "part/recipe.txt"}
+    assert record["files"]["part/recipe.txt"] == part
+
+
+def test_a_stage_looks_at_its_artifact_each_time_it_is_used_and_its_warnings_are_told(
+    tmp_path, monkeypatch
+):
+    said, seen = [], []
+
+    def served(recipe, *, threads, out):
+        seen.append((recipe, threads, out))
+        return ["few rows"] if threads == 1 else None
+
+    monkeypatch.setattr(sys.modules[__name__], "served", served, raising=False)
+    store = Store(tmp_path, said.append)
+    missing = store.used(write_counts, Recipe(), threads=1)
+    assert not missing.exists and seen == [] and said == []
+    made = store.produce(write_counts, Recipe(), threads=1)
+    assert said[-1] == "  warning: few rows"
+    assert store.used(write_counts, Recipe(), threads=3) == made == missing
+    assert seen == [(Recipe(), 1, made.path), (Recipe(), 3, made.path)]
+    assert said.count("  warning: few rows") == 1
+
+
+def test_all_that_changed_is_named_once_and_in_order(tmp_path):
+    made = Store(tmp_path).produce(write_words, Recipe())
+    (made.path / "words.txt").unlink()
+    (made.path / "calls").write_text("Called\n")
+    (made.path / "b").write_text("")
+    with pytest.raises(ArtifactError, match=r": calls, words\.txt, b missing, changed or added"):
+        verify(made.path)
+
+
+def test_json_is_written_whole_in_one_order_and_read_back(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("before")
+    write_json(path, {"é": [1.5, None], "a": "ł"})
+    assert read_json(path) == {"é": [1.5, None], "a": "ł"}
+    text = path.read_bytes().decode()
+    assert text.index('"a"') < text.index('"é"') and text.endswith("}\n")
+    assert [one.name for one in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_who_waits_for_a_lock_is_told_what_for_and_gets_it_when_it_is_free(tmp_path):
+    lock, said, got = tmp_path / "run.lock", [], []
+
+    def second():
+        with locked(lock, "makes run 2", said.append):
+            got.append("lock")
+
+    with locked(lock, "makes run 1", said.append):
+        assert said == []  # nobody waits
+        thread = threading.Thread(target=second)
+        thread.start()
+        while not said:
+            time.sleep(0.01)
+        assert got == []
+    thread.join(60)
+    assert got == ["lock"] and said == ["waiting for another process that makes run 2"]
+    with pytest.raises(ValueError, match="inside"), locked(lock, "makes run 3", said.append):
+        raise ValueError("inside")
+    assert not is_locked(lock)
+
+
+def test_appended_rows_are_kept_at_once_one_a_line(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    with path.open("a") as file:
+        for flush in (False, True):
+            append(file, {"a": flush}, flush=flush)
+            assert len(path.read_text().splitlines()) == 1 + flush
+    assert list(kept_rows(path)) == [{"a": False}, {"a": True}]
+    path.write_bytes(path.read_bytes() + b'{"a": "\xc5')
+    assert list(kept_rows(path)) == [{"a": False}, {"a": True}]
+    assert path.read_bytes().endswith(b"true}\n")  # what was torn is gone
+    assert list(kept_rows(tmp_path / "none")) == []
+
+
+@pytest.mark.parametrize("name", ["key", "files", "identity", "seconds", "versions"])
+def test_a_recipe_that_lacks_a_field_or_has_another_kind_there_names_it(tmp_path, name):
+    made = Store(tmp_path).produce(write_words, Recipe())
+    recipe = read_recipe(made.path)
+    assert recipe == made.record()
+    for wrong in ({n: v for n, v in recipe.items() if n != name}, recipe | {name: None}):
+        (made.path / "recipe.json").write_text(json.dumps(wrong))
+        with pytest.raises(ArtifactError, match=rf"recipe\.json lacks {name}\. Delete"):
+            read_recipe(made.path)

@@ -3,6 +3,7 @@
 Run: pytest tests/training/test_order.py
 """
 
+import math
 import random
 from itertools import pairwise
 
@@ -33,6 +34,36 @@ def test_grouping_halves_the_padding_and_mixes_lengths_over_the_epoch():
     assert padding(batches(Batching.grouped)) < padding(batches(Batching.plain)) / 2
     means = [sum(batch) / len(batch) for batch in batches(Batching.grouped)]
     assert means not in (sorted(means), sorted(means, reverse=True))
+
+
+@pytest.mark.parametrize("batch", [1, 7, 8])
+def test_a_batch_is_of_neighbours_in_length_among_eight_batches_of_the_random_order(batch):
+    drawn = epoch_order(LENGTHS, batch, Batching.plain, 3, 1)
+    whole = len(LENGTHS) // batch * batch
+    wanted = []
+    for start in range(0, whole, 8 * batch):
+        window = sorted(drawn[start : min(start + 8 * batch, whole)], key=lambda i: LENGTHS[i])
+        wanted += [window[i : i + batch] for i in range(0, len(window), batch)]
+    order = epoch_order(LENGTHS, batch, Batching.grouped, 3, 1)
+    assert sorted(order[k : k + batch] for k in range(0, whole, batch)) == sorted(wanted)
+    assert order[whole:] == drawn[whole:]
+
+
+def test_part_of_an_epoch_ends_within_it_and_a_short_step_is_a_step():
+    for epochs, steps in ((0.1, 3), (1.0, 26), (1.5, 39), (2.01, 53)):
+        order = training_order(LENGTHS, LENGTHS, 8, TrainingConfig(name="x", epochs=epochs))
+        assert (order.steps, len(order.tokens), order.steps_per_epoch) == (steps, steps, 26)
+        assert len(order.epochs) == math.ceil(epochs)
+        assert order.tokens[0] == sum(LENGTHS[i] for i in order.epochs[0][:8])
+
+
+def test_every_step_is_padded_to_one_size_with_the_blank_row_behind_its_own():
+    order = training_order(LENGTHS[:10], LENGTHS[:10], 4, TrainingConfig(name="x", epochs=1))
+    sampler = OrderSampler(order, 6)
+    (rows,) = order.epochs
+    assert list(sampler) == [*rows[:4], 10, 10, *rows[4:8], 10, 10, *rows[8:], *[10] * 4]
+    assert len(sampler) == 18
+    assert list(OrderSampler(order, 4))[:8] == rows[:8]
 
 
 def test_only_the_last_step_of_an_epoch_is_short():

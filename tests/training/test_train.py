@@ -26,6 +26,7 @@ from distill.trace.records import read_rows, write_records
 from distill.training import checkpoint, order, sft
 from distill.training import train as stage
 from distill.training.config import ONLY, Batching, Method, TrainingConfig
+from distill.training.rows import IGNORED
 from distill.training.tokenize import build_rows
 from tests.micro_corpus import PROMPT, traces
 
@@ -91,7 +92,7 @@ def test_the_same_config_gives_the_same_bytes_and_another_seed_does_not(
     assert curve(other)[0]["loss"] != curve(trained)[0]["loss"]
 
 
-def test_a_curve_has_a_row_a_step_and_counts_every_token(trained):
+def test_a_curve_has_a_row_a_step_and_counts_every_token(corpus, trained):
     rows = curve(trained)
     summary = json.loads((trained / "summary.json").read_text())
     assert [row["step"] for row in rows] == list(range(1, STEPS + 1))
@@ -103,6 +104,10 @@ def test_a_curve_has_a_row_a_step_and_counts_every_token(trained):
     one_pass = rows[4]["tokens"]
     assert summary["response_tokens"] < one_pass < summary["tokens"] < 2 * one_pass
     assert summary["trainable_parameters"] == summary["parameters"]
+    assert summary["final_loss"] == pytest.approx(sum(row["loss"] for row in rows[-5:]) / 5)
+    encoded, _ = build_rows(micro_tokenizer.build(), PROMPT, corpus, corpus, [], SFT.max_tokens)
+    labels = [label for row in encoded for label in row.labels if label != IGNORED]
+    assert summary["response_tokens"] == len(labels)
 
 
 def test_a_trained_folder_loads_anywhere_with_the_bases_format_and_token_ids(base, trained):

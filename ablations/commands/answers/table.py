@@ -47,7 +47,7 @@ def tabulate(
     if text := _imported(name, form, overrides, folder):
         return text
     paper, own = PAPERS.get(name, (None, name))
-    study = study or own
+    study = own if study is None else study
     if study is None and (folder or overrides):
         raise ValueError(
             f"no study runs the arms of {name}; name one with --study: "

@@ -80,8 +80,12 @@ def test_in_a_pipe_a_plan_is_plain_text_that_keeps_to_its_columns():
         (["plan", "nope"], "unknown study 'nope'; known: "),
         (["plan", "smoke", "corruption.fraction=2"], "must be in [0, 1]; got 2.0"),
         (["plan", "smoke", "corruption.fracton=1"], "corruption.fracton"),
-        (["plan", "smoke", "corruption=shufle"], "corruption/shufle"),
+        (["plan", "smoke", "corruption=shufle"], "corruption=shufle: there is no such option"),
+        (["plan", "smoke", "study=demo"], "study=demo: the study is smoke; name one of the two"),
+        (["plan", "smoke", "training.epochs=x"], "training.epochs must be a number > 0; got 'x'"),
         (["table", "smoke", "runs=no/such/folder"], "no folder no/such/folder/smoke"),
+        (["table", "table2", "--study", ""], "unknown study ''; known: "),
+        (["wandb-sweep", "smoke", "--out", "no/such.yaml"], "no/such.yaml cannot be written: No"),
         (["explain", "ffff", "training.seed=1", "--runs", "no/such"], "no folder no/such"),
     ],
 )
@@ -116,6 +120,8 @@ def test_an_override_that_follows_an_option_counts(make_run, tmp_path, capsys):
         (["plan"], "Missing argument 'STUDY'"),
         (["table", "demo", "--format", "xml"], "'xml' is not one of 'md', 'latex', 'csv', 'html'"),
         (["import", "out.jsonl", "--run", "a"], "Missing option '--benchmark'"),
+        (["table", "demo", "--runs", ""], "'--runs': it must be a path: not empty"),
+        (["report", "demo", "--out", " "], "'--out': it must be a path: not empty"),
         (["plann", "smoke"], "No such command 'plann'. Did you mean 'plan'"),
     ],
 )

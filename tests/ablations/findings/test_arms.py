@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ablations.findings import arms, equal_rates
+from ablations.findings import arms
 from ablations.findings.sections import in_sections
 from ablations.render import grid
 from ablations.results.runs import asked_runs, runs, samples
@@ -178,43 +178,6 @@ def test_what_is_asked_of_a_training_that_no_recorded_run_has_is_a_section_of_it
     assert states[("micro_lora", "uncorrupted")] == "not run"
 
 
-def test_the_claim_is_the_mean_over_arms_paired_by_problem(demo):
-    found = equal_rates.frame(*demo)
-    structure, content = (
-        np.mean([answers(list(DEMO.values())[i], seed=i) for i in pair])
-        for pair in ((4, 5), (2, 3))
-    )
-    assert found["doses"].tolist() == [[0.67]]
-    assert found["value"].item() == pytest.approx(structure - content)
-    assert "At 67 %, damage to the structure costs more" in equal_rates.sentence(found)
-
-
-def test_a_claim_says_no_more_than_its_interval():
-    def said(*estimate):
-        found = vars(intervals.Estimate(*estimate)) | {"doses": [0.67]}
-        return equal_rates.sentence(pd.DataFrame([found]))
-
-    assert "cannot be told apart" in said(-0.1, -0.3, 0.1, 40)
-    assert "costs less" in said(0.2, 0.1, 0.3, 40)
-
-
-def test_rates_that_only_one_kind_has_are_not_compared(make_run, tmp_path):
-    make_run(["corruption=shuffle_steps", "corruption.fraction=0.33"], [True], "a")
-    make_run(["corruption=random_digits", "corruption.fraction=0.2"], [True], "b")
-    found = equal_rates.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
-    assert found.empty
-    assert "No corruption rate" in equal_rates.sentence(found)
-
-
-def test_every_section_has_its_own_claim(make_run, tmp_path):
-    for number, name in enumerate(("shuffle_steps", "random_digits")):
-        for epochs, right in ((1, [True, True]), (2, [number == 0, True])):
-            asked = [f"corruption={name}", "corruption.fraction=0.5", f"training.epochs={epochs}"]
-            make_run(asked, right, f"{number}{epochs}")
-    found = equal_rates.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
-    assert sorted(found["value"]) == pytest.approx([0, 0.5])
-
-
 def test_runs_of_one_arm_with_different_truncation_are_averaged_and_their_spread_is_kept(
     make_run, tmp_path
 ):
@@ -279,29 +242,6 @@ def test_seeds_with_other_answers_widen_what_their_mean_would_have(make_run, tmp
     row = table.loc["uncorrupted"]
     assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))
     assert row["high"] - row["low"] > 0.9
-
-
-def test_two_shared_rates_count_alike_whatever_else_one_kind_has(make_run, tmp_path):
-    right = {
-        "shuffle_steps 0.5": 4,
-        "shuffle_steps 1.0": 2,
-        "delete_steps 0.5": 8,
-        "insert_steps 0.2": 0,
-        "random_digits 0.5": 18,
-        "random_digits 1.0": 10,
-        "remove_keywords 0.5": 16,
-    }
-    for number, (arm, count) in enumerate(right.items()):
-        name, fraction = arm.split()
-        asked = [f"corruption={name}", f"corruption.fraction={fraction}"]
-        make_run(asked, [i < count for i in range(20)], f"{number}")
-    (found,) = equal_rates.frame(runs(tmp_path / "runs"), samples(tmp_path / "runs")).to_dict(
-        "records"
-    )
-    at_half, at_full = (4 + 8) / 2 - (18 + 16) / 2, 2 - 10
-    assert found["doses"] == [0.5, 1.0]
-    assert found["value"] == pytest.approx((at_half + at_full) / 2 / 20)
-    assert "At 50 % and 100 %" in equal_rates.sentence(pd.DataFrame([found]))
 
 
 @pytest.mark.parametrize("training", ["micro_sft", "micro_lora"])

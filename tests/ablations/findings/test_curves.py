@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ablations.findings import arms, equal_rates, slopes
+from ablations.findings import arms, robust, slopes
 from ablations.findings.curves import operator_curves
 from ablations.papers.study_figures import dose_response, forest
 from ablations.render import grid
@@ -73,9 +73,10 @@ def test_it_has_slopes_and_enters_the_contrast_with_content(found):
     lines = slopes.frame(runs(found), samples(found)).set_index("operator")
     mine = lines.loc["steps reversed, blank_line, code ab12"]
     assert (mine["kind"], mine["doses"]) == ("structure", [0.5, 1.0])
-    assert slopes.CONTRAST in lines.index
-    rates = equal_rates.frame(runs(found), samples(found))
-    assert rates["doses"].tolist() == [[0.5]] and rates["value"].item() == pytest.approx(-0.3)
+    contrasts = robust.frame(runs(found), samples(found)).set_index(["measure", "left_out"])
+    assert contrasts.loc[("slope", ""), "structure"] == ["steps reversed"]
+    rates = contrasts.loc[("equal rates", "")]
+    assert rates["doses"] == [0.5] and rates["value"] == pytest.approx(-0.3)
 
 
 def test_an_operator_of_another_kind_has_a_slope_and_no_part_in_the_contrast(found):
@@ -89,6 +90,7 @@ def test_an_operator_of_another_kind_has_a_slope_and_no_part_in_the_contrast(fou
         )
     lines = slopes.frame(runs(found), samples(found))
     assert lines["kind"].tolist() == ["content", "other", "other"]
+    assert robust.frame(runs(found), samples(found)).empty
     made = arms.frame(runs(found), samples(found))
     assert made["kind"].tolist()[2:] == ["other"] * 3
     assert "other corrupted" in legend(forest(made))

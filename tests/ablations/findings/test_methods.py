@@ -39,7 +39,8 @@ def test_extra_damage_is_lora_s_change_minus_that_of_full_fine_tuning(arms):
     shuffled = arms.set_index("arm").loc["steps shuffled 67 %"]
     assert shuffled["extra"] == pytest.approx((6 - 32) / 40 - (30 - 36) / 40)
     assert arms["extra"].isna().tolist() == [True, False]
-    assert "Of 1 damaged arms, damage costs LoRA more" in methods.sentence(arms)
+    once = "In these runs, each trained once, of 1 damaged arms, damage costs LoRA more"
+    assert once in methods.sentence(arms)
     assert "in 1 and less in 0; 0 cannot be told apart" in methods.sentence(arms)
     shown = methods.grid(arms, "micro").rows[1]
     assert shown[-4:] == ["-50.0 [-70.0, -27.5]", "40, 1", "0.0 / 0.0", ""]
@@ -90,7 +91,9 @@ def test_a_single_arm_of_both_methods_is_a_finding(make_run, tmp_path):
     (found,) = methods.findings(runs(tmp_path / "runs"), samples(tmp_path / "runs"))
     assert found.title == "benchmark sign_puzzle, student micro, size 64"
     assert len(found.rows) == len(found.grid.rows) == 1
-    assert found.sentence.startswith("On uncorrupted traces LoRA cannot be told apart")
+    assert found.sentence.startswith(
+        "In these runs, each trained once, on uncorrupted traces LoRA cannot be told apart"
+    )
 
 
 def test_p_is_adjusted_for_all_arms_of_both_methods(arms):

@@ -6,7 +6,7 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from ablations.findings import arms, design, equal_rates, methods, seed_spread, sizes, slopes
+from ablations.findings import arms, design, methods, robust, seed_spread, sizes, slopes
 from ablations.findings.study import Request, read_study
 from ablations.results.runs import runs, samples
 from tests.ablations.conftest import as_planned, write_run
@@ -82,7 +82,7 @@ def answers_of(question, folder):
     frame = {
         "arms": arms.frame,
         "slopes": slopes.frame,
-        "equal rates": equal_rates.frame,
+        "robust": robust.frame,
         "methods": methods.frame,
         "sizes": sizes.frame,
         "whole gain": sizes.whole_gain,
@@ -90,7 +90,7 @@ def answers_of(question, folder):
     return frame(*read(folder))
 
 
-QUESTIONS = ("arms", "slopes", "equal rates", "methods", "sizes", "whole gain", "spread")
+QUESTIONS = ("arms", "slopes", "robust", "methods", "sizes", "whole gain", "spread")
 
 
 @pytest.mark.parametrize("other", OTHERS)

@@ -5,6 +5,8 @@ import pytest
 from ablations.findings import sizes
 from ablations.results.runs import runs, samples
 
+ONCE = "In these runs, each trained once,"
+
 
 @pytest.fixture
 def sized(make_run, tmp_path):
@@ -45,14 +47,16 @@ def test_two_sizes_say_nothing_of_slowing(sized):
     finished, answers = sized({100: 12, 200: 16})
     assert sizes.slowing(finished, answers).empty
     told = said(finished, answers)
-    assert told.startswith("Gained from 100 to 200 traces: +20.0 points of accuracy")
+    assert told.startswith(f"{ONCE} the gain from 100 to 200 traces is +20.0 points of accuracy")
     assert told.endswith("With fewer than three sizes, diminishing returns cannot be tested.")
 
 
 def test_where_nothing_is_gained_no_share_is_made_up(sized):
     finished, answers = sized({0: 12, 100: 8})
     assert sizes.frame(finished, answers)["share"].isna().all()
-    assert said(finished, answers).startswith("Nothing was gained from 0 to 100 traces: -20.0")
+    assert said(finished, answers).startswith(
+        f"{ONCE} nothing was gained from 0 to 100 traces: -20.0"
+    )
 
 
 def test_a_gain_that_is_but_rounding_is_none(make_run, tmp_path):
@@ -68,8 +72,8 @@ def test_a_gain_that_is_but_rounding_is_none(make_run, tmp_path):
 
 def test_a_loss_on_the_way_is_told_with_the_gain(sized):
     told = said(*sized({0: 8, 100: 4, 200: 12, 400: 16}))
-    assert told.startswith("Gained from 0 to 400 traces: +40.0 points of accuracy")
-    assert "Share of it reached: -50 % at 100, 50 % at 200. The last" in told
+    assert told.startswith(f"{ONCE} the gain from 0 to 400 traces is +40.0 points of accuracy")
+    assert "Share of it reached: -50 % at 100, 50 % at 200. In these runs" in told
 
 
 def test_a_gain_over_the_untrained_student_has_the_seeds_of_the_trained(make_run, tmp_path):
@@ -92,7 +96,7 @@ def test_a_single_step_between_two_sizes_is_a_finding_and_one_from_the_base_is_n
     (found,) = sizes.findings(finished, answers)
     assert found.title == "benchmark sign_puzzle, student micro, training micro_sft"
     assert len(found.rows) == len(found.grid.rows) == 1
-    assert found.sentence.startswith("Gained from 100 to 200 traces")
+    assert found.sentence.startswith(f"{ONCE} the gain from 100 to 200 traces")
 
 
 def test_a_gain_over_the_base_alone_is_no_finding(sized):

@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 import pytest
 
 from ablations.__main__ import main
-from ablations.findings import design, equal_rates
+from ablations.findings import arms as findings
+from ablations.findings import design, robust
 from ablations.report.blocks import Folded, Part, Passage
 from ablations.report.html import Request, report
 from ablations.report.markdown import markdown
@@ -85,7 +86,7 @@ def words(page):
 def test_the_answer_is_the_claim_of_the_runs_with_its_interval(ask):
     asked = ask()
     page, folder = report(asked), asked.folder
-    claim = equal_rates.sentence(equal_rates.frame(runs(folder), samples(folder)))
+    claim = robust.sentence(robust.frame(runs(folder), samples(folder)), findings.MARGIN)
     assert "95 % interval" in claim
     assert claim in words(page.partition("<h2>")[0])
 
@@ -264,7 +265,7 @@ def test_a_study_of_sizes_answers_with_what_more_traces_buy(ask):
     sizes = {f"corruption=none size.traces={n}": [True] * k for n, k in ((64, 2), (128, 4))}
     sizes = {label: [*right, *[False] * (4 - len(right))] for label, right in sizes.items()}
     page = report(ask(sizes, "corruption=none size.traces=64,128"))
-    assert "Gained from 64 to 128 traces: +50.0 points of accuracy" in answer(page)
+    assert "the gain from 64 to 128 traces is +50.0 points of accuracy" in answer(page)
     assert "Structure" not in answer(page)
     assert "<h3>Accuracy by number of training traces, ours and published</h3>" in page
 
@@ -280,7 +281,7 @@ def test_a_study_of_another_setting_has_its_sections_and_no_answer_by_size_or_me
     rates = {f"corruption=none training.epochs={n}": ARMS["corruption=none"] for n in (1, 2)}
     rates["corruption=none training=micro_lora"] = ARMS["corruption=none"]
     page = report(ask(rates, "corruption=none"))
-    assert "Gained from" not in page and "LoRA minus full" not in page
+    assert "the gain from" not in page and "LoRA minus full" not in page
     assert page.count("<h3>Scores</h3>") == 3
 
 

@@ -5,14 +5,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, bootstrap, multinomial
+from scipy.stats import binomtest, chi2, kurtosis, multinomial, norm
+from scipy.stats import t as student
 
 from ablations.statistics import intervals
 from ablations.statistics.dose import slope, slope_contrast, structure_minus_content
 from ablations.statistics.significance import holm, mcnemar, sign_flip
-from ablations.statistics.variance import mean_variance, seed_variance
-from distill.evaluation.intervals import Z, run_interval
+from distill.evaluation.intervals import Z, freedom, run_interval, t_quantile, wilson
 from distill.evaluation.scores import scores
+from distill.evaluation.variance import Spread, mean_variance, pooled, run_variance
 
 
 def series(values):
@@ -40,8 +41,8 @@ def test_a_run_reports_the_interval_that_the_table_has_of_it(right):
     summary = scores(rows)
     ends = estimate.low, estimate.high
     assert (summary["low"], summary["high"]) == pytest.approx(ends, abs=1e-12)
-    told = summary["accuracy"], summary["problems"], summary["standard_error"]
-    assert run_interval(*told) == pytest.approx(ends, abs=1e-12)
+    told = ("accuracy", "problems", "standard_error", "freedom")
+    assert run_interval({name: summary[name] for name in told}) == pytest.approx(ends, abs=1e-12)
 
 
 @given(st.lists(st.sampled_from([0, 0.25, 0.5, 1.0]), min_size=1, max_size=50))
@@ -62,15 +63,31 @@ def test_more_samples_of_a_problem_narrow_the_interval_only_as_far_as_problems_d
     assert many.high - many.low == pytest.approx(width, rel=0.1)
 
 
-def test_the_bootstrap_of_a_difference_is_that_of_scipy_on_the_paired_differences():
+@pytest.mark.parametrize(
+    ("better", "worse", "n"),
+    [(0, 0, 20), (3, 0, 8), (8, 0, 8), (0, 5, 5), (5, 1, 12), (40, 60, 400)],
+)
+def test_the_interval_of_two_runs_of_one_answer_is_bonett_and_prices(better, worse, n):
+    arm = series([1] * better + [0] * (n - better))
+    reference = series([0] * better + [1] * worse + [0] * (n - better - worse))
+    found, value = intervals.difference(arm, reference[::-1]), (better - worse) / n
+    one, other = (better + 1) / (n + 2), (worse + 1) / (n + 2)
+    middle, error = one - other, np.sqrt((one + other - (one - other) ** 2) / (n + 2))
+    half, half_90 = (norm.ppf(level) * error for level in (0.975, 0.95))
+    assert found.low == pytest.approx(max(-1, min(value, middle - half)))
+    assert found.high == pytest.approx(min(1, max(value, middle + half)))
+    assert found.value == pytest.approx(value)
+    low_90, high_90 = min(value, middle - half_90), max(value, middle + half_90)
+    assert found.half_90 == pytest.approx(max(value - low_90, high_90 - value))
+
+
+def test_a_difference_of_shares_that_are_no_single_answers_is_students_over_problems():
     rng = np.random.default_rng(1)
-    arm, reference = rng.random(200) < 0.6, rng.random(200) < 0.8
-    estimate = intervals.difference(series(arm), series(reference))
-    delta = arm.astype(float) - reference
-    oracle = bootstrap((delta,), np.mean, n_resamples=9_999, method="percentile", rng=2)
-    expected = oracle.confidence_interval
-    assert (estimate.low, estimate.high) == pytest.approx(tuple(expected), abs=0.01)
-    assert estimate.value == pytest.approx(delta.mean())
+    arm, reference = (series(rng.integers(0, 5, 50) / 4) for _ in range(2))
+    found, delta = intervals.difference(arm, reference), (arm - reference).to_numpy()
+    half = t_quantile(freedom(delta)) * delta.std(ddof=1) / np.sqrt(50)
+    assert (found.low, found.high) == pytest.approx((delta.mean() - half, delta.mean() + half))
+    assert found.p == sign_flip(delta)
 
 
 def test_pairing_takes_out_what_the_problems_difficulty_adds_to_both():
@@ -88,9 +105,15 @@ def test_the_order_of_the_problems_does_not_matter():
 
 
 def test_equal_answers_everywhere_are_no_proof_of_no_difference():
-    estimate = intervals.difference(series([1] * 20), series([1] * 20))
-    assert estimate.value == 0
-    assert estimate.high == -estimate.low == pytest.approx(binomtest(0, 20).proportion_ci().high)
+    once = intervals.difference(series([1] * 20), series([1] * 20))
+    often = intervals.difference(series([0.5] * 20), series([0.5] * 20))
+    assert once.value == often.value == 0
+    assert once.high == -once.low > 0.08
+    for level, half in ((0.95, often.high), (0.9, often.half_90)):
+        assert half == pytest.approx(binomtest(0, 20).proportion_ci(level).high)
+    assert often.low == -often.high
+    weighted = intervals.contrast([series([0.5] * 20)] * 3, [0.5, 1, -1.5])
+    assert weighted.high == pytest.approx(1.5 * often.high), "of half of all the weights' sizes"
 
 
 def test_arms_scored_on_other_problems_are_not_compared():
@@ -180,24 +203,145 @@ def test_seeds_that_differ_alike_on_every_problem_leave_the_difference_open():
 def test_the_variance_is_that_of_a_crossed_two_way_table():
     rng = np.random.default_rng(5)
     draws = [
-        rng.normal(0, 0.2, (50, 1)) + rng.normal(0, 0.1, (1, 5)) + rng.normal(0, 0.3, (50, 5))
+        pd.DataFrame(
+            rng.normal(0, 0.2, (50, 1)) + rng.normal(0, 0.1, (1, 5)) + rng.normal(0, 0.3, (50, 5))
+        )
         for _ in range(2000)
     ]
-    estimated = np.mean([mean_variance(t.mean(axis=1), [(t, 1.0)])[0] for t in draws])
-    assert estimated == pytest.approx(np.var([t.mean() for t in draws]), rel=0.08)
-    seeds = np.mean([seed_variance(t)[0] for t in draws])
-    assert seeds == pytest.approx(0.1**2 / 5, rel=0.08)
+    means = [(table.to_numpy().mean(axis=1), table) for table in draws]
+    estimated = np.mean([mean_variance(mean, [(table, 1.0)])[0] for mean, table in means])
+    assert estimated == pytest.approx(np.var([mean.mean() for mean, _ in means]), rel=0.08)
+    of_runs = np.mean([run_variance(table, None)[0] for table in draws])
+    assert of_runs == pytest.approx(0.1**2 + 0.3**2 / 50, rel=0.08)
 
 
-def test_what_paired_seeds_share_cancels_and_seeds_without_pairs_are_refused():
+@given(st.lists(st.sampled_from([0, 0.25, 0.5, 1.0]), min_size=2, max_size=50))
+def test_the_degrees_of_freedom_are_by_hand_from_the_kurtosis(shares):
+    n, found = len(shares), freedom(shares)
+    assert 1 <= found <= n - 1
+    if len(set(shares)) == 1:
+        assert found == n - 1
+        return
+    excess = max(0.0, float(kurtosis(shares)))  # by moments, less 3
+    assert found == pytest.approx(max(1.0, 2 / (2 / (n - 1) + excess / n)))
+
+
+def test_a_handful_of_problems_that_make_the_variance_have_few_degrees_of_freedom():
+    # one of 100: the second moment is 0.0099, the fourth 0.99^4 / 100 + 0.99 * 0.01^4
+    excess = (0.99**4 / 100 + 0.99 * 0.01**4) / 0.0099**2 - 3
+    assert freedom([0.0] * 99 + [1.0]) == pytest.approx(2 / (2 / 99 + excess / 100), abs=1e-9)
+    assert excess > 90
+    assert freedom([0.0, 1.0] * 50) == pytest.approx(99)
+    assert freedom([0.0] * 10 + [1e-7]) == 10, "rounding is no variance"
+
+
+def test_the_degrees_of_freedom_say_how_a_simulated_variance_varies():
+    """Of exponential numbers, whose excess is 6: Var(s^2) / s^4 = 2 / freedom."""
+    rng, n = np.random.default_rng(9), 2000
+    variances = rng.exponential(1, (4000, n)).var(axis=1, ddof=1)
+    expected = 2 / (variances.var() / variances.mean() ** 2)
+    found = np.mean([freedom(rng.exponential(1, n)) for _ in range(60)])
+    assert found == pytest.approx(expected, rel=0.1)
+    assert expected == pytest.approx(2 / (2 / (n - 1) + 6 / n), rel=0.1)
+    spread = chi2.ppf([0.1, 0.9], expected) / expected
+    assert np.quantile(variances, [0.1, 0.9]) == pytest.approx(spread, rel=0.02)
+
+
+def test_of_records_without_degrees_of_freedom_the_interval_has_one_less_than_problems():
+    told = {"accuracy": 0.4, "problems": 12, "standard_error": 0.1}
+    expected = wilson(0.4, 12, 0.1**2, 11)
+    assert run_interval(told) == run_interval(told | {"freedom": None}) == expected
+    assert run_interval(told | {"freedom": 3.5}) == wilson(0.4, 12, 0.1**2, 3.5) != expected
+
+
+def test_of_one_problem_the_interval_is_wilsons_of_one_trial():
+    told = {"accuracy": 0.5, "problems": 1, "standard_error": None, "freedom": None}
+    assert run_interval(told) == wilson(0.5, 1)
+    assert intervals.accuracy(series([0.5])).high == wilson(0.5, 1)[1]
+
+
+def test_the_interval_of_several_runs_has_the_spread_of_its_section():
     rng = np.random.default_rng(6)
-    base = rng.random((100, 1)) * 0.5 + np.array([0.0, 0.2, 0.4])
-    arm, reference = (pd.DataFrame(base + rng.normal(0, 0.05, (100, 3))) for _ in range(2))
-    alone = intervals.difference(arm, reference)
-    pairs = intervals.difference(arm, reference, pair_seeds=True)
-    assert pairs.high - pairs.low < (alone.high - alone.low) / 5
-    with pytest.raises(ValueError, match="no pairs"):
-        intervals.difference(arm, reference.rename(columns={0: 7}), pair_seeds=True)
+    arms = [
+        pd.DataFrame((rng.random((80, 3)) < share) * 1.0, columns=list(names))
+        for share, names in ((0.5, "abc"), (0.3, "def"), (0.7, "ghi"))
+    ]
+    spread = pooled(arms)
+    means = arms[0].to_numpy().mean(axis=1)
+    expected = mean_variance(means, [(arms[0], 1.0)], spread, freedom(means))
+    found = intervals.accuracy(arms[0], spread)
+    assert (found.low, found.high) == wilson(means.mean(), 80, *expected)
+    alone = intervals.accuracy(arms[0])
+    assert (alone.low, alone.high) != (found.low, found.high)
+    made = intervals.difference(arms[0], arms[1], spread)
+    assert made == intervals.difference(arms[0], arms[1], [spread, spread])
+    assert made != intervals.difference(arms[0], arms[1], [spread, None])
+
+
+def test_one_run_is_no_estimate_of_its_recipe_and_an_untrained_student_is_one():
+    rng = np.random.default_rng(7)
+    untrained = series(rng.integers(0, 2, 40))
+    once = untrained[::-1].set_axis(untrained.index).to_frame("run")
+    often = pd.DataFrame(rng.random((40, 3)), index=untrained.index)
+    assert intervals.accuracy(untrained).recipes and not intervals.accuracy(once).recipes
+    assert intervals.accuracy(often).recipes
+    for arms, recipes, seeds in (
+        ((untrained, often), True, 3),
+        ((often, often.iloc[:, ::-1] * 0.5), True, 3),
+        ((often, once), False, 1),
+        ((untrained, once), False, 1),
+        ((untrained, untrained * 0.5), True, 1),
+    ):
+        for made in (intervals.difference(*arms), intervals.contrast(arms, [1, -1])):
+            assert (made.recipes, made.seeds) == (recipes, seeds)
+            assert 0 < made.p <= 1
+            assert made.row()["p"] == made.p if recipes else np.isnan(made.row()["p"])
+    assert intervals.accuracy(once).low == intervals.accuracy(untrained[::-1]).low
+    assert intervals.accuracy(once).row()["p"] is not None
+    both = [intervals.difference(one, often) for one in (untrained, untrained.to_frame())]
+    assert (both[0].low, both[0].high) == (both[1].low, both[1].high), "but for what is said of it"
+
+
+def test_the_row_of_an_estimate_has_its_fields():
+    made = intervals.difference(series([1, 0, 1, 1]), series([0, 0, 1, 0]))
+    assert made.row() == vars(made)
+    assert made.columns("gap", "gap_") == {"gap": 0.5, "gap_low": made.low, "gap_high": made.high}
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("margin", [0.02, 0.05, 0.1])
+def test_arms_are_equivalent_where_both_one_sided_tests_say_so(seeds, margin):
+    rng, said = np.random.default_rng(8), []
+    for shift in np.linspace(-0.1, 0.1, 21):
+        base = rng.random((60, 1)) * 0.5 + 0.25
+        arm, reference = (pd.DataFrame(base + rng.normal(0, 0.08, (60, seeds))) for _ in range(2))
+        made = intervals.difference(arm + shift, reference)
+        delta = (arm + shift).mean(axis=1).to_numpy() - reference.mean(axis=1).to_numpy()
+        parts = [(arm, 1.0), (reference, -1.0)]
+        variance, degrees = mean_variance(delta, parts, None, freedom(delta))
+        error = np.sqrt(variance)
+        below, above = (
+            student.sf((margin - side * delta.mean()) / error, degrees) for side in (1, -1)
+        )
+        assert intervals.equivalent(made, margin) is bool(max(below, above) < 0.05)
+        said.append(intervals.equivalent(made, margin))
+    assert (any(said) and not all(said)) or margin == 0.02
+
+
+def test_equivalence_needs_a_difference_that_is_strictly_within_the_margin():
+    made = intervals.Estimate(-0.25, -0.75, 0.25, 10, half_90=0.25)
+    assert not intervals.equivalent(made, 0.5) and intervals.equivalent(made, 0.5001)
+    assert not intervals.equivalent(intervals.Estimate(0.0, -0.1, 0.1, 10), 0.5), "nothing compared"
+
+
+def test_where_several_seeds_always_agree_p_is_that_of_flips_and_the_interval_has_a_width():
+    arms = [pd.DataFrame(np.full((9, 3), share)) for share in (0.75, 0.5)]
+    found = intervals.contrast(arms, [1, -1], Spread(0.0, 4.0, 0.0, frozenset()))
+    half = 1 - 0.025 ** (1 / 9)
+    assert (found.low, found.high) == pytest.approx((0.25 - half, 0.25 + half))
+    assert found.p == sign_flip(np.full(9, 0.25)) < 0.01
+    one = intervals.contrast([arm.iloc[:1] for arm in arms], [1, -1])
+    assert (one.problems, one.low, one.high) == (1, pytest.approx(-0.725), pytest.approx(1.225))
 
 
 def test_the_sign_flip_test_is_that_of_flipping_each_problem_by_hand():

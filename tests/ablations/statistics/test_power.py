@@ -11,7 +11,6 @@ from scipy import stats
 
 from ablations.findings import design as study_design
 from ablations.findings import seed_spread
-from ablations.statistics import intervals
 from ablations.statistics.power import (
     POWER,
     Assumptions,
@@ -20,8 +19,11 @@ from ablations.statistics.power import (
     equivalence_margin,
     measured,
     power,
+    runs_for,
 )
+from distill.evaluation.variance import Spread, error_variance, pooled, run_variance
 from tests.ablations.conftest import as_planned
+from tests.bench.bench_intervals import runs_by, sums
 
 SIMULATED = {
     30: (0.07, 0.18, 0.16, 0.87),
@@ -50,24 +52,54 @@ def test_what_is_detectable_is_found_with_the_stated_power(problems, seeds):
     )
 
 
-def test_equal_arms_are_found_different_in_5_percent():
-    assert power(0, Design(30, 4, (3, 3)), Assumptions()) == pytest.approx(0.05)
+@pytest.mark.parametrize("arms", [0, 18])
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5])
+def test_equal_arms_are_found_different_in_about_5_percent_or_less(seeds, arms):
+    found = power(0, Design(30, 4, (seeds, seeds), arms), Assumptions())
+    assert (0.025 if seeds < 5 else 0.04) <= found <= (0.06 if seeds == 2 and not arms else 0.0501)
 
 
-def test_the_printed_power_with_five_seeds_is_what_the_printed_test_achieves():
-    rng, found = np.random.default_rng(12), []
-    design, assumed = Design(200, 4, (5, 5)), Assumptions(interaction_sd=0.0)
-    gap = detectable(design, assumed)
-    for _ in range(600):
-        difficulty = rng.beta(1, 1, (200, 1)) * 0.6 + 0.2
-        arms = []
-        for shift in (gap / 2, -gap / 2):
-            skill = rng.normal(0, assumed.seed_sd, (1, 5))
-            arms.append(
-                pd.DataFrame(rng.binomial(4, np.clip(difficulty + shift + skill, 0, 1)) / 4)
-            )
-        found.append(intervals.difference(*arms).p < 0.05)
-    assert np.mean(found) == pytest.approx(POWER, abs=0.06)
+def simulated(gap, design, assumed, studies, seed=12):
+    """Share of studies whose test at 5 % finds two arms different; the others are only pooled.
+
+    The spread of runs differs between studies as `Assumptions.seed_freedom` says.
+    """
+    rng, arms, many = np.random.default_rng(seed), max(design.arms, 2), (studies, 1, 1, 1)
+    n, seeds = design.problems, design.seeds[0]
+    ratio = rng.chisquare(assumed.seed_freedom, many) / assumed.seed_freedom
+    skill = assumed.seed_sd / np.sqrt(ratio) * rng.standard_normal((studies, arms, 1, seeds))
+    taste = assumed.interaction_sd / np.sqrt(2) * rng.standard_normal((studies, arms, n, 1))
+    width = np.sqrt(12 * assumed.correlation * 0.25)
+    difficulty = 0.5 + width * (rng.random((studies, 1, n, 1)) - 0.5)
+    shift = np.zeros((1, arms, 1, 1))
+    shift[0, :2, 0, 0] = gap / 2, -gap / 2
+    chance = np.clip(difficulty + shift + taste + skill, 0, 1)
+    shares = rng.binomial(design.samples, chance) / design.samples
+    weights = np.array([1.0, -1.0] + [0.0] * (arms - 2))
+    *_, p = sums("moderated", shares.mean(axis=3), weights, runs_by("moderated", shares))
+    return (p < 0.05).mean()
+
+
+@pytest.mark.parametrize("arms", [0, 12])
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+@pytest.mark.parametrize("seed_sd", [0.02, 0.06])
+def test_power_is_that_of_the_test_where_the_spread_of_runs_is_not_known(seed_sd, seeds, arms):
+    """Most of the variance is of problems at 2 points, of runs at 6."""
+    design = Design(60, 4, (seeds, seeds), arms)
+    assumed = Assumptions(correlation=0.1, interaction_sd=0.05, seed_sd=seed_sd)
+    for gap in (0.1, 0.18):
+        found = simulated(gap, design, assumed, 700)
+        assert power(gap, design, assumed) == pytest.approx(found, abs=0.055)
+
+
+def test_a_spread_that_is_less_well_known_shows_less_and_arms_of_a_section_help():
+    assumed = [Assumptions(seed_sd=0.06, seed_freedom=known) for known in (4, 14, np.inf)]
+    found = [detectable(Design(500, 16, (3, 3), 10), one) for one in assumed]
+    assert found == sorted(found, reverse=True) and found[0] > 1.05 * found[2]
+    helped = [detectable(Design(500, 16, (3, 3), arms), assumed[1]) for arms in (0, 2, 4, 18)]
+    assert helped[0] == helped[1] > helped[2] > helped[3]
+    once = [detectable(Design(500, 16, (1, 1), arms), assumed[1]) for arms in (0, 18)]
+    assert once[0] == once[1], "single runs have no spread to share"
 
 
 def test_more_problems_samples_or_seeds_never_detect_less():
@@ -97,6 +129,23 @@ def test_variances_are_measured_back_from_arms_that_have_them(samples, seeds):
     assert found.interaction_sd == pytest.approx(0.05 * np.sqrt(2), abs=0.02)
     usual = Assumptions().seed_sd
     assert found.seed_sd == (usual if seeds == 1 else pytest.approx(0.03, abs=0.02))
+
+
+@pytest.mark.parametrize("given", [None, Spread(0.02, 9.5, 0.001, frozenset())])
+def test_the_spread_of_runs_is_by_hand_that_of_the_arms_that_have_several(given):
+    rng = np.random.default_rng(17)
+    arm, once = (pd.DataFrame((rng.random((50, s)) < 0.6) * 1.0) for s in (4, 1))
+    for pair in ((arm, once), (once, arm), (arm, arm.iloc[:, :2].add_prefix("b"))):
+        found = measured(*pair, 1, given)
+        spread = given or pooled(list(pair))
+        several = [one for one in pair if one.shape[1] > 1]
+        of_runs = [
+            run_variance(one, spread)[0] - error_variance(one.to_numpy()) / 50 for one in several
+        ]
+        assert found.seed_sd == pytest.approx(np.sqrt(max(0, np.mean(of_runs))))
+        assert found.seed_freedom == spread.freedom
+    single = measured(once, once[::-1].set_axis(once.index), 1, given)
+    assert (single.seed_sd, single.seed_freedom) == (0.035, 14)
 
 
 @pytest.fixture
@@ -159,7 +208,7 @@ def test_without_a_correct_arm_nothing_is_promised(planned):
 def test_recipes_trained_once_differ_by_as_much_as_their_seeds_scatter_by():
     """Single runs of two equal recipes, simulated: 2.8 of their standard deviations are found."""
     rng, found = np.random.default_rng(15), []
-    assumed = Assumptions(correlation=0.4**2 / 12 / 0.25, seed_sd=0.06, interaction_sd=0.05)
+    assumed = Assumptions(0.5, 0.4**2 / 12 / 0.25, 0.05, seed_sd=0.06, seed_freedom=np.inf)
     for _ in range(3000):
         difficulty = rng.uniform(0.3, 0.7, 400)
         likes = rng.normal(0, assumed.interaction_sd / np.sqrt(2), (2, 400))
@@ -169,25 +218,6 @@ def test_recipes_trained_once_differ_by_as_much_as_their_seeds_scatter_by():
     apart = detectable(Design(400, 1), assumed)
     assert apart / np.std(found) == pytest.approx(1.96 + 0.84, rel=0.05)
     assert detectable(Design(400, 1), replace(assumed, seed_sd=0.0)) < 0.6 * apart
-
-
-@pytest.mark.parametrize("seeds", [(5, 5), (8, 4)])
-def test_power_is_that_of_the_test_where_seeds_scatter_widely(seeds):
-    """The scatter of seeds is most of the variance here, unlike in the design above."""
-    rng, found = np.random.default_rng(16), []
-    design, assumed = Design(150, 4, seeds), Assumptions(interaction_sd=0.0, seed_sd=0.06)
-    gap = 0.1
-    for _ in range(500):
-        difficulty = rng.uniform(0.3, 0.7, (150, 1))
-        arms = [
-            pd.DataFrame(
-                rng.binomial(4, difficulty + shift + rng.normal(0, assumed.seed_sd, (1, count))) / 4
-            )
-            for shift, count in zip((gap / 2, -gap / 2), seeds, strict=True)
-        ]
-        found.append(intervals.difference(*arms).p < 0.05)
-    assert 0.4 < np.mean(found) < 0.9
-    assert power(gap, design, assumed) == pytest.approx(np.mean(found), abs=0.08)
 
 
 def test_more_seeds_help_where_seeds_scatter_and_more_samples_do_not():
@@ -206,20 +236,15 @@ def test_where_only_problems_vary_any_number_of_seeds_has_their_degrees_of_freed
     once, often = (
         detectable(Design(problems, 10**6, seeds), assumed) for seeds in ((1, 1), (50, 50))
     )
-    assert often == pytest.approx(once, rel=1e-3)
+    assert often == pytest.approx(once, rel=3e-3)
 
 
-@pytest.mark.parametrize("seeds", [2, 3, 8])
-def test_where_only_seeds_vary_their_degrees_of_freedom_are_those_of_both_arms(seeds):
-    """Of two arms with equal variances, by the t test of two groups: 2 (seeds - 1)."""
-    from scipy.stats import nct, t
-
-    found = detectable(
-        Design(10**6, 10**6, (seeds, seeds)), Assumptions(seed_sd=0.02, interaction_sd=0.0)
-    )
-    freedom, error = 2 * (seeds - 1), 0.02 * np.sqrt(2 / seeds)
-    shift = found / error
-    assert nct.sf(t.ppf(0.975, freedom), freedom, shift) == pytest.approx(POWER, abs=1e-3)
+def test_where_only_runs_vary_by_a_known_spread_and_are_many_the_test_is_normal():
+    assumed = Assumptions(seed_sd=0.02, interaction_sd=0.0, seed_freedom=np.inf)
+    found = detectable(Design(10**6, 10**6, (200, 200), 50), assumed)
+    assert found / (0.02 * np.sqrt(2 / 200)) == pytest.approx(1.96 + 0.8416, rel=0.01)
+    beside = detectable(Design(10**6, 10**6, (1, 200), 50), assumed)
+    assert beside == pytest.approx(found / np.sqrt(2), rel=0.01), "one run next to several"
 
 
 def test_an_effect_that_no_two_arms_could_have_is_more_than_100_points():
@@ -265,3 +290,21 @@ def test_two_equal_arms_are_shown_to_be_equal_as_often_as_the_margin_promises():
     estimated = error * np.sqrt(draws.chisquare(freedom, 100_000) / freedom)
     shown = np.abs(value) + stats.t.ppf(0.95, freedom) * estimated < margin
     assert shown.mean() == pytest.approx(POWER, abs=0.02)
+
+
+@pytest.mark.parametrize("points", [4, 6])
+def test_the_runs_for_a_half_width_are_the_fewest_by_the_t_interval_of_two_groups(points):
+    """Only runs vary, and two arms alone tell how much."""
+    assumed = Assumptions(interaction_sd=0.0, seed_sd=0.03, seed_freedom=np.inf)
+    design = Design(10**6, 10**6)
+    found = runs_for(points / 100, design, assumed, 50)
+
+    def half(runs):
+        t = stats.t.ppf(0.975, 2 * (runs - 1))
+        median = stats.chi2.ppf(0.5, 2 * (runs - 1)) / (2 * (runs - 1))
+        return 100 * t * np.sqrt(2 * 0.03**2 / runs * median)
+
+    expected = next(runs for runs in range(2, 50) if half(runs) <= points)
+    assert abs(found - expected) <= 1
+    assert runs_for(1e-4, design, assumed, 20) == 21
+    assert runs_for(points / 100, Design(10**6, 10**6, arms=18), assumed, 50) <= found
