@@ -233,12 +233,12 @@ def first_stage(name: str) -> Stage | None:
 
 
 def test_which_fields_are_labels_is_decided_here():
-    assert {name for name, label in leaves(full("")) if label} == LABELS
+    assert {name for name, label in leaves(full("m")) if label} == LABELS
 
 
 OF_TEACHERS = [
-    *(("model", name) for name, _ in leaves(full(""))),
-    *(("recorded", name) for name, _ in leaves(full("")) if name.startswith("teacher.")),
+    *(("model", name) for name, _ in leaves(full("m"))),
+    *(("recorded", name) for name, _ in leaves(full("m")) if name.startswith("teacher.")),
 ]
 
 
