@@ -21,8 +21,8 @@ LIMIT = {"limit": True}
 identity; a stage looks at it whenever its artifact is used."""
 
 LATER = {"later": True}
-"""Marks a field that came after keys were made: its default does what versions without it did, and
-is part of no identity, so that their artifacts keep their keys; any other value is."""
+"""Marks a field that came after artifacts were made without it, and whose default does what they
+were made by: at its default it is left out of an identity, so that their keys stay."""
 
 RULE = "rule"
 """Key of a field's `Rule` in its metadata."""

@@ -123,6 +123,11 @@ class Config:
         # No more traces of a problem are there to take.
         taken = min(self.selection.per_problem, self.teacher.samples)
         self.selection = replace(self.selection, per_problem=taken)
+        if self.selection.by == "score" and not self.verification.reward_model:
+            raise ValueError(
+                "selection.by=score needs the scores of a model: set verification.reward_model "
+                "(verification=reward)"
+            )
         if self.filter.contamination and not self.filter.benchmarks:
             raise ValueError(
                 f"filter.contamination={self.filter.contamination} has no benchmark to look in: "

@@ -62,6 +62,12 @@ OTHER = {
     "evaluation.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
     "filter.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
     "filter.bounds": {"math": [1.0, 2.0]},
+    "verification.reward_decides": "all",
+    "verification.reward_threshold": 0.5,
+    "selection.by": "score",
+    "teacher.bare": "thought",
+    "selection.problems.by": "source",
+    "selection.problems.quotas": {"math": 1.0},
     "filter.min_difficulty": 2.0,
     "filter.max_difficulty": 3.0,
 }
@@ -230,12 +236,12 @@ def first_stage(name: str) -> Stage | None:
 
 
 def test_which_fields_are_labels_is_decided_here():
-    assert {name for name, label in leaves(full("")) if label} == LABELS
+    assert {name for name, label in leaves(full("m")) if label} == LABELS
 
 
 OF_TEACHERS = [
-    *(("model", name) for name, _ in leaves(full(""))),
-    *(("recorded", name) for name, _ in leaves(full("")) if name.startswith("teacher.")),
+    *(("model", name) for name, _ in leaves(full("m"))),
+    *(("recorded", name) for name, _ in leaves(full("m")) if name.startswith("teacher.")),
 ]
 
 

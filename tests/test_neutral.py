@@ -20,6 +20,10 @@ RECORDED = "teacher=recorded teacher.path=README.md dataset.problems=0 teacher.m
 GREEDY = "evaluation.sampling.temperature=0"
 WARM = "evaluation.sampling.temperature=0.5"
 SFT = "training=micro_sft"
+REWARD = (
+    "verification.reward_model=README.md verification.reward_decides=undecided "
+    "verification.reward_threshold=0.0"
+)
 KEYWORDS = "corruption=remove_keywords corruption.fraction=1.0"
 
 INERT = [
@@ -61,10 +65,12 @@ INERT = [
     (RECORDED, "teacher.revision=other teacher.hub=a/b dataset.seed=3"),
     ("teacher=scripted", "teacher.path=README.md teacher.split=test teacher.sampling.seed=3"),
     ("teacher=scripted", "teacher.max_rejected=0.5 teacher.model=README.md"),
+    ("teacher=scripted", "teacher.bare=thought"),
     ("teacher.samples=2 selection.per_problem=2", "selection.per_problem=5"),
     ("filter=none", "filter.overlap=0.5 filter.keep_contaminated=true"),
     ("filter.near_duplicates=0.8", "filter.overlap=0.5 filter.keep_contaminated=true"),
     ("verification=grader", "verification.reward_revision=b verification.reward_threshold=0.5"),
+    ("verification=grader", "verification.reward_decides=all"),
     ("verification.reward_model=README.md", "verification.reward_revision=b"),
     ("student=micro", "student.revision=other"),
     ("engine.kind=transformers", "engine.context=9 engine.api=chat"),
@@ -95,9 +101,11 @@ MOVING = [
     ("dataset.problems=3000", "dataset.seed=1"),
     ("teacher=scripted", "teacher.seed=1"),
     (RECORDED, "teacher.split=test"),
+    (RECORDED, "teacher.bare=thought"),
     ("teacher.samples=3 selection.per_problem=2", "selection.per_problem=1"),
     ("filter.near_duplicates=0.8", "filter.near_duplicates=0.7"),
-    ("verification.reward_model=README.md", "verification.reward_threshold=0.5"),
+    (REWARD, "verification.reward_threshold=0.5"),
+    (REWARD, "verification.reward_decides=all"),
 ]
 """The same beside what they stand next to: here they do make other bytes."""
 

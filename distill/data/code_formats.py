@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from distill.data.fields import Fields
 from distill.data.values import RowError, items, kind, text, written
 
 MAX_BYTES = 1 << 30
@@ -47,21 +48,36 @@ def completion_question(prompt: str) -> str:
     return f"Complete this function; give all of it.\n\n```python\n{prompt.rstrip()}\n```"
 
 
-def own(given: Sequence[Any], of: str) -> tuple[str, ...]:
-    """Tests in the schema of `distill/grading/code_tests.py`, as objects or JSON texts.
+NO_TESTS = (
+    "no tests: a program is checked by tests; add a column tests, a list of pairs of input and "
+    'output ([{"input": "1 2\\n", "output": "3\\n"}]) or of tests of another type, or name the '
+    "column that has them: columns={tests: COLUMN}"
+)
+"""Why a row of kind `code` cannot be used."""
+
+
+def own(given: Any, name: str = "tests") -> tuple[str, ...]:
+    """Tests of one's own: what `input_output` reads, or a list, either also as a JSON text.
+
+    An item of a list is a pair of `input` and `output`, what a program reads and prints, or a test
+    in the schema of `distill/grading/code_tests.py`; an object or a JSON text.
 
     Raises:
-        RowError: one is not in the schema, or the kind of the problem is not `code`.
+        RowError: it is neither, or an item is neither.
     """
-    if given and of != "code":
-        raise RowError(f"tests are of problems of kind code, not of: {of[:40]!r}")
-    return tuple(map(_own, given))
+    if isinstance(given, str):
+        given = _json(given, name) if given.lstrip()[:1] in ("[", "{") else given.strip() or None
+    if isinstance(given, Mapping) and {"inputs", "outputs"} <= {*given}:
+        return input_output(json.dumps(given))
+    return tuple(map(_own, items(given, name)))
 
 
 def _own(given: Any) -> str:
     test = _object(given, "an item of tests") if isinstance(given, str) else given
     if not isinstance(test, Mapping):
         raise RowError(f"an item of tests is {kind(test)}, not an object")
+    if "type" not in test and {"input", "output"} <= {*test}:
+        test, given = {"type": "stdin"} | dict(test), None
     needed = _TYPES.get(str(test.get("type")), {})
     wrong = [n for n in (*needed, *test) if n not in test or n not in _MORE | needed]
     wrong += [n for n, value in test.items() if not _is(value, (_MORE | needed).get(n, object))]
@@ -70,6 +86,19 @@ def _own(given: Any) -> str:
         fault = ", ".join(dict.fromkeys(wrong)) or "type"
         raise RowError(f"an item of tests is not in the schema: {fault}; known are {known}")
     return given if isinstance(given, str) else json.dumps(test, ensure_ascii=False)
+
+
+def kind_and_tests(row: Fields) -> tuple[str, tuple[str, ...]]:
+    """The fields `kind` and `tests` of a row: with tests and without a kind it is `code`.
+
+    Raises:
+        RowError: there are tests, and the kind is another.
+    """
+    tests = own(row.value("tests"), row.name("tests"))
+    named = row.optional("kind", "code" if tests else "math")
+    if tests and named != "code":
+        raise RowError(f"tests are of problems of kind code, not of: {named[:40]!r}")
+    return named, tests
 
 
 def _is(value: Any, wanted: type) -> bool:

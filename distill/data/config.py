@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from distill.checks import (
     LABEL,
     LIMIT,
+    POSITIVE,
     RULE,
     SHARE,
     TEXT,
@@ -106,6 +107,32 @@ class DatasetConfig(SourceConfig):
             reset(self, "revision")
         if self.kind == "sign_puzzle":
             one_of("train", "validation", "test").check("dataset.split", self.split)
+
+
+@dataclass
+class CurationConfig(Checked):
+    """Which problems come first when traces are selected; see `distill/data/curate.py`."""
+
+    by: str = ruled("none", one_of("none", "domain", "source", "difficulty"))
+    """What groups problems, which then take turns: their `domain` (the kind that says how an answer
+    is checked: math, code, choice, ...), the last part of their `source`, or `difficulty`."""
+
+    quotas: dict[str, float] = field(default_factory=dict)
+    """Group -> its weight among the others; groups that are not named are left out. Empty: all
+    groups weigh the same, and one that is used up drops out."""
+
+    diverse: bool = False
+    """Whether within a group the problems come first that differ most from those before them."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.quotas and self.by == "none":
+            raise ValueError(
+                f"selection.problems.quotas={dict(self.quotas)} needs selection.problems.by: "
+                "domain, source or difficulty"
+            )
+        for group, weight in self.quotas.items():
+            POSITIVE.check(f"selection.problems.quotas.{group}", weight)
 
 
 @dataclass

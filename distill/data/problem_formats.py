@@ -49,7 +49,7 @@ def _complete(made: Read) -> Read:
     if not made.question.strip():
         raise RowError("no question")
     if made.kind == "code" and not made.tests:
-        raise RowError("no tests")
+        raise RowError(code_formats.NO_TESTS)
     if made.kind != "code" and not made.answer.strip():
         raise RowError("no answer")
     check_gold(made.kind, made.answer)
@@ -64,8 +64,7 @@ _format, reader = FORMATS.declare, FORMATS.reader
 def json_lines(row: Fields) -> Read:
     """Plain rows: `question`, `answer`, and where there are any `kind`, `difficulty`, `tests`.
 
-    `tests` is a list in the schema of `distill/grading/code_tests.py`, its items objects or JSON
-    texts.
+    `tests` is as in `distill.data.code_formats.own`; with them the kind is `code`.
     """
     return _plain(row, row.text("question"))
 
@@ -257,8 +256,7 @@ def livecodebench(row: Fields) -> Read:
 
 
 def _plain(row: Fields, question: str) -> Read:
-    kind = row.optional("kind", "math")
-    tests = code_formats.own(row.items("tests"), kind)
+    kind, tests = code_formats.kind_and_tests(row)
     return Read(question, row.answer() if kind != "code" else "", kind, row.level(), tests)
 
 

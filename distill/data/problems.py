@@ -16,7 +16,10 @@ VERSION = 4
 
 def pins(dataset: DatasetConfig) -> dict[str, Any]:
     """What decides the problems from outside: the commit of a data set on the hub."""
-    return {} if dataset.kind in MADE else source.pins(dataset)
+    if dataset.kind in MADE:
+        return {}
+    read = {"reading": trace_formats.READING} if dataset.kind == "recorded" else {}
+    return source.pins(dataset) | read
 
 
 def load_problems(dataset: DatasetConfig, *, out: Path) -> None:

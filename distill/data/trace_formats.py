@@ -1,9 +1,11 @@
 """Schemas of published traces: one function each, from a row's fields to problem and responses.
 
 The function's name is the format's, also of its YAML in `conf/teacher/`. Fields that a source has
-in other columns are found by `columns`; see `distill/data/columns.py`.
+in other columns are found by `columns`; see `distill/data/columns.py`. Besides its own fields every
+format reads `kind` and, of programs, `tests`; see `distill.data.code_formats.own`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +24,9 @@ PREFIX = r"Return your final response within \boxed{}. "
 CODE_PREFIX = "Generate an executable Python function generated from the given prompt."
 """What they put before a question that asks for a program."""
 
-_OPENS = ("<|begin_of_thought|>", "<think>")
-_CLOSES = ("<|end_of_thought|>", "</think>")
+READING = 2
+"""Part of the identity of what is read from recorded traces; raise it where rows of any format are
+read otherwise than before."""
 
 _LONGEST_ANSWER = 100
 """Characters up to which a reference without a marked answer is taken as the answer."""
@@ -48,11 +51,11 @@ class Recorded:
     """A problem with the responses of one row."""
 
     question: str
-    answer: str
-    """Empty where the source gives none; no grader can then decide."""
-
     responses: tuple[Response | RowError, ...]
     """Of one that cannot be used, why."""
+
+    answer: str = ""
+    """Empty where the source gives none; no grader can then decide."""
 
     kind: str = "math"
     difficulty: float | None = None
@@ -68,7 +71,38 @@ def _complete(read: Recorded) -> Recorded:
 
 
 FORMATS = Formats("a recorded teacher's format", _complete)
-_format, reader = FORMATS.declare, FORMATS.reader
+reader = FORMATS.reader
+
+
+def _format(*fields: str) -> Callable[[Callable[[Fields], Recorded]], Callable[[Fields], Recorded]]:
+    """Declare a format with these fields; every one may have `kind` and `tests` too."""
+    return FORMATS.declare(*dict.fromkeys((*fields, "kind", "tests")))
+
+
+def _decided(row: Fields, answer: Callable[[], str]) -> dict[str, Any]:
+    """What a row's problem is decided by: its kind, and the tests of a program or the answer.
+
+    Of a program without tests the answer, if there is one, is a reference that a judge can read.
+
+    Raises:
+        RowError: there is no answer, or neither tests nor an answer of a program.
+    """
+    kind, tests = code_formats.kind_and_tests(row)
+    if kind != "code":
+        return {"kind": kind, "answer": answer()}
+    reference = "" if tests else row.optional("answer").strip()
+    if not tests and (not reference or no_answer(reference)):
+        raise RowError(code_formats.NO_TESTS)
+    return {"kind": kind, "answer": reference, "tests": tests}
+
+
+def _answer(row: Fields) -> str:
+    try:
+        return row.answer()
+    except RowError as error:
+        if row.has("answer"):
+            raise
+        raise RowError(f"{error}; a program needs a column tests instead") from error
 
 
 def as_problem(read: Recorded, source: SourceConfig) -> Problem:
@@ -78,7 +112,7 @@ def as_problem(read: Recorded, source: SourceConfig) -> Problem:
     return Problem.of(read.question, read.answer, read.kind, place, **more)
 
 
-_PLAIN = ("answer", "truncated", "teacher", "kind", "difficulty", "tests")
+_PLAIN = ("answer", "truncated", "teacher", "difficulty")
 
 
 @_format("question", "thought", "solution", "text", *_PLAIN)
@@ -86,7 +120,7 @@ def json_lines(row: Fields) -> Recorded:
     """Plain rows: `question`, `answer`, and `thought` and `solution`, or all of it as `text`.
 
     `text` is read if `columns` names it. Optional are `truncated` (true where the teacher was cut
-    off), `teacher`, `kind`, `difficulty` and, of programs, `tests` instead of `answer`.
+    off), `teacher`, `difficulty`.
     """
     if "text" not in row.columns:
         return _plain(row, row.text("question"), parts=(row.text("thought"), row.text("solution")))
@@ -115,8 +149,8 @@ def sharegpt(row: Fields) -> Recorded:
 def bespoke_stratos_17k(row: Fields) -> Recorded:
     """`bespokelabs/Bespoke-Stratos-17k`: `system` and `conversations` of user and assistant.
 
-    It has no reference answers; its authors kept only traces that they verified as right. The
-    answer of a problem is the one that its trace ends in, unless there is a column `answer`.
+    It has no reference answers, though its authors kept only traces that they verified as right:
+    without a column `answer` its traces are unchecked.
     """
     return _conversation(row, "DeepSeek-R1")
 
@@ -148,15 +182,16 @@ def openthoughts_114k(row: Fields) -> Recorded:
     responses = (Response("DeepSeek-R1", parts=parts),)
     if row.optional("domain") != "code":
         reference = _reference(row.text("ground_truth_solution"))
-        return Recorded(question, reference, responses)
+        return Recorded(question, responses, **_decided(row, lambda: reference))
     try:
-        tests = code_formats.input_output(row.text("test_cases"))
+        tests = code_formats.own(row.value("tests"))
+        tests = tests or code_formats.input_output(row.text("test_cases"))
     except ValueError as error:
         raise RowError(f"test_cases are not as in TACO: {error}") from error
     if question:
         called = '"type": "call"' in "".join(tests[:1])
         question = code_formats.program_question(question, row.optional("starter_code"), called)
-    return Recorded(question, "", responses, "code", tests=tests)
+    return Recorded(question, responses, kind="code", tests=tests)
 
 
 @_format("question", "solution", "deepseek_thinking_trajectory", "deepseek_attempt")
@@ -167,16 +202,16 @@ def s1k_1_1(row: Fields) -> Recorded:
     them are read by `teacher.columns`.
     """
     parts = (row.text("deepseek_thinking_trajectory"), row.text("deepseek_attempt"))
-    reference = _reference(row.text("solution"))
+    decided = _decided(row, lambda: _reference(row.text("solution")))
     response = Response("DeepSeek-R1", parts=parts)
-    return Recorded(row.text("question").strip(), reference, (response,))
+    return Recorded(row.text("question").strip(), (response,), **decided)
 
 
 @_format("question", "solution", "answer")
 def limo(row: Fields) -> Recorded:
     """`GAIR/LIMO`: `question`, `solution` (a whole trace up to its final answer) and `answer`."""
     response = Response("LIMO", row.text("solution"))
-    return Recorded(row.text("question").strip(), row.answer(), (response,))
+    return Recorded(row.text("question").strip(), (response,), **_decided(row, row.answer))
 
 
 @_format("problem", "answer", "generations", "finish_reasons")
@@ -192,7 +227,8 @@ def openr1_math_220k(row: Fields) -> Recorded:
     if reasons and len(reasons) != len(texts):
         raise RowError(f"not as many finish_reasons as generations: {len(reasons)}, {len(texts)}")
     responses = map(_generation, texts, reasons or [None] * len(texts))
-    return Recorded(row.text("problem").strip(), row.answer(), tuple(responses))
+    decided = _decided(row, row.answer)
+    return Recorded(row.text("problem").strip(), tuple(responses), **decided)
 
 
 def _generation(given: Any, reason: Any) -> Response | RowError:
@@ -218,7 +254,7 @@ def numina_cot(row: Fields) -> Recorded:
         raise RowError("no answer")
     parts = worked, f"The final answer is $\\boxed{{{answer}}}$."
     question = row.text("problem").strip()
-    return Recorded(question, answer, (Response("NuminaMath-CoT", parts=parts),))
+    return Recorded(question, (Response("NuminaMath-CoT", parts=parts),), answer)
 
 
 def _plain(
@@ -228,13 +264,11 @@ def _plain(
     parts: tuple[str, str] | None = None,
     needs_answer: bool = True,
 ) -> Recorded:
-    kind = row.optional("kind", "math")
-    tests = code_formats.own(row.items("tests"), kind)
-    answered = kind != "code" and (needs_answer or row.has("answer"))
-    answer = row.answer() if answered else ""
+    answered = needs_answer or row.has("answer")
+    decided = _decided(row, lambda: _answer(row) if answered else "")
     reason = "length" if row.truth("truncated") else "stop"
     response = Response(row.optional("teacher", "recorded"), whole, parts, reason)
-    return Recorded(question.strip(), answer, (response,), kind, row.level(), tests)
+    return Recorded(question.strip(), (response,), difficulty=row.level(), **decided)
 
 
 def _chat(row: Fields, field: str) -> Recorded:
@@ -250,23 +284,12 @@ def _conversation(row: Fields, teacher: str) -> Recorded:
     found = dialogue(row, "conversations")
     if found.thought or not found.reply.strip():
         raise RowError("conversations must hold a question and a response")
-    question, kind = found.question, "math"
-    if question.startswith(CODE_PREFIX):
-        kind = "code"
-    answer = "" if kind == "code" else _own_answer(found.reply)
-    if row.has("answer") and kind != "code":
-        answer = row.answer()
+    question = found.question
+    decided: dict[str, Any] = {"kind": "code"}
+    if row.has("tests") or not question.startswith(CODE_PREFIX):
+        decided = _decided(row, lambda: row.answer() if row.has("answer") else "")
     response = Response(teacher, found.reply)
-    return Recorded(question.removeprefix(PREFIX).strip(), answer, (response,), kind)
-
-
-def _own_answer(trace: str) -> str:
-    """The answer that a trace ends in; empty where its thought never ends."""
-    solution = trace
-    for close in _CLOSES:
-        solution = solution.rpartition(close)[2]
-    endless = solution == trace and any(mark in trace for mark in _OPENS)
-    return "" if endless else answers.extract(solution) or ""
+    return Recorded(question.removeprefix(PREFIX).strip(), (response,), **decided)
 
 
 def _reference(given: str) -> str:

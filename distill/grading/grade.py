@@ -246,6 +246,17 @@ GRADERS: dict[str, _Grader] = {
 }
 
 
+def checkable(problem: Problem) -> bool:
+    """Whether a problem has what its grader decides by: an answer, or tests of a program."""
+    if problem.kind in _BY_QUESTION:
+        return True
+    return bool(problem.tests if problem.kind == "code" else problem.answer.strip())
+
+
+_BY_QUESTION = ("sign_puzzle",)
+"""Kinds whose question alone says whether an answer is right."""
+
+
 def _grader(problem: Problem) -> _Grader:
     if problem.kind not in GRADERS:
         known = ", ".join(sorted(GRADERS))

@@ -103,12 +103,30 @@ ADDED_TO_3: dict[str, Json] = {
     "study": {"expect": [], "settle": None, "margin": 5.0},
     "training": {"quantization": "none"},
     "sampling": {"top_k": 0, "min_p": 0.0, "presence_penalty": 0.0, "repetition_penalty": 1.0},
+    "verification": {"max_foreign": 1.0, "max_paragraph": 0, "code_blocks": True},
+    "selection": {
+        "by": "sample",
+        "problems": {"by": "none", "quotas": {}, "diverse": False},
+    },
+    "teacher": {"bare": "aside"},
 }
 """The same for the fields that came with format 4; those of a config itself have no name."""
+
+
+def _decided(part: Json, place: str) -> Json:
+    """Up to format 3 a reward model decided what the grader left undecided, from 0 on."""
+    if place != "verification" or "reward_decides" in part:
+        return part
+    if part["reward_model"]:
+        return part | {"reward_decides": "undecided"}
+    return part | {"reward_decides": "nothing", "reward_threshold": None}
+
 
 MIGRATIONS: dict[int, Callable[[Json], Json]] = {
     1: _kinds_beside_names,
     2: lambda config: _each(config, "", lambda part, place: ADDED_TO_2.get(place, {}) | part),
-    3: lambda config: _each(config, "", lambda part, place: ADDED_TO_3.get(place, {}) | part),
+    3: lambda config: _each(
+        config, "", lambda part, place: _decided(ADDED_TO_3.get(place, {}) | part, place)
+    ),
 }
 """Format -> its configs in the next format."""

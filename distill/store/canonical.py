@@ -3,8 +3,8 @@
 Metadata of a config's fields says what counts: `label` names a choice or a place and is part of no
 identity; `limit` says whether something may be used and not what it is: its default stands for it;
 `apart` enters a key through an artifact of its own; `content` is a path that counts by what it
-holds; `later` is a field that counts unless it has its default. A file that did not change is read
-once.
+holds; `later` came after keys were recorded, and at its default is left out of them. A file that
+did not change is read once.
 """
 
 import hashlib
@@ -82,7 +82,7 @@ def canonical(value: Any, name: str = "value") -> Any:
         return {
             f.name: _field(getattr(value, f.name), f, f"{name}.{f.name}")
             for f in _counting(type(value))
-            if not (f.metadata.get("later") and getattr(value, f.name) == f.default)
+            if not ("later" in f.metadata and getattr(value, f.name) == f.default)
         }
     if isinstance(value, list | tuple):
         return [canonical(item, f"{name}[{i}]") for i, item in enumerate(value)]

@@ -5,8 +5,21 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from distill.checks import LABEL, SHARE, TEXT, Checked, Named, at_least, label, one_of, reset, ruled
-from distill.data.config import SOURCE, DatasetConfig, SourceConfig
+from distill.checks import (
+    LABEL,
+    LATER,
+    RULE,
+    SHARE,
+    TEXT,
+    Checked,
+    Named,
+    at_least,
+    label,
+    one_of,
+    reset,
+    ruled,
+)
+from distill.data.config import SOURCE, CurationConfig, DatasetConfig, SourceConfig
 from distill.models.config import AskConfig, EngineConfig, PromptConfig, SamplingConfig
 from distill.store.identity import local_path
 
@@ -15,7 +28,7 @@ TEACHERS = ("scripted", "recorded", "model")
 
 
 UNREAD = {
-    "scripted": (*SOURCE, "model", "prompt", "engine", "sampling"),
+    "scripted": (*SOURCE, "model", "prompt", "engine", "sampling", "bare"),
     "recorded": ("model", "engine", "sampling", "slip_rate", "seed"),
     "model": (*(name for name in SOURCE if name != "revision"), "slip_rate", "seed"),
 }
@@ -38,6 +51,10 @@ class TeacherConfig(SourceConfig):
     prompt: PromptConfig | None = None
     """How teacher `model` is asked, and how what it or a `recorded` one wrote is split into
     thought and solution; see `conf/prompt/`."""
+
+    bare: str = field(default="aside", metadata=LATER | {RULE: one_of("aside", "thought")})
+    """What becomes of a reply in which no thought is marked: it is set `aside`, or all before its
+    answer counts as a `thought`, so that a base can teach itself (`distill/teachers/bare.py`)."""
 
     engine: EngineConfig | None = None
     """Teacher `model` only: what runs it; None: what runs the student."""
@@ -77,6 +94,13 @@ class SizeConfig(Checked):
     """Traces in the training set; fewer than asked for is an error, never a smaller set."""
 
 
+DECIDES = ("nothing", "undecided", "all")
+"""Which verdicts a reward model gives."""
+
+BY = ("sample", "score", "majority")
+"""By what traces of one problem are chosen."""
+
+
 @dataclass
 class VerificationConfig(Named):
     """Who decides which traces are right, besides the grader. See `conf/verification/`."""
@@ -86,26 +110,55 @@ class VerificationConfig(Named):
     undecided."""
 
     reward_model: str | None = field(default=None, metadata={"content": True})
-    """Sequence classifier, hub id or local folder, whose score decides what the grader leaves
-    undecided."""
+    """Sequence classifier, hub id or local folder, whose score every trace keeps;
+    `selection.by=score` chooses by it."""
 
     reward_revision: str = ruled("main", TEXT)
     """Branch, tag or commit of a hub reward model."""
 
-    reward_threshold: float = 0.0
-    """Least score of a trace that counts as right."""
+    reward_decides: str = ruled("nothing", one_of(*DECIDES))
+    """Which verdicts the score gives: none, those that the grader leaves `undecided`, or `all`,
+    whatever the grader says. A trace that was cut off is always wrong."""
+
+    reward_threshold: float | None = None
+    """Least score that counts as right, where the score decides: it must be stated, since scores
+    have no natural zero."""
+
+    max_foreign: float = ruled(1.0, SHARE)
+    """Share of a trace's letters that may be in a script that is neither that of most of its
+    letters, nor in its question, nor Latin. A trace over this, or over a limit below, keeps its
+    verdict and is not selected; see `distill/teachers/quality.py`. 1: not looked at."""
+
+    max_paragraph: int = ruled(0, at_least(0))
+    """Characters in a trace's longest paragraph, at most; 0: not looked at."""
+
+    code_blocks: bool = True
+    """Whether a trace may hold a fenced block of code where no program is asked for."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.reward_model:
-            reset(self, "reward_threshold")
+            reset(self, "reward_decides", "reward_threshold")
         if not self.reward_model or local_path(self.reward_model):
             reset(self, "reward_revision")
-        if self.judge and self.reward_model:
+        if (self.reward_threshold is None) != (self.reward_decides == "nothing"):
+            raise ValueError(
+                f"verification.reward_decides={self.reward_decides} with "
+                f"verification.reward_threshold={self.reward_threshold}: where the score decides "
+                f"({' or '.join(DECIDES[1:])}) a threshold must be stated, where it decides "
+                "nothing none is read. Look at the scores of some traces first (until=verify)"
+            )
+        if self.judge and self.reward_decides != "nothing":
             raise ValueError(
                 f"verification has a judge ({self.judge.model!r}) and a reward model "
-                f"({self.reward_model!r}); name one of them"
+                f"({self.reward_model!r}) that decides {self.reward_decides}; name one of them, or "
+                "set verification.reward_decides=nothing"
             )
+
+    @property
+    def looks_at_writing(self) -> bool:
+        """Whether badly written traces are named."""
+        return self.max_foreign < 1 or self.max_paragraph > 0 or not self.code_blocks
 
 
 @dataclass
@@ -116,7 +169,15 @@ class SelectionConfig(Checked):
     """Whether only traces with a correct answer are taken (rejection sampling)."""
 
     per_problem: int = ruled(1, at_least(1))
-    """Traces taken of one problem at most, lowest sample index first."""
+    """Traces taken of one problem at most, in the order that `by` says."""
+
+    by: str = ruled("sample", one_of(*BY))
+    """Which traces of a problem come first: the lowest `sample` index; the highest `score` of
+    `verification.reward_model`; or, by `majority`, only those that give the most frequent answer of
+    the problem's traces, lowest sample index first."""
+
+    problems: CurationConfig = field(default_factory=CurationConfig)
+    """Quotas of groups of problems, and the most different problems first; by default neither."""
 
     seed: int = 0
     """Order of the problems, hence which are in a smaller set: a smaller size is a prefix of a

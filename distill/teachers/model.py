@@ -11,6 +11,7 @@ from distill.models.converse import REPLIES, converse
 from distill.models.engines import Completion, Refusal
 from distill.models.prompt import Parsed, messages, parse_foreign
 from distill.store.identity import content_hash, local_path
+from distill.teachers.bare import split_bare
 from distill.teachers.config import TeacherConfig
 from distill.teachers.tally import Event
 from distill.trace.records import Problem, Trace
@@ -25,7 +26,7 @@ def model_traces(
 
     Yields:
         Traces, also those without a thought; the prompts that a server refuses; and an event for
-        each reply whose thought never ends.
+        each reply whose thought never ends, or is bare and counts as one.
 
     Raises:
         ValueError: a field is not set, or more prompts are refused than `compute.max_unusable`
@@ -53,6 +54,10 @@ def model_traces(
         parsed = _parsed(prompt, reply)
         if not parsed.closed:
             yield "unclosed"
+        bare = teacher.bare == "thought" and not parsed.thought.strip()
+        if bare and (split := split_bare(prompt, reply.text)):
+            parsed = split
+            yield "bare"
         ended = {"finish_reason": reply.finish_reason, "tokens": reply.tokens}
         yield Trace.of(problem, label, sample, parsed.thought, parsed.solution, **ended)
 

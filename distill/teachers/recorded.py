@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from distill.data.source import Placed, Rejected, parsed
 from distill.data.trace_formats import Response, as_problem, reader
 from distill.data.values import RowError
-from distill.models.config import PromptConfig
 from distill.models.prompt import parse_foreign
+from distill.teachers.bare import split_bare
 from distill.teachers.config import TeacherConfig
 from distill.teachers.tally import Event
 from distill.trace.records import Problem, Trace
@@ -42,7 +42,7 @@ def recorded_traces(
         for number, given in enumerate(row.responses, 1):
             try:
                 response = _usable(given)
-                thought, solution = _split(teacher.prompt, response)
+                thought, solution, bare = _split(teacher, response)
             except RowError as error:
                 yield Rejected(place, str(error), number if len(row.responses) > 1 else None)
                 continue
@@ -53,6 +53,8 @@ def recorded_traces(
                 yield "beyond_samples"
                 continue
             samples[problem.id] += 1
+            if bare:
+                yield "bare"
             ended = {"finish_reason": response.finish_reason if solution else "length"}
             yield Trace.of(problem, response.teacher, sample, thought, solution, **ended)
     read.check()
@@ -64,9 +66,9 @@ def _usable(given: Response | RowError) -> Response:
     return given
 
 
-def _split(prompt: PromptConfig | None, response: Response) -> tuple[str, str]:
-    """Thought and solution of a response. Raises RowError if there is no thought."""
-    parts = response.parts
+def _split(teacher: TeacherConfig, response: Response) -> tuple[str, str, bool]:
+    """Thought and solution of a response, and whether it is bare; RowError without a thought."""
+    parts, prompt, bare = response.parts, teacher.prompt, False
     if parts is None:
         if prompt is None:
             raise ValueError(
@@ -74,7 +76,10 @@ def _split(prompt: PromptConfig | None, response: Response) -> tuple[str, str]:
                 "`+prompt@teacher.prompt=think` (or sky_t1, plain)"
             )
         read = parse_foreign(prompt, response.text)
+        if teacher.bare == "thought" and not read.thought.strip():
+            split = split_bare(prompt, response.text)
+            read, bare = split or read, split is not None
         parts = read.thought, read.solution
     if not parts[0].strip():
         raise RowError("no thought")
-    return parts[0], parts[1] if parts[1].strip() else ""
+    return parts[0], parts[1] if parts[1].strip() else "", bare

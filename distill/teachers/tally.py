@@ -9,10 +9,10 @@ from distill.data.source import Placed, Rejected
 from distill.models.annotate import Failed
 from distill.trace.records import Trace
 
-Event = Literal["of_other_problems", "beyond_samples", "unclosed"]
+Event = Literal["of_other_problems", "beyond_samples", "unclosed", "bare"]
 """What is counted and is neither a trace nor a mistake: a recorded row of another problem, a
 recorded response to a problem that already has `teacher.samples` traces, a model's thought that
-never ends."""
+never ends, a thought that was not marked."""
 
 Item = Trace | Rejected | Failed | Event
 """What a teacher yields."""

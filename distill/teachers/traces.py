@@ -1,12 +1,11 @@
 """Sample traces of a teacher, or read recorded ones."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from distill.compute import ComputeConfig
-from distill.data import source
+from distill.data import source, trace_formats
 from distill.models import engines, hub
 from distill.models.annotate import limit_failed, report_failed
 from distill.models.converse import REPLIES
@@ -16,7 +15,13 @@ from distill.teachers.model import model_traces, required
 from distill.teachers.recorded import recorded_traces
 from distill.teachers.scripted import scripted_traces
 from distill.teachers.tally import Item, Tally
-from distill.trace.records import WITHOUT_THOUGHT, read_problems, write_any, write_records
+from distill.trace.records import (
+    WITHOUT_THOUGHT,
+    read_problems,
+    record_row,
+    write_any,
+    write_records,
+)
 
 VERSION = 4
 
@@ -32,7 +37,7 @@ COUNTS = {
 def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
     """What decides the traces from outside: weights and engine, or the commit of a data set."""
     if teacher.kind == "recorded":
-        return source.pins(teacher)
+        return source.pins(teacher) | {"reading": trace_formats.READING}
     if teacher.kind != "model":
         return {}
     model, _, engine = required(teacher)
@@ -49,7 +54,8 @@ def sample_traces(
 
     A model's replies are cached in `rows.jsonl`; a killed call continues from there. Rows of a
     recorded teacher that hold no trace are named in `rejected.jsonl`, prompts that a server refuses
-    in `failed.jsonl`; a model's replies without a thought are in `without_thought.jsonl`.
+    in `failed.jsonl`; a model's replies without a thought are in `without_thought.jsonl`, unless
+    `teacher.bare` makes thoughts of them, which are counted as `bare`.
 
     Raises:
         ValueError: a field that the teacher needs is not set; more rows of a recorded teacher hold
@@ -62,13 +68,14 @@ def sample_traces(
     rejected = source.report_rejected(tally.rejected, tally.counts["rows"], teacher, out)
     calls = count + len(tally.without_thought) + len(tally.failed)
     report_failed(tally.failed, calls, compute, out)
-    write_any(out / WITHOUT_THOUGHT, [asdict(trace) for trace in tally.without_thought])
+    write_any(out / WITHOUT_THOUGHT, list(map(record_row, tally.without_thought)))
     summary: dict[str, Any] = {"traces": count}
     if teacher.kind == "recorded":
         summary |= rejected
     else:
         summary["samples_per_problem"] = teacher.samples
-    summary |= {name: tally.counts[name] for name in COUNTS[teacher.kind]}
+    counted = (*COUNTS[teacher.kind], *(("bare",) if teacher.bare == "thought" else ()))
+    summary |= {name: tally.counts[name] for name in counted}
     write_json(out / "summary.json", summary)
     (out / REPLIES).unlink(missing_ok=True)
 

@@ -75,6 +75,13 @@ class Trace:
     tokens: int | None = None
     """Tokens the teacher generated, in its own tokenizer; None where unknown."""
 
+    score: float | None = None
+    """What a reward model gives the solution, on its own scale; None where none was asked."""
+
+    flaws: tuple[str, ...] = ()
+    """How it is badly written: rules of `distill/teachers/quality.py`, where they were looked at.
+    It is not selected."""
+
     @classmethod
     def of(
         cls, problem: Problem, teacher: str, sample: int, thought: str, solution: str, **more: Any
@@ -96,12 +103,18 @@ def read_problems(path: Path) -> Iterator[Problem]:
 
 def read_traces(path: Path) -> Iterator[Trace]:
     """Traces of a JSON lines file, in order."""
-    return (Trace(**row | {"problem": _problem(row["problem"])}) for row in read_rows(path))
+    return map(_trace, read_rows(path))
 
 
 def write_records(path: Path, records: Iterable[Problem | Trace]) -> int:
     """Write problems or traces as JSON lines; returns how many."""
-    return write_rows(path, (asdict(record) for record in records))
+    return write_rows(path, map(record_row, records))
+
+
+def record_row(record: Problem | Trace) -> dict[str, Any]:
+    """A record as one object; a field of `_WHERE_SAID` is left out where it says nothing."""
+    row = asdict(record)
+    return {n: value for n, value in row.items() if n not in _WHERE_SAID or value not in (None, ())}
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -129,6 +142,15 @@ def write_any(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     path.unlink(missing_ok=True)
     if rows:
         write_rows(path, rows)
+
+
+_WHERE_SAID = ("score", "flaws")
+"""Fields of traces that only some verifications fill."""
+
+
+def _trace(row: dict[str, Any]) -> Trace:
+    flaws = tuple(row.get("flaws", ()))
+    return Trace(**row | {"problem": _problem(row["problem"]), "flaws": flaws})
 
 
 def _problem(row: dict[str, Any]) -> Problem:

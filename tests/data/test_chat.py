@@ -153,13 +153,11 @@ def test_a_gold_answer_comes_from_its_column_and_without_one_there_is_none():
 @pytest.mark.parametrize("form", ["bespoke_stratos_17k", "sky_t1_17k"])
 def test_published_conversations_take_the_gold_answer_of_a_column_too(form):
     turns = [{"from": "user", "value": "q"}, {"from": "assistant", "value": THINKS}]
-    assert recorded(turns, form).answer == "2"
+    assert recorded(turns, form).answer == ""
     assert recorded(turns, form, answer="5").answer == "5"
     assert recorded(turns, form, columns={"answer": "gold"}, gold=7).answer == "7"
     with pytest.raises(RowError, match="no answer"):
         recorded(turns, form, answer=None)
-    endless = [turns[0], {"from": "assistant", "value": "<think>\nfirst \\boxed{1}"}]
-    assert recorded(endless, form).answer == ""
 
 
 def test_the_same_messages_are_problems():

@@ -323,7 +323,7 @@ ODD = {
     ),
     "tests of a number": (
         "json_lines",
-        {"tests": [{"type": "stdin"}]},
+        {"kind": "math", "tests": [{"input": "", "output": "1"}]},
         "tests are of problems of kind",
     ),
     "livecodebench": (

@@ -99,6 +99,10 @@ ROWS = {
 }
 
 
+WITHOUT_GOLD = ("bespoke_stratos_17k", "sky_t1_17k")
+"""Formats whose published rows have no reference answer."""
+
+
 def source(format_, **more):
     return TeacherConfig(kind="recorded", format=format_, path="some/rows.jsonl", **more)
 
@@ -118,10 +122,11 @@ def problem_of(row, source):
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_schema_gives_the_question_the_answer_and_every_response(name):
     read = recorded(ROWS[name], source(name))
-    assert (read.question, read.answer, read.kind) == ("What is 2+2?", "4", "math")
+    gold = "" if name in WITHOUT_GOLD else "4"
+    assert (read.question, read.answer, read.kind) == ("What is 2+2?", gold, "math")
     assert len(read.responses) == (2 if name == "openr1_math_220k" else 1)
     problem = problem_of(ROWS[name], source(name))
-    assert problem == Problem.of("What is 2+2?", "4", "math", "local")
+    assert problem == Problem.of("What is 2+2?", gold, "math", "local")
 
 
 @pytest.mark.parametrize("name", ["json_lines", "openthoughts_114k", "s1k_1_1"])
@@ -202,12 +207,6 @@ def test_the_tests_of_a_program_go_with_its_problem():
 def test_a_worked_reference_without_a_marked_answer_is_no_answer():
     row = ROWS["s1k_1_1"] | {"solution": "First, suppose that it is not so. " * 10}
     assert recorded(row, source("s1k_1_1")).answer == ""
-
-
-def test_an_answer_that_stands_only_in_the_thought_is_not_the_problems():
-    text = TAGGED.replace("\\boxed{4}", "four")
-    turns = [CONVERSATION["conversations"][0], {"from": "assistant", "value": text}]
-    assert recorded({"conversations": turns}, source("sky_t1_17k")).answer == ""
 
 
 def test_responses_that_were_cut_off_are_marked():

@@ -10,10 +10,13 @@ import pytest
 
 from distill.config import Config
 from distill.data.config import DatasetConfig
+from distill.data.trace_formats import FORMATS
 from distill.grading.config import GradingConfig
-from distill.teachers.config import TeacherConfig, VerificationConfig
+from distill.store.identity import CHECKOUT
+from distill.teachers.config import SelectionConfig, SizeConfig, TeacherConfig, VerificationConfig
+from distill.teachers.select import select_traces
 from distill.teachers.verify import verify_traces
-from tests.data.test_trace_formats import ROWS
+from distill.trace.records import read_traces
 from tests.teachers.test_traces import COMPUTE, THINK, record, row, sample
 
 
@@ -21,10 +24,16 @@ def told(out):
     return [json.loads(line) for line in (out / "rejected.jsonl").open()]
 
 
-def verified(folder):
+def verified(folder, compute=COMPUTE):
     """The counts of a verification of the traces in a folder."""
-    verify_traces(GradingConfig(), VerificationConfig(), folder, compute=COMPUTE, out=folder)
+    verify_traces(GradingConfig(), VerificationConfig(), folder, compute=compute, out=folder)
     return json.loads((folder / "summary.json").read_text())
+
+
+def turns(question, answer="", text=None):
+    """A question, and a reply with a thought that boxes the answer."""
+    text = text or f"<think>\nso {answer}\n</think>\n\n\\boxed{{{answer}}}"
+    return [{"from": "user", "value": question}, {"from": "assistant", "value": text}]
 
 
 def test_of_several_generations_those_that_cannot_be_used_are_named_and_the_others_taken(tmp_path):
@@ -107,12 +116,9 @@ def test_a_difficulty_in_words_is_its_number_in_problems_and_in_traces(tmp_path)
 
 
 def test_wrong_traces_are_wrong_by_the_gold_answer_of_a_column(tmp_path):
-    def turns(i):
-        text = f"<think>\nso {i + 5}\n</think>\n\n\\boxed{{{i + 5}}}"
-        asked = {"from": "user", "value": f"What is {i}+1?"}
-        return {"conversations": [asked, {"from": "assistant", "value": text}], "gold": str(i + 1)}
-
-    rows = [turns(i) for i in range(4)]
+    rows = [
+        {"conversations": turns(f"What is {i}+1?", i + 5), "gold": str(i + 1)} for i in range(4)
+    ]
     for form in ("bespoke_stratos_17k", "sky_t1_17k", "sharegpt"):
         how = {"format": form, "prompt": THINK, "columns": {"answer": "gold"}}
         teacher, problems = record(tmp_path, rows, **how)
@@ -124,11 +130,132 @@ def test_wrong_traces_are_wrong_by_the_gold_answer_of_a_column(tmp_path):
         assert (counts["correct"], counts["wrong"], counts["undecided"]) == (0, 4, 0)
 
 
-def test_chat_without_a_gold_answer_is_undecided_and_never_right_by_itself(tmp_path):
-    turns = ROWS["messages"]["messages"]
-    teacher, problems = record(tmp_path, [{"messages": turns}], format="messages", prompt=THINK)
+@pytest.mark.parametrize("form", ["messages", "sharegpt", "bespoke_stratos_17k", "sky_t1_17k"])
+def test_chat_without_a_gold_answer_is_unchecked_and_never_right_by_itself(tmp_path, form):
+    rows = [{"messages" if form == "messages" else "conversations": turns("q", "4")}]
+    teacher, problems = record(tmp_path, rows, format=form, prompt=THINK)
     sample(teacher, problems, tmp_path)
-    assert verified(tmp_path)["undecided"] == 1
+    counts = verified(tmp_path)
+    assert (counts["correct"], counts["undecided"], counts["unchecked"]) == (0, 1, 1)
+    (trace,) = read_traces(tmp_path / "traces.jsonl")
+    assert trace.correct is None and trace.why.startswith("unchecked: its source gives no gold")
+    told = r"1 traces are unchecked.*teacher\.columns=\{answer: COLUMN\}.*selection=all"
+    with pytest.raises(ValueError, match=told):
+        select_traces(SelectionConfig(), SizeConfig(1), tmp_path, out=tmp_path)
+
+
+AIME = CHECKOUT.parent / "shared" / "data" / "traces" / "deepseek_r1_aime24.jsonl"
+
+
+@pytest.mark.skipif(not AIME.is_file(), reason="../shared/data is not here")
+def test_of_real_traces_those_that_are_right_by_the_gold_answer_are_right_and_without_it_none(
+    tmp_path,
+):
+    """30 whole completions of DeepSeek-R1, 23 of them right; by their own answers all 30 were."""
+    rows = []
+    for line in AIME.open(encoding="utf-8"):
+        given = json.loads(line)
+        text = f"<think>\n{given['reasoning']}\n</think>\n\n{given['solution']}"
+        rows.append({"conversations": turns(given["question"], text=text)})
+        rows[-1]["gold"] = given["gold_answer"]
+    for form in ("sharegpt", "bespoke_stratos_17k"):
+        counted = []
+        for columns in ({}, {"answer": "gold"}):
+            how = {"format": form, "prompt": THINK, "columns": columns}
+            teacher, problems = record(tmp_path, rows, **how)
+            assert len(sample(teacher, problems, tmp_path)[0]) == 30
+            made = verified(tmp_path)
+            counted.append([made[name] for name in ("correct", "wrong", "unchecked")])
+        assert counted == [[0, 0, 30], [23, 7, 0]]
+
+
+PROGRAM = (
+    "<think>\nread, add, print\n</think>\n\n```python\nprint(sum(map(int, input().split())))\n```"
+)
+PAIRS = [{"input": "1 2\n", "output": "3\n"}, {"input": "4 5\n", "output": "9\n"}]
+WRONG = [{"input": "1 2\n", "output": "2\n"}]
+TESTS = {
+    "pairs": PAIRS,
+    "pairs as JSON": json.dumps(PAIRS),
+    "pairs in lists": {"inputs": ["1 2\n"], "outputs": ["3\n"]},
+    "of a type": [{"type": "stdin"} | PAIRS[0], json.dumps({"type": "stdin"} | PAIRS[1])],
+}
+"""A column of tests, as it may be given."""
+
+ASKED = "Read numbers and print their sum."
+PROGRAM_ROWS = {
+    "sharegpt": {"conversations": turns(ASKED, text=PROGRAM)},
+    "messages": {"messages": turns(ASKED, text=PROGRAM)},
+    "bespoke_stratos_17k": {"conversations": turns(ASKED, text=PROGRAM)},
+    "sky_t1_17k": {"conversations": turns(ASKED, text=PROGRAM)},
+    "limo": {"question": ASKED, "solution": PROGRAM},
+    "openr1_math_220k": {"problem": ASKED, "generations": [PROGRAM]},
+    "json_lines": {"question": ASKED, "thought": "add", "solution": PROGRAM},
+    "s1k_1_1": {
+        "question": ASKED,
+        "deepseek_thinking_trajectory": "add",
+        "deepseek_attempt": PROGRAM,
+    },
+    "openthoughts_114k": {
+        "problem": ASKED,
+        "domain": "code",
+        "deepseek_reasoning": "add",
+        "deepseek_solution": PROGRAM,
+    },
+}
+
+
+def test_every_format_but_that_of_worked_solutions_is_tried_with_programs():
+    assert {*PROGRAM_ROWS} == {*FORMATS} - {"numina_cot"}
+
+
+@pytest.mark.parametrize("given", TESTS)
+@pytest.mark.parametrize("form", PROGRAM_ROWS)
+def test_a_column_of_tests_makes_a_row_of_every_format_a_program_that_is_checked(
+    tmp_path, form, given
+):
+    rows = [PROGRAM_ROWS[form] | {"tests": TESTS[given]}]
+    teacher, problems = record(tmp_path, rows, format=form, prompt=THINK)
+    (trace,), _ = sample(teacher, problems, tmp_path)
+    assert (trace.problem.kind, trace.problem.answer) == ("code", "")
+    assert [json.loads(test) for test in trace.problem.tests] == [
+        {"type": "stdin"} | pair for pair in (PAIRS[:1] if given == "pairs in lists" else PAIRS)
+    ]
+
+
+def test_programs_of_ones_own_are_right_or_wrong_by_their_tests(tmp_path):
+    rows = [
+        {"conversations": turns(f"{ASKED} ({n})", text=PROGRAM), "cases": tests}
+        for n, tests in enumerate((PAIRS, WRONG, json.dumps(PAIRS)))
+    ]
+    how = {"format": "sharegpt", "prompt": THINK, "columns": {"tests": "cases"}}
+    teacher, problems = record(tmp_path, rows, **how)
+    sample(teacher, problems, tmp_path)
+    trusted = replace(COMPUTE, unsandboxed_code=True)
+    counts = verified(tmp_path, trusted)
+    assert (counts["correct"], counts["wrong"], counts["unchecked"]) == (2, 1, 0)
+
+
+@pytest.mark.parametrize("form", ["json_lines", "sharegpt", "messages", "limo"])
+def test_a_program_without_tests_or_a_reference_is_told_what_to_add(tmp_path, form):
+    row = PROGRAM_ROWS[form] | {"kind": "code"}
+    teacher, problems = record(tmp_path, [row], format=form, prompt=THINK, max_rejected=1.0)
+    traces, counts = sample(teacher, problems, tmp_path)
+    assert traces == [] and counts["reasons"] == {"no tests": 1}
+    (named,) = told(tmp_path)
+    assert "add a column tests" in named["why"] and "columns={tests: COLUMN}" in named["why"]
+    teacher, problems = record(tmp_path, [row | {"answer": "print(3)"}], format=form, prompt=THINK)
+    sample(teacher, problems, tmp_path)
+    assert verified(tmp_path)["unchecked"] == 1
+
+
+def test_a_row_without_an_answer_says_that_programs_have_tests(tmp_path):
+    row = {"question": ASKED, "thought": "add", "solution": PROGRAM}
+    teacher, problems = record(tmp_path, [row], max_rejected=1.0)
+    sample(teacher, problems, tmp_path)
+    (named,) = told(tmp_path)
+    assert named["why"].startswith("no answer: no column answer; has question")
+    assert named["why"].endswith("a program needs a column tests instead")
 
 
 @pytest.mark.parametrize("pattern", ["[", "(", "a{2,1}", "(?P<x", "*"])

@@ -1,10 +1,16 @@
 """Which verified traces are selected."""
 
 import json
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from distill.teachers.config import SelectionConfig, SizeConfig
+from distill.config import Config
+from distill.data.config import CurationConfig
+from distill.teachers.config import SelectionConfig, SizeConfig, VerificationConfig
+from distill.teachers.majority import majority
 from distill.teachers.select import select_traces
 from distill.trace.records import Problem, Trace, read_traces, write_records
 
@@ -13,12 +19,20 @@ from distill.trace.records import Problem, Trace, read_traces, write_records
 def select(tmp_path):
     """(problem, sample, verdict) of each trace, in the order of the file -> those selected."""
 
-    def select(given, size, **options):
+    def select(rows, size, **options):
         (tmp_path / "in").mkdir(exist_ok=True)
         (tmp_path / "out").mkdir(exist_ok=True)
         traces = [
-            Trace.of(Problem.of(f"q{p}", "1", "math", "t"), "t", k, "a", "b", correct=verdict)
-            for p, k, verdict in given
+            Trace.of(
+                Problem.of(f"q{p}", "1", "math", "t"),
+                "t",
+                k,
+                "a",
+                "b",
+                correct=verdict,
+                score=(*score, None)[0],
+            )
+            for p, k, verdict, *score in rows
         ]
         write_records(tmp_path / "in" / "traces.jsonl", traces)
         config = SelectionConfig(**options)
@@ -46,9 +60,9 @@ def test_a_trace_without_a_verdict_is_never_selected(select, tmp_path):
 
 
 def test_the_lowest_sample_of_a_problem_comes_first_whatever_the_order_of_the_file(select):
-    for given in (MIXED, MIXED[::-1]):
-        assert sorted(select(given, 2)) == [(0, 2, True), (2, 9, True)]
-        taken = select(given, 4, per_problem=2)
+    for rows in (MIXED, MIXED[::-1]):
+        assert sorted(select(rows, 2)) == [(0, 2, True), (2, 9, True)]
+        taken = select(rows, 4, per_problem=2)
         for problem in (0, 2):
             samples = [k for p, k, _ in taken if p == problem]
             assert samples == sorted(samples)
@@ -60,8 +74,96 @@ def test_all_takes_every_verdict_and_still_the_lowest_sample(select):
 
 
 def test_a_smaller_size_is_a_prefix_and_another_seed_another_order(select):
-    given = [(p, 0, True) for p in range(40)]
-    whole = select(given, 40)
-    assert select(given, 15) == whole[:15]
-    assert select(given, 40, seed=1) != whole
-    assert sorted(select(given, 40, seed=1)) == sorted(whole)
+    rows = [(p, 0, True) for p in range(40)]
+    whole = select(rows, 40)
+    assert select(rows, 15) == whole[:15]
+    assert select(rows, 40, seed=1) != whole
+    assert sorted(select(rows, 40, seed=1)) == sorted(whole)
+
+
+def test_the_best_of_a_problem_is_the_right_trace_with_the_highest_score(select):
+    rows = [(0, 0, True, 0.5), (0, 1, True, 2.0), (0, 2, False, 9.0), (0, 3, True, 2.0)]
+    assert select(rows, 1, by="score") == [(0, 1, True)]
+    assert [k for _, k, _ in select(rows, 3, by="score", per_problem=3)] == [1, 3, 0]
+    assert select(rows, 1, by="score", correct_only=False) == [(0, 2, False)]
+    assert select(rows, 1) == [(0, 0, True)]
+    with pytest.raises(ValueError, match=r"has no score: set verification\.reward_model"):
+        select([(0, 0, True)], 1, by="score")
+    with pytest.raises(ValueError, match=r"selection\.by=score needs the scores of a model"):
+        Config(selection=SelectionConfig(by="score"))
+    assert Config(
+        selection=SelectionConfig(by="score"), verification=VerificationConfig(reward_model="m")
+    )
+
+
+def answered(*solutions, kind="math", verdicts=(), **more):
+    problem = Problem.of("q", "", kind, "t")
+    verdicts = verdicts or [None] * len(solutions)
+    return [
+        Trace.of(problem, "t", k, "hm", text, correct=verdict, **more)
+        for k, (text, verdict) in enumerate(zip(solutions, verdicts, strict=True))
+    ]
+
+
+def voted(traces):
+    return [trace.sample for trace in majority(traces)]
+
+
+def test_the_majority_gives_the_most_frequent_answer_and_the_first_of_equally_frequent_ones():
+    one, two, half = r"\boxed{1}", r"so \boxed{2}", r"\boxed{\frac{1}{2}}"
+    assert voted(answered(two, one, one)) == [1, 2]
+    assert voted(answered(two, one, one, two)) == [0, 3]
+    assert voted(answered(one, half, r"It is \boxed{0.5}.")) == [1, 2]
+    assert voted(answered("no answer here", "nor here", one)) == [2]
+    assert voted(answered(one, one, finish_reason="length")) == voted([]) == []
+    assert voted(answered("(B)", r"\boxed{A}", r"\boxed{(A)}", kind="choice")) == [1, 2]
+    right = answered(two, r"\boxed{x+1}", r"\boxed{1+x}", verdicts=(False, True, True))
+    assert voted(right) == [1, 2]
+    with pytest.raises(ValueError, match="no vote over programs"):
+        majority(answered("```python\n1\n```", kind="code"))
+
+
+def test_a_badly_written_trace_is_not_selected_even_where_all_are(select, tmp_path):
+    traces = answered(r"\boxed{1}", r"\boxed{2}", verdicts=(True, True))
+    traces[0] = replace(traces[0], flaws=("code_block",))
+    (tmp_path / "in").mkdir()
+    write_records(tmp_path / "in" / "traces.jsonl", traces)
+    assert list(read_traces(tmp_path / "in" / "traces.jsonl")) == traces
+    for correct_only in (True, False):
+        how = SelectionConfig(correct_only=correct_only, per_problem=2)
+        select_traces(how, SizeConfig(1), tmp_path / "in", out=tmp_path)
+        assert [t.sample for t in read_traces(tmp_path / "traces.jsonl")] == [1]
+        with pytest.raises(ValueError, match=r"\. 1 traces are badly written by the rules"):
+            select_traces(how, SizeConfig(2), tmp_path / "in", out=tmp_path)
+
+
+def test_groups_of_problems_are_counted_and_a_smaller_size_is_still_a_prefix(select, tmp_path):
+    rows = [(p, 0, True) for p in range(30)]
+    whole = select(rows, 30, problems=CurationConfig(by="difficulty", diverse=True))
+    assert select(rows, 7, problems=CurationConfig(by="difficulty", diverse=True)) == whole[:7]
+    counts = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert counts["groups"] == {"unknown": 7} and counts["least_distance"] == 1.0
+    assert sorted(whole) == sorted(select(rows, 30))
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=12))
+def test_the_majority_is_that_of_a_count(values):
+    traces = answered(*(rf"\boxed{{{value}}}" for value in values))
+    most = max(dict.fromkeys(values), key=values.count)
+    assert voted(traces) == [k for k, value in enumerate(values) if value == most]
+
+
+def test_a_majority_is_that_of_all_traces_whatever_the_verdicts(tmp_path):
+    traces = answered(*(rf"\boxed{{{x}}}" for x in (5, 5, 7)), verdicts=(False, False, True))
+    (tmp_path / "in").mkdir()
+    write_records(tmp_path / "in" / "traces.jsonl", traces)
+    (tmp_path / "out").mkdir()
+
+    def select(size, **more):
+        how = SelectionConfig(by="majority", **more)
+        select_traces(how, SizeConfig(size), tmp_path / "in", out=tmp_path / "out")
+        return [trace.sample for trace in read_traces(tmp_path / "out" / "traces.jsonl")]
+
+    assert select(2, correct_only=False, per_problem=2) == [0, 1]
+    with pytest.raises(ValueError, match="only 0 traces are eligible"):
+        select(1)

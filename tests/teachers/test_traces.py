@@ -15,7 +15,7 @@ from distill.compute import ComputeConfig
 from distill.config import Config
 from distill.data.config import DatasetConfig
 from distill.data.problems import load_problems
-from distill.data.trace_formats import FORMATS
+from distill.data.trace_formats import FORMATS, READING
 from distill.grading.config import GradingConfig
 from distill.models import converse, hub
 from distill.models.config import Api, EngineConfig, PromptConfig, SamplingConfig
@@ -27,7 +27,7 @@ from distill.teachers.config import TeacherConfig, VerificationConfig
 from distill.teachers.traces import pins, sample_traces
 from distill.teachers.verify import verify_traces
 from distill.trace.records import Problem, read_problems, read_traces, write_records
-from tests.data.test_trace_formats import FIELDS, ROWS, TRACES, WHOLE
+from tests.data.test_trace_formats import FIELDS, ROWS, TRACES, WHOLE, WITHOUT_GOLD
 from tests.server import CHAT, refused, replied, serving
 
 COMPUTE = ComputeConfig(progress=False, threads=1)
@@ -123,6 +123,43 @@ def test_replies_without_a_thought_are_set_aside_and_too_many_are_not_verified(
     with pytest.raises(ValueError, match=r"1 of 2 replies.*no thought.*teacher\.convert=sky_t1"):
         verify(compute=COMPUTE, out=tmp_path)
     verify(compute=replace(COMPUTE, max_unusable=0.5), out=tmp_path)
+
+
+BARE = {
+    "paragraphs": ("First.\n\nSecond.\n\nSo \\boxed{2}.", "First.\n\nSecond.", "So \\boxed{2}."),
+    "no box": ("First.\n\nIt is\n2.", "First.", "It is\n2."),
+    "a box and an end": ("a\n\nSo \\boxed{2}.\n\nDone.", "a", "So \\boxed{2}.\n\nDone."),
+    "lines": ("1+1\n= 2\n\\boxed{2}", "1+1\n= 2", "\\boxed{2}"),
+    "a displayed formula": ("a\nso\n\\[\n\\boxed{2}\n\\]", "a\nso", "\\[\n\\boxed{2}\n\\]"),
+    "sentences": ("1+1=2. Is it? So \\boxed{2}.", "1+1=2. Is it?", "So \\boxed{2}."),
+    "a closing mark": ("</think>\n\n1+1=2. So \\boxed{2}.", "1+1=2.", "So \\boxed{2}."),
+    "an answer alone": ("So \\boxed{2}.", None, None),
+    "nothing": (" ", None, None),
+}
+
+
+@pytest.mark.parametrize("case", BARE)
+def test_of_a_bare_reply_all_before_its_answer_counts_as_a_thought_where_asked(
+    says, problems, tmp_path, case
+):
+    written, thought, solution = BARE[case]
+    marked = "<think>\nhm\n</think>\n\n\\boxed{4}"
+    says(text(written), text(marked))
+    traces, counts = sample(model(bare="thought"), problems, tmp_path / "out")
+    assert (traces[-1].thought, traces[-1].solution) == ("hm", "\\boxed{4}")
+    assert (counts["bare"], counts["without_thought"]) == ((0, 1) if thought is None else (1, 0))
+    assert [(t.thought, t.solution) for t in traces[:-1]] == [(thought, solution)][: counts["bare"]]
+    says(text(written), text(marked))
+    _, counts = sample(model(), problems, tmp_path / "aside")
+    assert counts["without_thought"] == 1 and "bare" not in counts
+
+
+def test_recorded_texts_without_marks_are_thoughts_where_asked(tmp_path):
+    rows = [{"question": "q", "answer": "2", "text": BARE["paragraphs"][0]}]
+    how = {"prompt": THINK, "columns": {"text": "text"}, "bare": "thought"}
+    teacher, problems = record(tmp_path, rows, **how)
+    (trace,), counts = sample(teacher, problems, tmp_path / "out")
+    assert (trace.thought, trace.solution) == BARE["paragraphs"][1:] and counts["bare"] == 1
 
 
 def test_a_refused_prompt_is_named_and_counted_and_the_others_are_traces(
@@ -284,7 +321,8 @@ def test_every_schema_goes_through_problems_and_traces(hydra_compose, tmp_path, 
     how = {"format": name, "prompt": composed.prompt, "columns": composed.columns}
     teacher, problems = record(tmp_path, [ROWS[name]], **how)
     traces, counts = sample(teacher, problems, tmp_path / "out")
-    assert (traces[0].problem.question, traces[0].problem.answer) == ("What is 2+2?", "4")
+    gold = "" if name in WITHOUT_GOLD else "4"
+    assert (traces[0].problem.question, traces[0].problem.answer) == ("What is 2+2?", gold)
     assert traces[0].thought.strip() and traces[0].solution.strip()
     assert "<" not in traces[0].thought + traces[0].solution
     assert counts["rejected"] == 0 and counts["traces"] == len(traces)
@@ -422,4 +460,4 @@ def test_a_shared_file_without_questions_stops_the_run_with_the_reason(tmp_path)
 def test_the_hub_is_not_asked_for_a_local_file(tmp_path, monkeypatch):
     monkeypatch.setattr(hub, "resolve_model", lambda *args: pytest.fail("asked the hub"))
     teacher, _ = record(tmp_path, [row("a", 0)])
-    assert pins(teacher) == {}
+    assert pins(teacher) == {"reading": READING}

@@ -1,6 +1,7 @@
 """Verdicts: the grader first, then a judge or a reward model."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,10 @@ def unsure(monkeypatch):
     monkeypatch.setattr(grade, "grade_all", grade_all)
 
 
-def verify(folder, verification, *solutions, **more):
+def verify(folder, verification, *solutions, problem=None, **more):
     for name in ("in", "out"):
         (folder / name).mkdir()
-    problem = Problem.of("q", "1", "math", "test")
+    problem = problem or Problem.of("q", "1", "math", "test")
     given = [Trace.of(problem, "t", i, "hm", text, **more) for i, text in enumerate(solutions)]
     write_records(folder / "in" / "traces.jsonl", given)
     verify_traces(STRICT, verification, folder / "in", compute=COMPUTE, out=folder / "out")
@@ -54,7 +55,7 @@ def test_without_a_second_opinion_the_undecided_stays_so(unsure, tmp_path):
     plain = VerificationConfig(name="grader")
     made, counts = verify(tmp_path, plain, "right", "hard", "wrong")
     assert [t.correct for t in made] == [True, None, False]
-    assert counts == {"traces": 3, "correct": 1, "wrong": 1, "undecided": 1}
+    assert counts == {"traces": 3, "correct": 1, "wrong": 1, "undecided": 1, "unchecked": 0}
 
 
 def test_a_judge_is_asked_only_about_what_the_grader_leaves_undecided(unsure, says, tmp_path):
@@ -102,6 +103,28 @@ def test_a_trace_that_was_cut_off_is_wrong_and_nobody_is_asked(unsure, says, tmp
     assert counts["wrong"] == 1
 
 
+def test_a_trace_without_a_gold_answer_is_not_compared_with_none_by_a_judge(says, tmp_path):
+    without = Problem.of("q", "", "math", "test")
+    shown = replace(JUDGE, judge=replace(JUDGE.judge, user="{question} {solution}"))
+    for verification, replies in ((JUDGE, []), (shown, ["Verdict: correct"])):
+        asked = says(*replies)
+        folder = tmp_path / str(len(replies))
+        folder.mkdir()
+        (made,), counts = verify(folder, verification, r"\boxed{1}", problem=without)
+        assert len(asked) == len(replies)
+        assert made.correct is (True if replies else None)
+        assert counts["unchecked"] == 1 - len(replies)
+
+
+def test_a_gold_answer_or_tests_are_what_a_grader_decides_by():
+    def known(kind, answer="", tests=()):
+        return grade.checkable(Problem.of("q", answer, kind, "t", tests=tests))
+
+    assert not any(known(kind, " ") for kind in ("math", "choice", "countdown", "code"))
+    assert known("sign_puzzle") and known("math", "1") and known("code", tests=("{}",))
+    assert not known("code", "a program")
+
+
 @pytest.fixture(scope="module")
 def reward_folder(tmp_path_factory) -> Path:
     """An untrained classifier with one output."""
@@ -119,21 +142,55 @@ def reward_folder(tmp_path_factory) -> Path:
     return folder
 
 
-def test_a_reward_model_decides_by_its_threshold(unsure, reward_folder, tmp_path):
-    def verdicts(folder, threshold):
-        folder.mkdir()
-        how = VerificationConfig(
-            name="r", reward_model=str(reward_folder), reward_threshold=threshold
-        )
-        return verify(folder, how, "right", "1+2", "3+4-4")
+@pytest.fixture
+def rewarded(unsure, reward_folder, tmp_path):
+    """Solutions, verified with the untrained reward model and these options."""
+    runs = []
 
-    (first, low, high), counts = verdicts(tmp_path / "a", -1e9)
-    assert first.why == "equal" and low.correct is high.correct is True
-    assert counts["rewarded"] == 2
-    scores = [float(t.why.split()[1].rstrip(",")) for t in (low, high)]
-    assert scores[0] != scores[1]
-    made, _ = verdicts(tmp_path / "b", sum(scores) / 2)
-    assert [t.correct for t in made[1:]] == [score >= sum(scores) / 2 for score in scores]
+    def rewarded(*solutions, cut=False, **options):
+        runs.append(tmp_path / f"run{len(runs)}")
+        runs[-1].mkdir()
+        how = VerificationConfig(name="r", reward_model=str(reward_folder), **options)
+        ended = {"finish_reason": "length"} if cut else {}
+        return verify(runs[-1], how, *solutions, **ended)
+
+    return rewarded
+
+
+def test_a_reward_model_scores_every_trace_and_decides_nothing_unless_told(rewarded):
+    made, counts = rewarded("right", "1+2", "wrong", "3+4-4")
+    assert [t.correct for t in made] == [True, None, False, None]
+    scores = [t.score for t in made]
+    assert len({*scores}) == 4 and all(isinstance(score, float) for score in scores)
+    assert (counts["scored"], counts["rewarded"], counts["undecided"]) == (4, 0, 2)
+    middle = sum(sorted(scores)[1:3]) / 2
+    assert counts["score"] == {"least": min(scores), "median": middle, "most": max(scores)}
+    (cut,), _ = rewarded("right", cut=True, reward_decides="all", reward_threshold=-1e9)
+    assert cut.correct is False and cut.score == scores[0]
+
+
+@pytest.mark.parametrize("decides", ["undecided", "all"])
+def test_where_the_score_decides_it_does_so_by_the_threshold(rewarded, decides):
+    texts = ("right", "1+2", "wrong", "3+4-4")
+    scores = [t.score for t in rewarded(*texts)[0]]
+    threshold = sorted(scores)[2]
+    made, counts = rewarded(*texts, reward_decides=decides, reward_threshold=threshold)
+    by_score = [score >= threshold for score in scores]
+    given = by_score if decides == "all" else [True, by_score[1], False, by_score[3]]
+    assert [t.correct for t in made] == given
+    assert made[1].why == f"reward {scores[1]:.4g}, at least {threshold:g} passes"
+    assert counts["rewarded"] == (4 if decides == "all" else 2)
+    assert [t.score for t in made] == scores
+
+
+def test_a_score_that_decides_needs_a_threshold_and_one_that_does_not_has_none():
+    for options in ({"reward_decides": "undecided"}, {"reward_threshold": 0.0}):
+        with pytest.raises(ValueError, match=r"undecided or all\) a threshold must be stated"):
+            VerificationConfig(name="r", reward_model="m", **options)
+    with pytest.raises(ValueError, match="one of nothing, undecided, all; got 'some'"):
+        VerificationConfig(name="r", reward_model="m", reward_decides="some")
+    without = VerificationConfig(name="r", reward_decides="all", reward_threshold=1.0)
+    assert without == VerificationConfig(name="r")
 
 
 def test_pins_name_the_grader_the_judge_and_the_reward_models_weights(reward_folder):
@@ -143,6 +200,14 @@ def test_pins_name_the_grader_the_judge_and_the_reward_models_weights(reward_fol
     assert len(reward["model"]) == 64 and reward["transformers"]
 
 
-def test_a_judge_and_a_reward_model_at_once_are_refused():
+def test_a_judge_and_a_reward_model_do_not_both_decide():
     with pytest.raises(ValueError, match=r"a judge .* and a reward model .*name one"):
-        VerificationConfig(name="x", judge=JUDGE.judge, reward_model="r")
+        VerificationConfig(
+            name="x",
+            judge=JUDGE.judge,
+            reward_model="r",
+            reward_decides="undecided",
+            reward_threshold=0.0,
+        )
+    both = VerificationConfig(name="x", judge=JUDGE.judge, reward_model="r")
+    assert both.judge and both.reward_model

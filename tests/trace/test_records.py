@@ -3,7 +3,6 @@
 import json
 import random
 import re
-from dataclasses import asdict
 
 import pytest
 from hypothesis import given
@@ -16,6 +15,7 @@ from distill.trace.records import (
     read_problems,
     read_rows,
     read_traces,
+    record_row,
     write_records,
 )
 
@@ -44,7 +44,7 @@ def test_the_row_in_the_docstring_is_a_trace_of_the_scripted_teacher(tmp_path):
     problem = Problem.of(question, read.problem.answer, "sign_puzzle", "train")
     written = scripted_teacher.write(question, random.Random(problem.id), False)
     assert read == Trace.of(problem, "scripted", 0, *written, correct=True, why="right")
-    assert json.dumps(asdict(read)) == row
+    assert json.dumps(record_row(read)) == row
 
 
 def test_problems_come_back(tmp_path):
