@@ -18,6 +18,7 @@ from tests.micro_corpus import PROMPT
 pytest.importorskip("lm_eval", reason="the extra `general` is not installed")
 
 ENGINE = EngineConfig(dtype="float32", batch=2)
+GREEDY = SamplingConfig()
 COMPUTE = ComputeConfig(threads=1, progress=False)
 CHOICES = {
     "task": "distill_choices",
@@ -220,7 +221,9 @@ def test_questions_of_a_group_are_problems_of_their_own_in_the_order_of_its_task
 
 
 def test_the_harness_is_asked_for_what_the_configs_say(logs, tiny_student, tmp_path):
-    sampling = SamplingConfig(max_new_tokens=77, temperature=0.5, top_p=0.9, seed=3)
+    sampling = SamplingConfig(
+        max_new_tokens=77, temperature=0.5, top_p=0.9, top_k=20, repetition_penalty=1.05, seed=3
+    )
     prompt = PromptConfig(name="x", thought_open="<t>\n", thought_close="\n</t>\n\n")
     samples = {"t": [logged(0, exact_match=1)]}
     _, _, asked = logs(samples, sampling=sampling, prompt=prompt, adapter=tmp_path)
@@ -228,6 +231,7 @@ def test_the_harness_is_asked_for_what_the_configs_say(logs, tiny_student, tmp_p
     assert (asked["model"], asked["tasks"], asked["batch_size"]) == ("hf", [TASK], 2)
     assert asked["gen_kwargs"] == {
         "max_gen_toks": 77, "do_sample": True, "temperature": 0.5, "top_p": 0.9,
+        "top_k": 20, "min_p": 0.0, "repetition_penalty": 1.05,
     }  # fmt: skip
     assert asked["torch_random_seed"] == 3 and asked["log_samples"] is True
     assert asked["bootstrap_iters"] == 0 and asked["apply_chat_template"] is True
@@ -239,7 +243,9 @@ def test_the_harness_is_asked_for_what_the_configs_say(logs, tiny_student, tmp_p
     assert "tensor_parallel_size" not in model
 
     _, _, asked = logs(samples)
-    assert asked["gen_kwargs"] == {"max_gen_toks": 8, "do_sample": False}
+    assert asked["gen_kwargs"] == {
+        "max_gen_toks": 8, "do_sample": False, "repetition_penalty": 1.0,
+    }  # fmt: skip
     assert asked["model_args"]["think_end_token"] == PROMPT.thought_close  # it is no tag
     assert "peft" not in asked["model_args"] and asked["task_manager"] is None
     _, _, asked = logs(samples, name=str(task(tmp_path / "t", WRITTEN, [])))
@@ -249,12 +255,13 @@ def test_the_harness_is_asked_for_what_the_configs_say(logs, tiny_student, tmp_p
 def test_vllm_gets_what_it_alone_knows(logs, tmp_path):
     compute = ComputeConfig(threads=1, tensor_parallel=2, memory_share=0.5, progress=False)
     engine = EngineConfig(kind="vllm", context=99)
-    sampling = SamplingConfig(temperature=1.0, seed=4)
+    sampling = SamplingConfig(temperature=1.0, presence_penalty=0.5, seed=4)
     samples = {"t": [logged(0, exact_match=1)]}
     how = {"sampling": sampling, "compute": compute}
     _, _, asked = logs(samples, engine=engine, adapter=tmp_path, **how)
     model = asked["model_args"]
     assert (asked["model"], asked["batch_size"]) == ("vllm", "auto")
+    assert asked["gen_kwargs"]["presence_penalty"] == 0.5
     assert (model["tensor_parallel_size"], model["gpu_memory_utilization"]) == (2, 0.5)
     assert (model["seed"], model["max_model_len"], model["dtype"]) == (4, 99, "bfloat16")
     assert model["lora_local_path"] == str(tmp_path / "adapter")
@@ -264,15 +271,19 @@ def test_vllm_gets_what_it_alone_knows(logs, tmp_path):
 
 
 def test_why_a_task_cannot_be_run_is_told_before_the_harness_is_loaded(tmp_path, monkeypatch):
-    assert unusable("mmlu", ENGINE) == unusable("mmlu", EngineConfig(kind="vllm")) == ""
+    for kind in ("transformers", "vllm"):
+        assert unusable("mmlu", EngineConfig(kind=kind), GREEDY) == ""
+    fresh = SamplingConfig(presence_penalty=1.5)
+    assert "no presence_penalty, got 1.5" in unusable("mmlu", ENGINE, fresh)
+    assert unusable("mmlu", EngineConfig(kind="vllm"), fresh) == ""
     there, lacking = tmp_path / "t.yaml", str(tmp_path / "no.yml")
     there.write_text("")
-    assert unusable(str(there), ENGINE) == ""
-    assert f"there is no file '{lacking}'" in unusable(lacking, ENGINE)
-    assert "there is no file 'no.yaml'" in unusable("no.yaml", ENGINE)
+    assert unusable(str(there), ENGINE, GREEDY) == ""
+    assert f"there is no file '{lacking}'" in unusable(lacking, ENGINE, GREEDY)
+    assert "there is no file 'no.yaml'" in unusable("no.yaml", ENGINE, GREEDY)
     monkeypatch.setattr("distill.evaluation.harness.version", lambda name: None)
-    assert unusable("mmlu", ENGINE).endswith("pip install lm-eval")
-    assert "needs engine" in unusable("mmlu", EngineConfig(kind="openai"))
+    assert unusable("mmlu", ENGINE, GREEDY).endswith("pip install lm-eval")
+    assert "needs engine" in unusable("mmlu", EngineConfig(kind="openai"), GREEDY)
 
 
 def test_pins_name_model_date_keywords_and_libraries_and_the_folder_of_a_local_task(

@@ -184,7 +184,7 @@ def overrides(path, student, folder):
     return [
         *("teacher=recorded", f"teacher.path={path}", "dataset.problems=0", "prompt=think"),
         *(f"size.traces={COUNT}", f"student.model={student}", "training.max_tokens=2048"),
-        *("training.epochs=10", "training.batch=4", "training.learning_rate=0.005"),
+        *("training.epochs=6", "training.batch=4", "training.learning_rate=0.005"),
         *("evaluation=gsm8k", f"{benchmark}.path={path}", f"{benchmark}.format=json_lines"),
         *(f"{benchmark}.problems={COUNT}", "evaluation.sampling.max_new_tokens=24"),
         *("+sampling@evaluation.sampling=qwen3_thinking", "engine.dtype=float32"),
