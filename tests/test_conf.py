@@ -261,7 +261,7 @@ RULED = [
 ]
 """Numbers of all configs with their rules."""
 
-INTERVAL = re.compile(r"in ([\[(])(\d+), (\d+)([\])])|(>=?) (\d+)")
+INTERVAL = re.compile(r"in ([\[(])(-?\d+), (\d+)([\])])|(>=?) (\d+)")
 
 
 @pytest.mark.parametrize(("name", "rule"), RULED, ids=[name for name, _ in RULED])

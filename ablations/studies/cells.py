@@ -16,7 +16,7 @@ from distill.run.formats import FORMAT
 from distill.run.mistakes import COMPOSING, one_line
 from distill.run.overrides import long_form, parse
 from distill.run.record import run_label
-from distill.run.sweep import distinct, expand, grids_of, listed, register
+from distill.run.sweep import distinct, expand, grids_of, listed, register, replaced
 
 SINGLE = StudyConfig().name
 """Study of the runs that were launched without one."""
@@ -96,7 +96,8 @@ class Studies:
         def own() -> list[Config]:
             return listed(study if named else None, grids, axes, self._composer)
 
-        errors = errors or unmet([config for _, config in kept], own)
+        if not replaced(overrides):
+            errors = errors or unmet([config for _, config in kept], own)
         if errors:
             more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
             title = f"{len(errors)} bad run(s) or expectation(s) in {study}:"

@@ -68,7 +68,7 @@ class SamplingConfig(Checked):
     """From tokens with at least this share of the likeliest one's probability; 0: from all."""
 
     presence_penalty: float = ruled(0.0, PENALTY, LATER)
-    """Subtracted from the logits of tokens that the response has already; 0: nothing. Applies at
+    """Subtracted from the logits of tokens that the response has already; 0: nothing is. Applies at
     temperature 0 too, as does the next."""
 
     repetition_penalty: float = ruled(1.0, POSITIVE, LATER)

@@ -87,6 +87,11 @@ def grids_of(study: str | None, sweeper: Any, axes: Sequence[str]) -> list[str]:
     return grids
 
 
+def replaced(words: Sequence[str]) -> bool:
+    """Whether these overrides replace a study's grids, and with them arms that it speaks of."""
+    return any(word.lstrip("+").startswith("hydra.sweeper.grids") for word in words)
+
+
 def refuse_grids_without_sweep(study: str | None, sweeper: Any) -> None:
     """Raise ValueError if one run is about to be made of a study that lists several."""
     if getattr(sweeper, "grids", None) or getattr(sweeper, "params", None):
@@ -133,7 +138,9 @@ class GridSweeper(Sweeper):
         def own() -> list[Config]:
             return listed(study, self.grids, self.axes, composer)
 
-        errors = errors or unmet(configs, own) or no_key(configs) or unusable(configs, _say)
+        if not replaced(self.config.hydra.overrides.hydra):
+            errors = errors or unmet(configs, own)
+        errors = errors or no_key(configs) or unusable(configs, _say)
         if errors:
             title = f"Nothing was run: {len(errors)} bad run(s)"
             raise SystemExit("\n  ".join([title, *errors]))
@@ -146,6 +153,8 @@ class GridSweeper(Sweeper):
             if further := [run for arm in arms for run in arm.further]:
                 outcomes = self._launch(further)
                 print_outcomes(outcomes)
+            if all(outcome.state in MADE for outcome in outcomes):
+                settle.print_settled(arms, needs)
         elif points:
             print("how many seeds each arm needs is known when all of these are done", flush=True)
         if lost := sum(outcome.state == NO_RESULT for outcome in outcomes):

@@ -12,7 +12,7 @@ from distill.micro import tokenizer
 from distill.models.config import EngineConfig, PromptConfig, SamplingConfig, StudentConfig
 from distill.models.template import DATE
 from distill.store.identity import CHECKOUT, content_hash
-from distill.trace.keywords import KEYWORDS, count_keywords
+from distill.trace.keywords import DEFAULT, count_keywords, list_file
 from tests.micro_corpus import PROMPT
 
 pytest.importorskip("lm_eval", reason="the extra `general` is not installed")
@@ -293,7 +293,7 @@ def test_pins_name_model_date_keywords_and_libraries_and_the_folder_of_a_local_t
     rest = (SamplingConfig(), ENGINE, PROMPT, model, None)
     found = pins("mmlu", *rest)
     assert found["task"] is None and found["model"] == content_hash(tiny_student)
-    assert (found["date"], found["keywords"]) == (DATE, content_hash(KEYWORDS))
+    assert (found["date"], found["keywords"]) == (DATE, content_hash(list_file(DEFAULT)))
     assert set(found["libraries"]) >= {"lm_eval", "torch", "transformers", "peft", "vllm"}
     path = task(tmp_path / "t", CHOICES, [])
     assert pins(str(path), *rest)["task"] == content_hash(tmp_path / "t")

@@ -296,4 +296,4 @@ def test_the_opening_that_a_template_wrote_is_told_from_the_prompts_own_words():
 def test_a_math_prompt_asks_for_a_box_in_plain_latex(name):
     prompt = PROMPTS[name]
     assert "{{" not in prompt.user.replace("{question}", "")
-    assert "boxed{}" in prompt.user or name == "micro"
+    assert "boxed{}" in prompt.system + prompt.user or name == "micro"

@@ -117,3 +117,10 @@ def test_a_sweep_does_not_start_with_an_expectation_of_an_arm_that_it_does_not_r
     assert "Nothing was run" in done.stderr and "delete_steps@1" in done.stderr
     assert "shuffle_steps@1" in done.stderr
     assert not list(tmp_path.rglob("*.json"))
+
+
+def test_grids_that_the_command_line_replaces_leave_arms_out_as_well():
+    grids = 'hydra.sweeper.grids=["corruption=shuffle_steps corruption.fraction=1.0"]'
+    expect = 'study.expect=["uncorrupted > base"]'
+    cells = Studies().cells("smoke", [expect, grids])
+    assert [cell.config.corruption.kind for cell in cells] == ["shuffle_steps"]

@@ -187,6 +187,53 @@ def test_the_second_stage_is_what_the_first_says_and_the_same_each_time(
         assert seeds == [[3, 4, 5, 6], [3, 4]]
 
 
+def test_the_differences_of_all_runs_are_printed_with_the_half_widths_of_the_first_stage(
+    studies, compose, monkeypatch, capsys
+):
+    found = arms(asked(studies, "smoke"), compose)
+    for arm in found:
+        arm.further = arm.first[:1]
+    monkeypatch.setattr(
+        settle,
+        "_table",
+        lambda runs, _: pd.DataFrame(
+            {
+                at: [0.25 if config.corruption.kind == "none" else 0.5]
+                for at, (_, config) in enumerate(runs)
+            }
+        ),
+    )
+    settle.print_settled(found, {arm.label: [Need(4, 3.21)] for arm in found})
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "sign_puzzle" in line]
+    assert line.endswith("sign_puzzle: +25.0 ± 3.2") and "shuffle_steps" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spreads", [(0.04,) * 4, (0.03, 0.03, 0.06, 0.04)])
+def test_settled_intervals_are_as_wide_as_asked_and_cover(spreads):
+    """Of differences of 10 points on 400 problems, settled to ±6 after three runs of each arm."""
+    rng, points, covered, narrow = np.random.default_rng(5), 6.0, [], []
+    for _ in range(400):
+        difficulty, every = rng.uniform(0.2, 0.8, (400, 1)), {}
+        for at, spread in enumerate(spreads):
+            likes = rng.normal(0, 0.05, (400, 1)) - 0.1 * (at > 0)
+            chance = np.clip(difficulty + likes + rng.normal(0, spread, (1, MOST)), 0, 1)
+            names = [f"{at}-{run}" for run in range(MOST)]
+            every[f"{at}"] = pd.DataFrame(rng.binomial(1, chance).astype(float), columns=names)
+        needs = needed({name: one.iloc[:, :3] for name, one in every.items()}, "0", points)
+        if any(not need.runs for need in needs.values()):
+            continue
+        means = {
+            name: one.iloc[:, : needs[name].runs].to_numpy().mean() for name, one in every.items()
+        }
+        for name in list(every)[1:]:
+            reached = needs[name].reached
+            covered.append(abs(100 * (means[name] - means["0"]) + 10) <= reached)
+            narrow.append(reached <= points)
+    assert all(narrow) and len(narrow) > 1000
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
 def test_how_far_a_study_settles_is_in_no_label(studies):
     cells = studies.cells("smoke", ["settle=5"])
     assert len(cells) == 7

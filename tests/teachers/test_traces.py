@@ -289,7 +289,7 @@ def test_the_r1_family_is_sampled_as_published(hydra_compose):
     assert len(family) == 7
     for name in family:
         teacher = build(hydra_compose(f"teacher={name}")).teacher
-        assert teacher.sampling == SamplingConfig(0.6, 0.95, 32_768)
+        assert teacher.sampling == SamplingConfig(0.6, 0.95, max_new_tokens=32_768)
         assert teacher.prompt.name == "think" and teacher.prompt.system == ""
     qwq = build(hydra_compose("teacher=qwq_32b_preview")).teacher
     assert (qwq.sampling.temperature, qwq.sampling.max_new_tokens) == (0.7, 16_384)

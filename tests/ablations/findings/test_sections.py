@@ -19,6 +19,9 @@ OTHERS = {
 }
 """What makes runs those of another section."""
 
+APART = ("student", "sampling")
+"""The same for a base, which a paper may ask by another prompt than its students."""
+
 STUDY = {
     "training=none": "1000 0000",
     "corruption=none": "1110 1110",
@@ -121,8 +124,8 @@ def test_what_is_found_on_a_benchmark_does_not_depend_on_another(made, question)
         assert second["accuracy"].tolist() == pytest.approx((1 - alone["accuracy"]).tolist())
 
 
-@pytest.mark.parametrize("other", OTHERS)
-def test_a_base_of_another_student_prompt_or_sampling_stands_only_in_its_own_section(
+@pytest.mark.parametrize("other", APART)
+def test_a_base_of_another_student_or_sampling_stands_only_in_its_own_section(
     make_run, tmp_path, other
 ):
     make_run(["corruption=none"], right("1110"), "a")
@@ -152,7 +155,7 @@ def test_bases_that_nothing_trained_is_scored_like_are_a_section_each(make_run, 
     assert table["evaluation_setting"].nunique() == 2
 
 
-@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("other", APART)
 def test_a_plan_compares_with_no_base_of_another_section(studies, other):
     asked = ["study=smoke"]
     cells = [
