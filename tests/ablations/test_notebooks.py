@@ -138,7 +138,7 @@ def test_sft_vs_lora_sets_both_methods_against_each_other_arm_by_arm(study, narr
     )
     told = narrate("03_sft_vs_lora").splitlines()
     assert "LoRA cannot be told apart from full fine-tuning: -5.0 points" in told[-1]
-    assert "Of 1 damaged arms, damage costs LoRA more than full fine-tuning in 1" in told[-1]
+    assert "of 1 damaged arms, damage costs LoRA more than full fine-tuning in 1" in told[-1]
     assert told[-2].startswith("Published, points, average of four")
 
 

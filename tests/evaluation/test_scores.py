@@ -126,14 +126,19 @@ def test_a_variance_that_is_rounding_is_none(share, problems):
     assert wilson(share, problems, 1e-17, problems - 1) == wilson(share, problems)
 
 
-def test_the_interval_of_a_run_has_as_many_degrees_of_freedom_as_it_has_other_problems():
+def told(error, **more):
+    return {"accuracy": 0.3, "problems": 30, "standard_error": error} | more
+
+
+def test_the_interval_of_a_run_has_the_degrees_of_freedom_of_its_summary_or_n_minus_1():
     error = 0.05
-    assert run_interval(0.3, 30, error) == wilson(0.3, 30, error**2, 29)
-    assert run_interval(0.3, 30, None) == run_interval(0.3, 30, 0.0) == wilson(0.3, 30)
+    assert run_interval(told(error)) == wilson(0.3, 30, error**2, 29)
+    assert run_interval(told(error, freedom=7.5)) == wilson(0.3, 30, error**2, 7.5)
+    assert run_interval(told(None)) == run_interval(told(0.0)) == wilson(0.3, 30)
     largest = math.sqrt(0.3 * 0.7 / 29)  # all samples of a problem agree
-    assert run_interval(0.3, 30, largest) == wilson(0.3, 30)
-    assert run_interval(0.3, 30, largest * (1 - 1e-12)) == wilson(0.3, 30)
-    assert run_interval(0.3, 30, largest * 0.999) != wilson(0.3, 30)
+    assert run_interval(told(largest, freedom=9)) == wilson(0.3, 30)
+    assert run_interval(told(largest * (1 - 1e-12))) == wilson(0.3, 30)
+    assert run_interval(told(largest * 0.999)) != wilson(0.3, 30)
 
 
 @given(st.integers(1, 300), st.data())

@@ -5,6 +5,7 @@ Run: pytest tests/training/test_train.py
 
 import gc
 import json
+import logging
 import math
 import os
 import re
@@ -258,7 +259,11 @@ def test_rows_longer_than_the_students_positions_are_refused_with_both_numbers(
     assert curve(train(enough, corpus, replace(SFT, epochs=0.2), tmp_path / "made"))
 
 
-def test_a_student_that_cannot_be_trained_is_refused_in_words(base, corpus, tmp_path, caplog):
+def test_a_student_that_cannot_be_trained_is_refused_in_words(
+    base, corpus, tmp_path, caplog, monkeypatch
+):
+    # Hydra, which another test in this process may have run, disables the loggers that there are.
+    monkeypatch.setattr(logging.getLogger("distill.training.sft"), "disabled", False)
     endless = tmp_path / "endless"
     shutil.copytree(base, endless)
     for name in ("tokenizer_config.json", "tokenizer.json"):

@@ -153,7 +153,7 @@ def test_a_study_without_runs_says_so_and_has_its_plan_and_power(ask):
 
 def test_a_study_of_a_papers_setup_lists_how_it_differs_and_another_does_not(page):
     text = words(report(Request("table4")))
-    (listed,) = re.findall(r"Differences from Li et al. 2025.*? problems of OlympiadBench", text)
+    (listed,) = re.findall(r"Differences from Li et al. 2025.*? Power: what the design", text)
     assert "traces that are longer cut drop cut traces teach" in listed
     assert "Deviations from the paper" not in words(page)
 
