@@ -140,7 +140,7 @@ def test_hardly_damaged_arms_are_marked_and_explained(found):
         shown_text = grid.markdown(*text(told, found))
         rows = [line for line in shown_text.splitlines() if line.startswith("| random digits")]
         assert (arms.MARK in rows[0]) == marked
-        assert (arms.MARKED in shown_text) == marked
+        assert (arms.MARKED in " ".join(shown_text.split())) == marked
         assert arms.MARK not in next(
             line for line in shown_text.splitlines() if line.startswith("| uncorrupted")
         )
