@@ -34,6 +34,7 @@ def unlisted(configs, name):
     return {(one.setting, one.paper, one.ours) for one in found if one.why == NO_REASON}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "study"), STUDIES)
 def test_a_study_of_a_paper_differs_from_it_only_where_a_reason_is_listed(runs, name, study):
     assert unlisted(runs[study], name) == set()
@@ -98,6 +99,7 @@ def test_every_field_of_the_papers_world_is_compared_or_said_to_be_unstated(stud
         assert known or parts[0] in HOW, f"{name}: compare it in conf/papers/li2025.yaml, or add it"
 
 
+@pytest.mark.slow
 def test_a_reason_is_listed_only_for_what_some_run_does(studies, runs):
     """Reasons that no study, nor a choice that they name, needs any more are to be deleted."""
     released = as_json(studies.one(["world=paper", "training=sft_released"]).config)
@@ -132,6 +134,7 @@ def test_values_are_compared_in_the_forms_that_the_papers_files_have():
         assert [one.ours for one in found] == ours, setting
 
 
+@pytest.mark.slow
 def test_runs_of_a_study_are_counted_and_a_difference_is_listed_once(runs):
     made = grid(runs["table2_paper"], "li2025")
     rows = {row[0]: row for row in made.rows}
@@ -140,6 +143,7 @@ def test_runs_of_a_study_are_counted_and_a_difference_is_listed_once(runs):
     assert len(rows) == len(made.rows)
 
 
+@pytest.mark.slow
 def test_a_run_is_compared_with_the_paper_that_it_is_nearest_to(studies, runs):
     world = as_json(studies.one(["world=paper"]).config)
     for config, name in ((world, "li2025"), (runs["r1_distill"][0], "deepseek_r1")):

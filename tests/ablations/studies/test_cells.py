@@ -9,7 +9,15 @@ from distill.store.identity import CHECKOUT
 STUDIES = sorted(path.stem for path in (CHECKOUT / "conf" / "study").glob("*.yaml"))
 
 
-@pytest.mark.parametrize("study", STUDIES)
+def of_paper(study):
+    """Whether its cells are of the paper's world, which Hydra composes slowly."""
+    return "/world: paper" in (CHECKOUT / "conf" / "study" / f"{study}.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    "study",
+    [pytest.param(one, marks=[pytest.mark.slow] if of_paper(one) else []) for one in STUDIES],
+)
 def test_every_cell_is_the_config_that_hydra_composes_from_its_overrides(
     study, studies, hydra_compose
 ):
