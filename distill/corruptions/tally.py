@@ -103,7 +103,7 @@ def held(
     """Each trace with what an operator made of it; its counts are held against the texts.
 
     Where question, thought and solution are what they were, nothing is damaged, whatever the
-    operator counted: a unit drawn anew may by chance be what it was.
+    operator counted: a redrawn unit may by chance be what it was.
 
     Args:
         kind: the operator's name, for errors.

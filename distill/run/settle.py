@@ -71,6 +71,9 @@ def arms(asked: Sequence[Run], compose: Compose) -> list[Arm]:
     Args:
         asked: every run that the study asks for, with its overrides.
         compose: overrides -> config.
+
+    Raises:
+        ValueError: no run is trained and scored on a benchmark.
     """
     found: dict[str, Arm] = {}
     for words, config in asked:
@@ -81,6 +84,11 @@ def arms(asked: Sequence[Run], compose: Compose) -> list[Arm]:
         clean = config.corruption.kind == "none"
         arm = Arm(_label(words), _text(section), [], clean, [])
         found.setdefault(_text(one), arm).first.append((words, config))
+    if not any(_benchmarks(arm) for arm in found.values()):
+        raise ValueError(
+            "study.settle needs an arm that is trained and scored on a benchmark; this study has "
+            "none (training, until, evaluation.benchmarks)"
+        )
     for arm in found.values():
         arm.first += _more(arm, FIRST - len(arm.first), compose)
     return list(found.values())
@@ -129,6 +137,8 @@ def needed(
             section's runs the fewest. None: accuracies are to have the half-width instead.
         points: half of the width that intervals are to have.
     """
+    if any(len(table) < 2 for table in tables.values()):  # one problem shows nothing
+        return dict.fromkeys(tables, Need(0, 100.0))
     spread, half = pooled(tables.values()), points / 100
     others = [label for label in tables if label != reference]
     if reference is None or not others:

@@ -134,6 +134,24 @@ def asked(studies, study, *overrides):
     return [(list(cell.overrides), cell.config) for cell in studies.cells(study, overrides)]
 
 
+@pytest.mark.parametrize(
+    "words", [["until=corrupt", "corruption=none"], ["training=none"], ["~evaluation.benchmarks"]]
+)
+def test_a_study_without_a_trained_and_scored_arm_settles_nothing(studies, words):
+    if words[0].startswith("~"):
+        config = studies.one(["corruption=none"]).config
+        config.evaluation.benchmarks = {}
+    else:
+        config = studies.one(words).config
+    with pytest.raises(ValueError, match="needs an arm that is trained and scored"):
+        arms([(words, config)], studies.config)
+
+
+def test_one_problem_settles_nothing():
+    one = {name: pd.DataFrame([[1.0, 0.0, 1.0]], columns=list(name)) for name in ("abc", "xyz")}
+    assert {need.runs for need in needed(one, "xyz", 5.0).values()} == {0}
+
+
 def test_the_first_stage_is_three_runs_of_every_trained_arm(studies, compose):
     runs = asked(studies, "smoke")
     found = arms(runs, compose)

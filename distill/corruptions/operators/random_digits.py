@@ -34,7 +34,7 @@ def random_digits(
     """Replace a share of the digits, or of the numbers; the text around them stays byte-equal.
 
     Each unit is redrawn with probability `config.fraction`. Its new value is drawn in any case, so
-    that it is the same at every fraction. One that is drawn anew as what it was is not damaged, so
+    that it is the same at every fraction. One that is redrawn as what it was is not damaged, so
     that at fraction f a share of about 0.9 f of the digits is. By `config.unit`:
 
     * `digit`, the paper's: an ASCII digit becomes a random one, in one case of ten the same.
