@@ -20,9 +20,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from distill import pipeline
 from distill.config import Config
-from distill.run import sweep
+from distill.run import references, sweep
 from distill.run.compose import CONF, PAPERS, build
 from distill.run.fields import describe, refuse_unknown, unknown_name
 from distill.run.inputs import unusable
@@ -41,6 +40,7 @@ from distill.run.record import (
     write_failure,
     write_record,
 )
+from distill.run.references import described
 from distill.run.tracking import no_key, track
 from distill.stages import Stage
 from distill.store.artifacts import ArtifactError, Store, locked
@@ -100,13 +100,13 @@ def run_cell(config: Config, label: str) -> Outcome:
     """
     begun = time.perf_counter()
     store = Store(Path(config.artifacts), say=_say)
-    planned = pipeline.run(config, store.artifact)
+    planned = references.made(config, store.artifact)
     key = run_key(planned)
     folder = run_folder(config, key)
     print(f"run {key[:16]}  {label or '(defaults)'}  -> {folder}", flush=True)
     record, state = read_finished(folder, planned), "done before"
     if record:
-        pipeline.run(config, store.used)
+        references.run(config, store.used)
     else:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder / LOCK, f"makes run {key[:16]}", _say):
@@ -119,8 +119,8 @@ def run_cell(config: Config, label: str) -> Outcome:
 def _make(config: Config, label: str, key: str, folder: Path, store: Store) -> dict[str, Any]:
     try:
         with track(config, key, label, folder) as tracker:
-            made = pipeline.run(config, store.produce, tracker.log)
-            record = write_record(folder, config, label, made)
+            made, given = references.run(config, store.produce, tracker.log)
+            record = write_record(folder, config, label, made, described(config, given))
             tracker.finish(record)
     except Exception as error:
         write_failure(folder, label, error)

@@ -16,6 +16,10 @@ LABEL = {"label": True}
 APART = {"apart": True}
 """Marks a config whose own artifact is made first: it enters later keys through that artifact."""
 
+REFERENCE = APART | {"reference": True}
+"""Marks a text that stands for another run, as one would type it after `python -m distill`; what
+that run makes enters later keys, and how the text is spelled does not."""
+
 LIMIT = {"limit": True}
 """Marks a limit: it says whether an artifact may be used, not what it holds, and so is part of no
 identity; a stage looks at it whenever its artifact is used."""

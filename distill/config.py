@@ -8,7 +8,17 @@ nothing for a choice are set to one value, so that two configs that make the sam
 
 from dataclasses import dataclass, field, replace
 
-from distill.checks import FILE_NAME, POSITIVE, TEXT, Checked, one_of, path, ruled
+from distill.checks import (
+    FILE_NAME,
+    POSITIVE,
+    REFERENCE,
+    TEXT,
+    Checked,
+    check_names,
+    one_of,
+    path,
+    ruled,
+)
 from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
 from distill.data.config import DatasetConfig, FilterConfig
@@ -25,7 +35,7 @@ from distill.teachers.config import (
     recorded_problems,
 )
 from distill.trace.keywords import DEFAULT, LISTS
-from distill.training.config import TrainingConfig
+from distill.training.config import Method, TrainingConfig
 
 
 @dataclass
@@ -93,6 +103,11 @@ class Config:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     study: StudyConfig = field(default_factory=StudyConfig)
 
+    mix: dict[str, str] = field(default_factory=dict, metadata=REFERENCE)
+    """Name of a part -> another run, as one would type it after `python -m distill`, whose damaged
+    traces the student is trained on together with this run's. Each part keeps its own prompt,
+    grader, filter and size."""
+
     keywords: str = ruled(DEFAULT, one_of(*LISTS))
     """Which list of reflection keywords corruptions, the step rule `reflection` and the count in
     responses read; see `distill/trace/keywords.py`."""
@@ -109,7 +124,10 @@ class Config:
     def __post_init__(self) -> None:
         self.artifacts, self.runs = path("artifacts", self.artifacts), path("runs", self.runs)
         one_of(*LISTS).check("keywords", self.keywords)
-        if self.teacher.kind == "model" and self.teacher.engine is None:
+        check_names("mix", self.mix)
+        for name, text in self.mix.items():
+            TEXT.check(f"mix.{name}", text)
+        if self.teacher.kind in ("model", "trained") and self.teacher.engine is None:
             self.teacher = replace(self.teacher, engine=replace(self.engine))
         if self.teacher.engine:
             check_sampling("teacher.sampling", self.teacher.engine, self.teacher.sampling)
@@ -154,3 +172,32 @@ class Config:
                 f"{taken} trace(s) of each "
                 f"is {available}"
             )
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Place, such as `student.after` or `mix.NAME` -> the run that it refers to.
+
+        Only those that this run reads: one without training has no traces, and one that ends
+        before a place does not come to it.
+        """
+        trains, order = self.training.method is not Method.none, list(Stage)
+        found = {"student.after": (self.student.after, Stage.train)}
+        if trains:
+            found |= {
+                "teacher.student": (self.teacher.student, Stage.traces),
+                "selection.problems_of": (self.selection.problems_of, Stage.select),
+                **{f"mix.{name}": (text, Stage.train) for name, text in self.mix.items()},
+            }
+        last = order.index(self.until)
+        return {
+            place: text for place, (text, at) in found.items() if text and order.index(at) <= last
+        }
+
+
+REFERRED = {
+    "student.after": Stage.train,
+    "teacher.student": Stage.train,
+    "selection.problems_of": Stage.select,
+    "mix": Stage.corrupt,
+}
+"""Field that refers to another run -> the last stage of that run that it needs."""

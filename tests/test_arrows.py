@@ -18,7 +18,7 @@ MODULES = {file[:-3].replace("/", ".").removesuffix(".__init__"): file for file 
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "datasets", "wandb", "vllm"}
 HOMES = {
     "trl": {"distill/training/trainer.py"},
-    "peft": {"distill/training/lora.py", "distill/models/engines/transformers.py"},
+    "peft": {"distill/training/lora.py", "distill/training/merge.py", "distill/models/engines/transformers.py"},
     "wandb": {
         "distill/run/tracking.py",
         "ablations/results/wandb.py",
@@ -63,7 +63,7 @@ ROOMS = {
     "distill.data distill.grading distill.models distill.compute distill.store distill.trace",
     "ablations.results": "studies distill.run distill.config distill.corruptions distill.models "
     "distill.stages distill.store distill.trace",
-    "ablations.show": "render distill.pipeline distill.config distill.corruptions distill.stages "
+    "ablations.show": "render distill.run distill.config distill.corruptions distill.stages "
     "distill.store distill.trace",
     "ablations.studies": "distill.run distill.pipeline distill.config distill.store",
     "ablations.statistics": "distill.evaluation",

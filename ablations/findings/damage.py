@@ -18,9 +18,9 @@ from ablations.results.recounts import COUNTED as RECOUNTED
 from ablations.results.recounts import FILE, older, recounted
 from ablations.show.trace import until_corrupt
 from ablations.studies.recorded import recorded_config
-from distill import pipeline
 from distill.config import Config
 from distill.corruptions.config import STEP_RULES
+from distill.run.references import made as made_of
 from distill.stages import Stage
 from distill.store.artifacts import Store
 from distill.trace.keywords import count_keywords
@@ -198,7 +198,7 @@ def _again(record: Mapping[str, Any], store: Store) -> dict[str, Any] | None:
     config = until_corrupt(recorded_config(record))
     if not _at_hand(config):
         return None
-    made = pipeline.run(config, store.produce)[-1].artifact.summary()
+    made = made_of(config, store.produce)[-1].artifact.summary()
     return made if made["units"] == record["stages"]["corrupt"]["summary"]["units"] else None
 
 
@@ -217,7 +217,7 @@ def _at_hand(config: Config) -> bool:
 
 
 def _arm(config: Config, store: Store) -> dict[str, Any]:
-    made = {s.stage: s.artifact for s in pipeline.run(until_corrupt(config), store.produce)}
+    made = {s.stage: s.artifact for s in made_of(until_corrupt(config), store.produce)}
     before = {trace.id: trace for trace in _traces(made[Stage.select].path)}
     damaged = _traces(made[Stage.corrupt].path)
     counts = pd.DataFrame(_counts(trace, before, config.keywords) for trace in damaged)

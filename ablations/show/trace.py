@@ -10,11 +10,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ablations.show.marks import Piece, mark, words
-from distill import pipeline
 from distill.config import Config
 from distill.corruptions.config import STEP_RULES, CorruptionConfig
 from distill.corruptions.corrupt import TraceFile, damage
 from distill.corruptions.operators import Damaged
+from distill.run.references import made as made_of
 from distill.stages import Stage
 from distill.store.artifacts import Store
 from distill.trace.records import Trace
@@ -62,7 +62,7 @@ def show(config: Config, which: str | None, store: Store) -> Shown:
 
 def iter_traces(config: Config, store: Store) -> Iterator[Shown]:
     """Iterate over the selected traces of a run in order; arguments and errors as for `show`."""
-    made = {s.stage: s.artifact for s in pipeline.run(until_corrupt(config), store.produce)}
+    made = {s.stage: s.artifact for s in made_of(until_corrupt(config), store.produce)}
     selected = made[Stage.select].path
     answers = made[config.corruption.asks].path if config.corruption.asks else None
     pairs = damage(config.corruption, selected, made[Stage.verify].path, answers)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ablations.studies.cells import Cell
-from distill import pipeline
-from distill.pipeline import Made
+from distill.pipeline import Given, Made
+from distill.run import references
 from distill.run.record import FAILED, RUN, reason, run_folder, short_labels
 from distill.store.artifacts import Store
 from distill.store.identity import Artifact, Names, arguments, run_key
@@ -25,10 +25,14 @@ class Planned:
     """Its steps in order, existing or not."""
 
     artifacts: list[Artifact]
-    """Every artifact it needs, with benchmark problems and the union's arms, which are no steps."""
+    """Every artifact that it needs, with benchmark problems, the union's arms and what the runs
+    make that it refers to, which are no steps."""
 
     reasons: list[str] = field(default_factory=list)
     """Why keys are unresolved."""
+
+    given: dict[str, Given] = field(default_factory=dict)
+    """Place of a reference -> the run that it names, as it would be made."""
 
     @property
     def key(self) -> str:
@@ -98,10 +102,10 @@ def _plan(cell: Cell, names: Names, known: dict[tuple[str, str], Artifact]) -> P
         return artifact
 
     try:
-        made = pipeline.run(cell.config, name)
+        made, given = references.run(cell.config, name)
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"run {cell.label or '(defaults)'}: {reason(error)}") from error
-    return Planned(cell, made, artifacts, reasons)
+    return Planned(cell, made, artifacts, reasons, given)
 
 
 def _placeholder(

@@ -38,6 +38,7 @@ def pins(
     trained: Any,
     problems: Any,
     keywords: str = DEFAULT,
+    begun: Any = None,
 ) -> dict[str, Any]:
     """What decides the scores besides the arguments: model, engine, grader and keyword list."""
     return {
@@ -58,6 +59,7 @@ def evaluate_student(
     trained: Path | None,
     problems: Path,
     keywords: str = DEFAULT,
+    begun: Path | None = None,
     *,
     compute: ComputeConfig,
     out: Path,
@@ -71,7 +73,8 @@ def evaluate_student(
     an interrupted evaluation continues to the same bytes. If more than 5 % of the responses have no
     readable answer, a warning says how many and which field to change. `samples` is the number of
     responses per problem; where `trained`, an artifact of the stage `train`, is None, the base
-    model is scored. `keywords` names the list whose words are counted.
+    model is scored, or the one that training begins at in `begun`. `keywords` names the list whose
+    words are counted.
 
     Raises:
         ValueError: there are no problems, a problem occurs twice, or more prompts are refused than
@@ -86,7 +89,7 @@ def evaluate_student(
         )
     path = out / "rows.jsonl"
     replies = converse.converse(
-        hub.trained_model(student, trained),
+        hub.trained_model(student, trained, begun),
         engine,
         sampling,
         [messages(prompt, problem.question) for problem, _ in asked],

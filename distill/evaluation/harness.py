@@ -38,6 +38,7 @@ def pins(
     student: StudentConfig,
     trained: Any,
     keywords: str = DEFAULT,
+    begun: Any = None,
 ) -> dict[str, Any]:
     """What decides the scores besides the arguments: model, harness, task, keywords, date."""
     folder = local_path(task)
@@ -75,6 +76,7 @@ def evaluate_with_harness(
     student: StudentConfig,
     trained: Path | None,
     keywords: str = DEFAULT,
+    begun: Path | None = None,
     *,
     compute: ComputeConfig,
     out: Path,
@@ -86,8 +88,8 @@ def evaluate_with_harness(
     thoughts. The harness grades what follows the thought; a response whose thought never closed is
     wrong. Writes the same files as `evaluate_student`; until it is done, the harness's cache of
     replies is in `out` too. `task` is a task or group of the harness, or a local YAML file that
-    defines one; where `trained`, an artifact of the stage `train`, is None, the base is scored.
-    `keywords` names the list whose words are counted.
+    defines one; where `trained`, an artifact of the stage `train`, is None, the base is scored, or
+    the one that training begins at in `begun`. `keywords` names the list whose words are counted.
 
     Raises:
         ValueError: lm-evaluation-harness is not installed or cannot use this engine, or the task
@@ -98,7 +100,7 @@ def evaluate_with_harness(
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
-    model = hub.trained_model(student, trained)
+    model = hub.trained_model(student, trained, begun)
     tokenizer = hub.load_tokenizer(model)
     local = local_path(task)
     engines.free()

@@ -11,6 +11,8 @@ from distill.checks import (
     LATER,
     POSITIVE,
     POSITIVE_SHARE,
+    REFERENCE,
+    RULE,
     SHARE,
     TEXT,
     Checked,
@@ -221,3 +223,8 @@ class StudentConfig(ModelConfig):
 
     attention: str = ruled("sdpa", one_of("sdpa", "eager", "flash_attention_2"))
     """Attention implementation of transformers."""
+
+    after: str | None = field(default=None, metadata=REFERENCE | {RULE: TEXT})
+    """Another run, as one would type it after `python -m distill`; training begins at the student
+    that it trains, whose adapter is merged first. `model` names the same base. None: at the
+    base."""

@@ -45,8 +45,13 @@ class Model:
         return content_hash(self.folder) if self.folder else f"{self.name}@{self.revision}"
 
 
-def base_model(student: StudentConfig) -> Model:
-    """The student before training."""
+def base_model(student: StudentConfig, begun: Path | None = None) -> Model:
+    """The student before training; `begun` is the artifact with the whole model that it begins at.
+
+    None: it begins at the base.
+    """
+    if begun:
+        return Model(str(begun / "model"), attention=student.attention)
     return replace(model_of(student.model, student.revision), attention=student.attention)
 
 
@@ -61,13 +66,16 @@ def model_of(name: str, revision: str, engine: EngineConfig | None = None) -> Mo
     return Model(str(folder)) if folder else Model(name, resolve_model(name, revision, engine))
 
 
-def trained_model(student: StudentConfig, trained: Path | None) -> Model:
-    """The student after training; `trained` is its artifact, None the base student."""
+def trained_model(student: StudentConfig, trained: Path | None, begun: Path | None = None) -> Model:
+    """The student after training; `trained` is its artifact, None the student before training.
+
+    `begun` as for `base_model`.
+    """
     if trained is None:
-        return base_model(student)
+        return base_model(student, begun)
     if (trained / "model").is_dir():
-        return Model(str(trained / "model"), attention=student.attention)
-    return replace(base_model(student), adapter=trained / "adapter")
+        return base_model(student, trained)
+    return replace(base_model(student, begun), adapter=trained / "adapter")
 
 
 def resolve(student: StudentConfig) -> str | None:

@@ -14,6 +14,7 @@ from distill import pipeline
 from distill.config import Config
 from distill.data.problems import load_problems
 from distill.evaluation import harness
+from distill.run import references
 from distill.run.mistakes import one_line
 from distill.stages import Stage
 from distill.store.artifacts import ArtifactError, Store
@@ -41,7 +42,14 @@ def unusable(configs: Sequence[Config], say: Callable[[str], None]) -> list[str]
     """
     found: dict[str, None] = {}
     for config in configs:
-        found |= dict.fromkeys(_without_reading(config))
+        try:
+            links = list(references.chain(config).links())
+        except ValueError as error:
+            found[str(error)] = None
+            continue
+        for link in links:
+            wrong = _without_reading(link.config)
+            found |= dict.fromkeys(f"{link.place}: {w}" if link.place else w for w in wrong)
     for config in configs if not found else ():
         found |= dict.fromkeys(_cannot_be_made(config))
     if found:
@@ -49,7 +57,7 @@ def unusable(configs: Sequence[Config], say: Callable[[str], None]) -> list[str]
     for config in configs:
         store = Store(Path(config.artifacts), say)
         try:
-            pipeline.run(config, _reading(config, store, found))
+            references.run(config, _reading(config, store, found))
         except (ValueError, TypeError, OSError, ArtifactError) as error:
             found[one_line(error, ())] = None
     return list(found)

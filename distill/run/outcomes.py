@@ -5,8 +5,8 @@ from pathlib import Path
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from distill import pipeline
 from distill.config import Config
+from distill.run import references
 from distill.run.record import (
     FAILED,
     LOCK,
@@ -45,7 +45,7 @@ def on_disk(words: Sequence[str], config: Config, begun: float, ended: str) -> O
     """What became of a run since `begun` (in seconds of the epoch), by the files in its folder."""
     label = run_label(words)
     try:
-        planned = pipeline.run(config, Store(Path(config.artifacts)).artifact)
+        planned = references.made(config, Store(Path(config.artifacts)).artifact)
         key, folder = run_key(planned), run_folder(config, run_key(planned))
         if record := read_finished(folder, planned):
             new = (folder / RUN).stat().st_mtime >= begun

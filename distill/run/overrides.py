@@ -34,20 +34,39 @@ def parse(words: Sequence[str]) -> list[Override]:
 
 
 def long_form(words: Sequence[str]) -> list[str]:
-    """The words with `settle=POINTS` as the field that it stands for."""
-    return [f"study.{word}" if word.startswith("settle=") else word for word in words]
+    """The words as Hydra reads them: what is short in full, and a reference to a run quoted.
+
+    `settle=POINTS` stands for its field. A reference is a text whatever is in it, such as
+    `student.after=size=1k training.seed=0`; one that is quoted already is left to Hydra, which
+    takes several quoted ones, separated by commas, as a sweep.
+    """
+    return [f"study.{w}" if w.startswith("settle=") else _reference_quoted(w) for w in words]
+
+
+_REFERENCES = re.compile(
+    r"(?P<key>\+{0,2}(student\.after|teacher\.student|selection\.problems_of|mix\.[^=]+))"
+    r"=(?P<text>[^\"'{\[].*=.*)",
+    re.DOTALL,
+)
+
+
+def _reference_quoted(word: str) -> str:
+    found = _REFERENCES.fullmatch(word)
+    if not found:
+        return word
+    return f"{found['key']}={QuotedString(found['text'], Quote.double).with_quotes()}"
 
 
 def split(line: str) -> list[str]:
-    """The words of a line of a study's grid, quoted as for a shell.
+    """The words of a line of a study's grid or of a reference, quoted as for a shell.
 
     Raises:
         ValueError: a quotation is not closed; names the line.
     """
     try:
-        return shlex.split(line)
+        return long_form(shlex.split(line))
     except ValueError as error:
-        raise ValueError(f"the grid line {line!r} cannot be read: {error}") from error
+        raise ValueError(f"{line!r} cannot be read: {error}") from error
 
 
 def several(word: str) -> str:

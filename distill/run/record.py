@@ -183,8 +183,17 @@ def read(path: Path) -> dict[str, Any]:
     return value
 
 
-def write_record(folder: Path, config: Config, label: str, made: Sequence[Made]) -> dict[str, Any]:
-    """Write `run.json`, the only file of a run that tables and reports read, and return it."""
+def write_record(
+    folder: Path,
+    config: Config,
+    label: str,
+    made: Sequence[Made],
+    references: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Write `run.json`, the only file of a run that tables and reports read, and return it.
+
+    `references` are the runs that it refers to, see `distill.run.references.described`.
+    """
     steps = [(stage, name, _stage_record(artifact)) for stage, artifact, name in made]
     record = {
         "format": FORMAT,
@@ -195,6 +204,7 @@ def write_record(folder: Path, config: Config, label: str, made: Sequence[Made])
         "stages": {s.value: step for s, _, step in steps if s is not Stage.evaluate},
         "scores": {name: step for s, name, step in steps if s is Stage.evaluate},
         "commit": commit(),
+        **({"references": references} if references else {}),
     }
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / RUN, record)

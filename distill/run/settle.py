@@ -10,17 +10,18 @@ after every run would make intervals too narrow. The same command continues what
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from distill import pipeline
 from distill.config import Config
 from distill.evaluation.intervals import t_quantile
 from distill.evaluation.variance import Spread, error_variance, pooled, run_variance
+from distill.run import references
 from distill.run.record import run_label, short_labels
+from distill.run.references import seedless
 from distill.stages import Stage
 from distill.store.artifacts import Store, verify
 from distill.training.config import Method
@@ -79,8 +80,8 @@ def arms(asked: Sequence[Run], compose: Compose) -> list[Arm]:
     for words, config in asked:
         if config.training.method is Method.none or config.until is not Stage.evaluate:
             continue
-        one = _without_seeds(config)
-        section = replace(one, corruption=type(config.corruption)())
+        one = seedless(config)
+        section = one | {"corruption": asdict(type(config.corruption)())}
         clean = config.corruption.kind == "none"
         arm = Arm(_label(words), _text(section), [], clean, [])
         found.setdefault(_text(one), arm).first.append((words, config))
@@ -283,7 +284,7 @@ def _table(runs: Sequence[Run], benchmark: str) -> pd.DataFrame:
 
 def _shares(runs: Sequence[Run], benchmark: str) -> Iterator[tuple[str, pd.Series]]:
     for _, config in runs:
-        made = pipeline.run(config, Store(Path(config.artifacts)).artifact)
+        made = references.made(config, Store(Path(config.artifacts)).artifact)
         (folder,) = [step.artifact.path for step in made if step.benchmark == benchmark]
         verify(folder)
         rows = pd.read_parquet(folder / "samples.parquet", columns=["problem_id", "correct"])
@@ -291,16 +292,9 @@ def _shares(runs: Sequence[Run], benchmark: str) -> Iterator[tuple[str, pd.Serie
         yield folder.name, right.groupby(rows["problem_id"]).mean()
 
 
-def _without_seeds(config: Config) -> Config:
-    """What all runs of an arm share."""
-    seedless = replace(config.training, seed=0), replace(config.corruption, seed=0)
-    return replace(config, training=seedless[0], corruption=seedless[1])
-
-
-def _text(config: Config) -> str:
+def _text(config: Mapping[str, Any]) -> str:
     """All of a config that is no label of a study."""
-    parts: dict[str, Any] = asdict(config)
-    parts.pop("study")
+    parts = {name: value for name, value in config.items() if name != "study"}
     return json.dumps(parts, sort_keys=True, default=str)
 
 

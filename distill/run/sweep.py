@@ -21,9 +21,9 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from distill import pipeline
 from distill.checks import path
 from distill.config import Config
+from distill.run import references
 from distill.run.compose import Composer
 from distill.run.expectations import unmet
 from distill.run.inputs import unusable
@@ -210,7 +210,7 @@ def listed(
 def _key(config: Config, overrides: Sequence[str], names: Names) -> str:
     """The run's key before anything is looked up; never that of its record."""
     try:
-        return run_key(pipeline.run(config, names))
+        return run_key(references.made(config, names))
     except (ValueError, TypeError, OSError) as error:
         raise ValueError(f"{' '.join(overrides) or '(defaults)'}: {one_line(error, ())}") from error
 

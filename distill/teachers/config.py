@@ -8,6 +8,7 @@ from omegaconf import MISSING
 from distill.checks import (
     LABEL,
     LATER,
+    REFERENCE,
     RULE,
     SHARE,
     TEXT,
@@ -23,14 +24,15 @@ from distill.data.config import SOURCE, CurationConfig, DatasetConfig, SourceCon
 from distill.models.config import AskConfig, EngineConfig, PromptConfig, SamplingConfig
 from distill.store.identity import local_path
 
-TEACHERS = ("scripted", "recorded", "model")
+TEACHERS = ("scripted", "recorded", "model", "trained")
 """Kinds of teachers, a module of `distill/teachers/` each."""
 
 
 UNREAD = {
-    "scripted": (*SOURCE, "model", "prompt", "engine", "sampling", "bare"),
-    "recorded": ("model", "engine", "sampling", "slip_rate", "seed"),
-    "model": (*(name for name in SOURCE if name != "revision"), "slip_rate", "seed"),
+    "scripted": (*SOURCE, "model", "student", "prompt", "engine", "sampling", "bare"),
+    "recorded": ("model", "student", "engine", "sampling", "slip_rate", "seed"),
+    "model": (*(n for n in SOURCE if n != "revision"), "student", "slip_rate", "seed"),
+    "trained": (*SOURCE, "model", "slip_rate", "seed"),
 }
 """Kind of a teacher -> the fields that mean nothing for it."""
 
@@ -40,7 +42,8 @@ class TeacherConfig(SourceConfig):
     """Who writes the traces, or where recorded ones are. See `conf/teacher/`."""
 
     kind: str = ruled(MISSING, one_of(*TEACHERS))
-    """`scripted` (the embedded world's program), `recorded` (traces that exist) or `model`."""
+    """`scripted` (the embedded world's program), `recorded` (traces that exist), `model`, or
+    `trained` (the student of another run)."""
 
     name: str = field(default="", metadata=LABEL)
     """The YAML's file name."""
@@ -48,23 +51,27 @@ class TeacherConfig(SourceConfig):
     model: str | None = field(default=None, metadata={"content": True})
     """Teacher `model` only: hub id, local folder, or a server's name for it."""
 
+    student: str | None = field(default=None, metadata=REFERENCE | {RULE: TEXT})
+    """Teacher `trained` only: another run, as one would type it after `python -m distill`, whose
+    trained student writes the traces; an adapter is merged first."""
+
     prompt: PromptConfig | None = None
-    """How teacher `model` is asked, and how what it or a `recorded` one wrote is split into
-    thought and solution; see `conf/prompt/`."""
+    """How teacher `model` or `trained` is asked, and how what it or a `recorded` one wrote is split
+    into thought and solution; see `conf/prompt/`. None: `trained` is asked as it was trained."""
 
     bare: str = field(default="aside", metadata=LATER | {RULE: one_of("aside", "thought")})
     """What becomes of a reply in which no thought is marked: it is set `aside`, or all before its
     answer counts as a `thought`, so that a base can teach itself (`distill/teachers/bare.py`)."""
 
     engine: EngineConfig | None = None
-    """Teacher `model` only: what runs it; None: what runs the student."""
+    """Teacher `model` or `trained` only: what runs it; None: what runs the student."""
 
     convert: AskConfig | None = None
     """A model that rewrites raw traces into thought and solution (arXiv:2502.07374, section 3.1);
     None: they are only parsed."""
 
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    """Teacher `model` only: how its traces are drawn."""
+    """Teacher `model` or `trained` only: how its traces are drawn."""
 
     samples: int = ruled(1, at_least(1))
     """Traces per problem; of a `recorded` teacher at most."""
@@ -82,8 +89,23 @@ class TeacherConfig(SourceConfig):
         if self.kind != MISSING:
             self.name = label("teacher", self.name, self.kind, TEACHERS, "scripted")
             reset(self, *UNREAD[self.kind])
+            self._check_student()
         if self.path or (self.model and local_path(self.model)):
             reset(self, "revision")
+
+    def _check_student(self) -> None:
+        if self.kind != "trained":
+            return
+        if not self.student:
+            raise ValueError(
+                "teacher.kind=trained needs teacher.student: the run whose trained student writes "
+                'the traces, as in teacher.student="size=1k training.seed=0"'
+            )
+        if self.engine and self.engine.kind == "openai":
+            raise ValueError(
+                "teacher.engine=openai cannot run a teacher that a run trains: a server has its "
+                "own models; take engine@teacher.engine=transformers or vllm"
+            )
 
 
 @dataclass
@@ -179,9 +201,23 @@ class SelectionConfig(Checked):
     problems: CurationConfig = field(default_factory=CurationConfig)
     """Quotas of groups of problems, and the most different problems first; by default neither."""
 
+    problems_of: str | None = field(default=None, metadata=REFERENCE | {RULE: TEXT})
+    """Another run, as one would type it after `python -m distill`: only the problems that it
+    selected are taken, in its order, for pairs of arms that differ in their teacher."""
+
     seed: int = 0
     """Order of the problems, hence which are in a smaller set: a smaller size is a prefix of a
     larger."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.problems_of and (self.problems.by != "none" or self.problems.diverse):
+            raise ValueError(
+                f"selection.problems_of={self.problems_of!r} decides which problems are taken, and "
+                "so does selection.problems; name one of them"
+            )
+        if self.problems_of:
+            reset(self, "seed")
 
 
 def recorded_problems(teacher: TeacherConfig, dataset: DatasetConfig) -> DatasetConfig:

@@ -1,4 +1,4 @@
-"""Sample traces of a language model."""
+"""Sample traces of a language model, one that is there or one that another run has trained."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,11 +18,17 @@ from distill.trace.records import Problem, Trace
 
 
 def model_traces(
-    teacher: TeacherConfig, problems: Iterable[Problem], *, compute: ComputeConfig, out: Path
+    teacher: TeacherConfig,
+    problems: Iterable[Problem],
+    student: Path | None = None,
+    *,
+    compute: ComputeConfig,
+    out: Path,
 ) -> Iterator[Trace | Failed | Event]:
     """`teacher.samples` traces of every problem, in the order of the problems.
 
-    Replies are cached in `out`, the stage's folder; a killed call continues from there.
+    Replies are cached in `out`, the stage's folder; a killed call continues from there. `student`
+    is the artifact of the whole model that teacher `trained` is.
 
     Yields:
         Traces, also those without a thought; the prompts that a server refuses; and an event for
@@ -32,7 +38,7 @@ def model_traces(
         ValueError: a field is not set, or more prompts are refused than `compute.max_unusable`
             allows.
     """
-    name, prompt, engine = required(teacher)
+    name, prompt, engine = required(teacher, student)
     wanted = [(problem, sample) for problem in problems for sample in range(teacher.samples)]
     keys = [f"{problem.id}:{sample}" for problem, sample in wanted]
     replies = converse(
@@ -62,13 +68,18 @@ def model_traces(
         yield Trace.of(problem, label, sample, parsed.thought, parsed.solution, **ended)
 
 
-def required(teacher: TeacherConfig) -> tuple[str, PromptConfig, EngineConfig]:
+def required(
+    teacher: TeacherConfig, student: Path | None = None
+) -> tuple[str, PromptConfig, EngineConfig]:
     """Model, prompt and engine of a teacher. Raises ValueError where one is not set."""
-    for field in ("model", "prompt", "engine"):
+    own = ("student",) if teacher.kind == "trained" else ("model",)
+    for field in (*own, "prompt", "engine"):
         if not getattr(teacher, field):
-            raise ValueError(f"teacher.kind=model needs teacher.{field}, and it is not set")
-    assert teacher.model and teacher.prompt and teacher.engine
-    return teacher.model, teacher.prompt, teacher.engine
+            kind = f"teacher.kind={teacher.kind}"
+            raise ValueError(f"{kind} needs teacher.{field}, and it is not set")
+    assert teacher.prompt and teacher.engine
+    name = str(student / "model") if student else teacher.model or ""
+    return name, teacher.prompt, teacher.engine
 
 
 def _parsed(prompt: PromptConfig, reply: Completion) -> Parsed:

@@ -17,14 +17,21 @@ VERSION = 1
 
 
 def select_traces(
-    selection: SelectionConfig, size: SizeConfig, verified: Path, *, out: Path
+    selection: SelectionConfig,
+    size: SizeConfig,
+    verified: Path,
+    paired: Path | None = None,
+    *,
+    out: Path,
 ) -> None:
     """Write `size.traces` traces to `out/traces.jsonl`; a smaller size is a prefix of a larger one.
 
     The order of the problems is decided by the seed, their ids and `selection.problems`; which
     traces of a problem are taken, by `selection.by`. Badly written traces are not taken. Where
     problems are grouped, `summary.json` counts those that are taken by group; of the most different
-    ones it gives the `least_distance` of two of a group.
+    ones it gives the `least_distance` of two of a group. Where `paired`, what another run selected,
+    is given, only its problems are taken, in its order: `paired_problems` is how many it has, and
+    `passed_over` how many of these were passed over, since none of their traces is eligible here.
 
     Raises:
         ValueError: fewer traces are eligible than asked for, a quota cannot be kept, or the
@@ -32,10 +39,14 @@ def select_traces(
     """
     problems = selection.problems
     given = list(read_traces(verified / "traces.jsonl"))
+    places = _places(paired) if paired else {}
+    if paired:
+        given = [trace for trace in given if trace.problem.id in places]
 
-    def place(trace: Trace) -> tuple[str, str, int]:
+    def place(trace: Trace) -> tuple[int | str, str, int]:
         problem = trace.problem.id
-        return digest(str(selection.seed), problem), problem, trace.sample
+        at = places[problem] if paired else digest(str(selection.seed), problem)
+        return at, problem, trace.sample
 
     ranked = {
         problem: _ranked(list(group), selection)
@@ -49,12 +60,15 @@ def select_traces(
         taken += best[chosen.problem.id]
         order.append(chosen)
     if len(taken) < size.traces:
+        only = f". Only the {len(places)} problems of selection.problems_of count"
         raise ValueError(
             f"size.traces={size.traces}, but only {len(taken)} traces are eligible "
             f"(selection.correct_only={selection.correct_only}, selection.by={selection.by}, "
             f"selection.per_problem={selection.per_problem}, "
             f"{sum(map(len, ranked.values()))} before that limit): "
-            "raise dataset.problems or teacher.samples, or lower size.traces" + _set_aside(given)
+            "raise dataset.problems or teacher.samples, or lower size.traces"
+            + (only if paired else "")
+            + _set_aside(given)
         )
     write_records(out / "traces.jsonl", taken[: size.traces])
     counts: dict[str, Any] = {
@@ -62,12 +76,21 @@ def select_traces(
         "eligible": sum(map(len, best.values())),
         "verified_eligible": sum(map(len, ranked.values())),
     }
+    if paired:
+        last = places[order[-1].problem.id]
+        counts |= {"paired_problems": len(places), "passed_over": last + 1 - len(order)}
     if problems.by != "none":
         counts["groups"] = dict(sorted(Counter(chosen.group for chosen in order).items()))
     if problems.diverse:
         apart = [chosen.distance for chosen in order if chosen.distance is not None]
         counts["least_distance"] = min(apart, default=None)
     write_json(out / "summary.json", counts)
+
+
+def _places(selected: Path) -> dict[str, int]:
+    """Problem -> its place among those of selected traces."""
+    found = dict.fromkeys(trace.problem.id for trace in read_traces(selected / "traces.jsonl"))
+    return {problem: at for at, problem in enumerate(found)}
 
 
 def _ranked(traces: Sequence[Trace], selection: SelectionConfig) -> list[Trace]:

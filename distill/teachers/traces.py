@@ -29,6 +29,7 @@ COUNTS = {
     "scripted": (),
     "recorded": ("cut_off", "of_other_problems", "beyond_samples"),
     "model": ("cut_off", "unclosed", "without_thought", "failed"),
+    "trained": ("cut_off", "unclosed", "without_thought", "failed"),
 }
 """Kind of a teacher -> what `summary.json` counts besides its traces and, where they are recorded,
 `rows`, `rejected` and the `reasons`; see `distill.data.source.report_rejected`."""
@@ -36,21 +37,30 @@ COUNTS = {
 
 def pins(teacher: TeacherConfig, *rest: Any) -> dict[str, Any]:
     """What decides the traces from outside: weights and engine, or the commit of a data set."""
-    if teacher.kind == "recorded":
-        return source.pins(teacher) | {"reading": trace_formats.READING}
-    if teacher.kind != "model":
-        return {}
-    model, _, engine = required(teacher)
-    return {
-        "model": hub.resolve_model(model, teacher.revision, engine),
-        "engine": engines.pins(engine),
-    }
+    match teacher.kind:
+        case "recorded":
+            return source.pins(teacher) | {"reading": trace_formats.READING}
+        case "model":
+            model, _, engine = required(teacher)
+            resolved = hub.resolve_model(model, teacher.revision, engine)
+            return {"model": resolved, "engine": engines.pins(engine)}
+        case "trained":
+            return {"engine": engines.pins(required(teacher)[2])}
+    return {}
 
 
 def sample_traces(
-    teacher: TeacherConfig, problems: Path, *, compute: ComputeConfig, out: Path
+    teacher: TeacherConfig,
+    problems: Path,
+    student: Path | None = None,
+    *,
+    compute: ComputeConfig,
+    out: Path,
 ) -> None:
     """Write up to `teacher.samples` traces of every problem to `out/traces.jsonl`.
+
+    `student` is the artifact of the whole model that another run has trained, for teacher
+    `trained`.
 
     A model's replies are cached in `rows.jsonl`; a killed call continues from there. Rows of a
     recorded teacher that hold no trace are named in `rejected.jsonl`, prompts that a server refuses
@@ -63,7 +73,7 @@ def sample_traces(
             `compute.max_unusable` allows.
     """
     tally = Tally()
-    items = _items(teacher, problems, tally, compute, out)
+    items = _items(teacher, problems, student, tally, compute, out)
     count = write_records(out / "traces.jsonl", tally.traces(items))
     rejected = source.report_rejected(tally.rejected, tally.counts["rows"], teacher, out)
     calls = count + len(tally.without_thought) + len(tally.failed)
@@ -80,7 +90,7 @@ def sample_traces(
     (out / REPLIES).unlink(missing_ok=True)
 
 
-def served(teacher: TeacherConfig, *inputs: Path, compute: ComputeConfig, out: Path) -> None:
+def served(teacher: TeacherConfig, *inputs: Path | None, compute: ComputeConfig, out: Path) -> None:
     """Check `teacher.max_rejected` and `compute.max_unusable` whenever the traces are used."""
     counts = read_json(out / "summary.json")
     source.limit_rejected(counts.get("rows", 0), teacher, out)
@@ -89,7 +99,12 @@ def served(teacher: TeacherConfig, *inputs: Path, compute: ComputeConfig, out: P
 
 
 def _items(
-    teacher: TeacherConfig, problems: Path, tally: Tally, compute: ComputeConfig, out: Path
+    teacher: TeacherConfig,
+    problems: Path,
+    student: Path | None,
+    tally: Tally,
+    compute: ComputeConfig,
+    out: Path,
 ) -> Iterator[Item]:
     asked = read_problems(problems / "problems.jsonl")
     match teacher.kind:
@@ -97,6 +112,6 @@ def _items(
             return scripted_traces(teacher, asked)
         case "recorded":
             return recorded_traces(teacher, asked, tally.rows(source.rows(teacher)))
-        case "model":
-            return model_traces(teacher, asked, compute=compute, out=out)
+        case "model" | "trained":
+            return model_traces(teacher, asked, student, compute=compute, out=out)
     raise ValueError(f"teacher.kind must be one of {', '.join(COUNTS)}; got {teacher.kind!r}")

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from distill.checks import (
     LATER,
@@ -19,9 +20,11 @@ from distill.checks import (
 )
 from distill.compute import ComputeConfig
 from distill.corruptions.config import CorruptionConfig
+from distill.models import hub
 from distill.models.config import Dtype, PromptConfig, StudentConfig
 from distill.store.canonical import canonical, canonical_json
 from distill.store.identity import version
+from distill.trace.records import digest
 
 
 class Method(StrEnum):
@@ -156,18 +159,52 @@ def unusable(training: TrainingConfig, compute: ComputeConfig) -> str:
     return ""
 
 
+class Part(NamedTuple):
+    """Traces that a student is trained on, with the prompt around them; a mixture has several."""
+
+    prompt: PromptConfig
+    selected: Any
+    """Artifact of stage `select`, or its folder."""
+
+    corrupted: Any
+    """Artifact of stage `corrupt`; its i-th trace is what became of the i-th selected one."""
+
+    union: list[Any]
+    """Artifacts of stage `corrupt`; a trace that is too long in one of them is dropped here too."""
+
+    @property
+    def name(self) -> str:
+        """12 hex digits, the same however a run calls the part."""
+        key = getattr(self.corrupted, "key", None) or self.corrupted.name
+        return digest(key, canonical_json(canonical(self.prompt)))[:12]
+
+
 @dataclass(frozen=True)
 class Job:
     """The arguments of one training, as every method and process gets them; see `train_student`."""
 
     student: StudentConfig
     training: TrainingConfig
-    prompt: PromptConfig
-    selected: Path
-    corrupted: Path
-    union: list[Path]
+    parts: list[Part]
+    """The run's own traces first."""
+
+    begun: Path | None
+    """Artifact of the whole model that the training begins at; None: the base."""
+
     compute: ComputeConfig
     out: Path
+
+    @property
+    def base(self) -> hub.Model:
+        """The student before this training."""
+        return hub.base_model(self.student, self.begun)
+
+    @property
+    def base_name(self) -> str:
+        """The same in words that hold on every machine."""
+        if self.begun is None:
+            return self.student.model
+        return f"{self.begun.parent.name}/{self.begun.name}/model"
 
     @property
     def checkpoints(self) -> Path:

@@ -21,7 +21,7 @@ def train(job: Job, progress: Progress) -> None:
     if made:
         folder = checkpoint.emptied(job.out / "adapter")
         model, weights, _ = made
-        checkpoint.save_adapter(model, weights, job.student.model, folder)
+        checkpoint.save_adapter(model, weights, job.base_name, folder)
 
 
 def _adapter(training: TrainingConfig) -> Any:

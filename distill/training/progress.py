@@ -109,7 +109,10 @@ def curve_row(entry: dict[str, Any], order: TrainingOrder) -> dict[str, Any]:
     """A row of the curve from an entry of the trainer's log.
 
     Its fields: `step`, from 1; `loss`, mean over the step's response tokens, in nats;
-    `learning_rate`; `grad_norm`, before clipping; `tokens` seen so far, prompts included.
+    `learning_rate`; `grad_norm`, before clipping; `tokens` seen so far, prompts included. Of a
+    mixture also `losses`: name of a part -> mean over its response tokens, None in a step without
+    any.
     """
     row = {name: entry[name] for name in ("step", "loss", "learning_rate", "grad_norm")}
-    return row | {"tokens": order.tokens[entry["step"] - 1]}
+    parts = {"losses": entry["losses"]} if "losses" in entry else {}
+    return row | {"tokens": order.tokens[entry["step"] - 1]} | parts

@@ -33,6 +33,9 @@ class Row:
     normalised: bool = field(default=False, compare=False)
     """Whether the tokenizer writes it in another form."""
 
+    part: int = 0
+    """Which part of a mixture it is of, from 0."""
+
     @property
     def labels(self) -> list[int]:
         """Targets per token: those of response and end token, `IGNORED` in the prompt."""

@@ -12,7 +12,7 @@ from distill.training import checkpoint, sharding, trainer
 from distill.training.config import Job
 from distill.training.progress import Progress, curve_row, recorder
 from distill.training.rows import Row
-from distill.training.tokenize import build_rows
+from distill.training.tokenize import build_parts
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def train(job: Job, progress: Progress) -> None:
         model, weights, configs = made
         model.config, model.generation_config = configs
         folder = checkpoint.emptied(job.out / "model")
-        checkpoint.save_model(model, weights, hub.base_model(job.student), folder)
+        checkpoint.save_model(model, weights, job.base, folder)
 
 
 def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, Any, Any] | None:
@@ -42,7 +42,7 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
     """
     training, compute, out = job.training, job.compute, job.out
     device = hub.set_up(compute)
-    base = hub.base_model(job.student)
+    base = job.base
     config, tokenizer = network.load_config(base), hub.load_tokenizer(base)
     if tokenizer.chat_template is None:
         log.warning(
@@ -50,8 +50,7 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
             "separated by blank lines",
             job.student.model,
         )
-    arms = (job.selected, job.corrupted, job.union)
-    rows, counts = build_rows(tokenizer, job.prompt, *arms, training.max_tokens)
+    rows, counts = build_parts(tokenizer, job.parts, training.max_tokens)
     _check_fit(job, config, tokenizer, rows, counts.pop("longest"))
     dataset, order = trainer.make_dataset(rows, training)
     if compute.processes > 1:
@@ -63,7 +62,10 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
     newest = checkpoint.newest(job.checkpoints)
     epoch = checkpoint.steps(newest) // order.steps_per_epoch if newest else 0
     run = trainer.make_trainer(
-        model, tokenizer, dataset, order, arguments, adapter=adapter, epoch=epoch
+        *(model, tokenizer, dataset, order, arguments),
+        adapter=adapter,
+        epoch=epoch,
+        parts=[part.name for part in job.parts],
     )
     run.add_callback(recorder(order, progress, compute.processes))
     counts |= {
@@ -83,6 +85,10 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
         "response_tokens": sum(len(row.input_ids) - row.prompt_tokens for row in rows),
         "final_loss": sum(last) / len(last),
     }
+    for name, part in counts.get("parts", {}).items():
+        own = [row["losses"][name] for row in curve[-order.steps_per_epoch :]]
+        there = [loss for loss in own if loss is not None]
+        part["final_loss"] = sum(there) / len(there) if there else None
     write_json(out / "summary.json", counts)
     return run.model, weights, configs
 

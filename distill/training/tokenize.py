@@ -9,7 +9,44 @@ from typing import Any, NamedTuple
 from distill.models.config import PromptConfig
 from distill.models.control import Tokenizer
 from distill.trace.records import Trace, read_traces
+from distill.training.config import Part
 from distill.training.rows import Row, encode_rows
+
+
+def build_parts(
+    tokenizer: Tokenizer, parts: Sequence[Part], limit: int
+) -> tuple[list[Row], dict[str, Any]]:
+    """The rows of all parts, one after another, and counts; see `build_rows`.
+
+    Of several parts, counts are sums (`longest`: the greatest), lists are joined, and `parts` has
+    the counts of each under its name, with its `tokens`, its `response_tokens`, and its `share` of
+    all response tokens.
+    """
+    built = [build_rows(tokenizer, *part, limit) for part in parts]
+    rows = [replace(row, part=i) for i, (own, _) in enumerate(built) for row in own]
+    if len(parts) == 1:
+        return rows, built[0][1]
+    whole: dict[str, Any] = {}
+    for name in built[0][1]:
+        first, *others = (counts[name] for _, counts in built)
+        for other in others:
+            first = max(first, other) if name == "longest" else first + other
+        whole[name] = first
+    responses = sum(map(_response, rows))
+    whole["parts"] = {
+        part.name: {name: counts[name] for name in counts if name != "longest"}
+        | {
+            "tokens": sum(len(row.input_ids) for row in own),
+            "response_tokens": (mine := sum(map(_response, own))),
+            "share": mine / responses,
+        }
+        for part, (own, counts) in zip(parts, built, strict=True)
+    }
+    return rows, whole
+
+
+def _response(row: Row) -> int:
+    return len(row.input_ids) - row.prompt_tokens
 
 
 def build_rows(

@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,7 @@ from distill.models.config import PromptConfig, StudentConfig
 from distill.models.template import DATE
 from distill.store.identity import version
 from distill.training import checkpoint, lora, sft
-from distill.training.config import Job, Method, TrainingConfig
+from distill.training.config import Job, Method, Part, TrainingConfig
 from distill.training.launch import start
 from distill.training.progress import Log, Progress
 
@@ -42,6 +43,8 @@ def train_student(
     selected: Path,
     corrupted: Path,
     union: list[Path],
+    begun: Path | None = None,
+    mix: Sequence[tuple[PromptConfig, Path, Path, list[Path]]] = (),
     *,
     compute: ComputeConfig,
     log: Log | None,
@@ -50,7 +53,9 @@ def train_student(
     """Fine-tune the student on the responses of an arm's traces.
 
     Reads `traces.jsonl` of `corrupted`; `selected` gives undamaged lengths and `union` further arms
-    (see `distill.training.tokenize.build_rows`). Writes `model/` with its tokenizer, in the base's
+    (see `distill.training.tokenize.build_rows`). The parts of a `mix` are trained on together with
+    these, each row as often; then losses and counts are given for each part too, by its
+    `distill.training.config.Part.name`. Writes `model/` with its tokenizer, in the base's
     number format, or a PEFT `adapter/`; `curve.jsonl`, one row per optimiser step (see
     `distill.training.progress.curve_row`); and `summary.json`. An interrupted training resumes from
     its last complete checkpoint and produces the same bytes; with another number of processes it
@@ -63,13 +68,15 @@ def train_student(
     labels, never other rows of the data set.
 
     Args:
-        student: the base model.
+        student: the base model, or where that of `begun` comes from.
         training: method, recipe and seed.
         prompt: the text around thought and solution.
         selected: artifact of stage `select`.
         corrupted: artifact of stage `corrupt`, this arm.
         union: artifacts of stage `corrupt`; a trace that is too long in one of them is dropped here
             too.
+        begun: artifact of the whole model that training begins at; None: the base.
+        mix: further parts: prompt, `selected`, `corrupted` and `union` of each.
         compute: device, processes, threads, rows per forward pass, checkpoints.
         log: called with each row of the curve as soon as it is known.
         out: folder to write to.
@@ -90,7 +97,8 @@ def train_student(
             f"a launcher started WORLD_SIZE={launched} processes, each of which would train a "
             f"student on whole batches; start one, and set compute.processes={launched}"
         )
-    job = Job(student, training, prompt, selected, corrupted, union, compute, out)
+    parts = [Part(prompt, selected, corrupted, union), *(Part(*part) for part in mix)]
+    job = Job(student, training, parts, begun, compute, out)
     checkpoint.drop_incomplete(job.checkpoints, compute.processes)
     progress = Progress(log, compute.progress)
     train = METHODS[training.method].train

@@ -8,6 +8,7 @@ from distill.models import hub, network
 from distill.models.config import Dtype
 from distill.training import sharding
 from distill.training.config import Batching, Job, TrainingConfig
+from distill.training.mixture import PARTS, PartLosses, with_parts
 from distill.training.order import OrderSampler, TrainingOrder, training_order
 from distill.training.rows import Row
 
@@ -29,9 +30,10 @@ def make_dataset(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, Tr
     from trl import pack_dataset
 
     disable_progress_bars()
-    dataset = Dataset.from_dict(
-        {"input_ids": [r.input_ids for r in rows], "labels": [r.labels for r in rows]}
-    )
+    columns = {"input_ids": [r.input_ids for r in rows], "labels": [r.labels for r in rows]}
+    if any(row.part for row in rows):
+        columns[PARTS] = [[row.part] * len(row.input_ids) for row in rows]
+    dataset = Dataset.from_dict(columns)
     lengths = [len(row.input_ids) for row in rows]
     if training.batching is not Batching.packed:
         undamaged = [row.undamaged for row in rows]
@@ -138,17 +140,31 @@ def make_trainer(
     *,
     adapter: Any,
     epoch: int,
+    parts: Sequence[str] = (),
 ) -> Any:
     """The trainer, of what the other functions of this module make.
 
     `adapter` is the PEFT config of an adapter to train; None trains every weight. Training begins
-    or resumes in `epoch`, from 0.
+    or resumes in `epoch`, from 0. Entries of the log have `losses` for each of several `parts`,
+    which are named in the order of their numbers in the data set.
     """
     from transformers import PrinterCallback
     from trl import SFTTrainer
 
+    losses = PartLosses(parts)
+
     class Trainer(SFTTrainer):
         """Follows `order`, and writes no model card into its checkpoints."""
+
+        def compute_loss(self, model: Any, inputs: Any, *args: Any, **rest: Any) -> Any:
+            if PARTS in inputs:
+                model = losses.counting(model, inputs.pop(PARTS))
+            return super().compute_loss(model, inputs, *args, **rest)
+
+        def log(self, logs: dict[str, Any], *args: Any, **rest: Any) -> None:
+            if "loss" in logs and len(parts) > 1:
+                logs["losses"] = losses.taken(self.accelerator)
+            super().log(logs, *args, **rest)
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             slots = self.args.train_batch_size * self.args.gradient_accumulation_steps
@@ -168,4 +184,8 @@ def make_trainer(
         peft_config=adapter,
     )
     trainer.remove_callback(PrinterCallback)
+    if len(parts) > 1:
+        trainer.data_collator = with_parts(trainer.data_collator)
+        trainer._set_signature_columns_if_needed()
+        trainer._signature_columns = [*trainer._signature_columns, PARTS]
     return trainer
