@@ -18,7 +18,11 @@ MODULES = {file[:-3].replace("/", ".").removesuffix(".__init__"): file for file 
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "datasets", "wandb", "vllm"}
 HOMES = {
     "trl": {"distill/training/trainer.py"},
-    "peft": {"distill/training/lora.py", "distill/training/merge.py", "distill/models/engines/transformers.py"},
+    "peft": {
+        "distill/training/lora.py",
+        "distill/training/merge.py",
+        "distill/models/engines/transformers.py",
+    },
     "wandb": {
         "distill/run/tracking.py",
         "ablations/results/wandb.py",
