@@ -5,7 +5,8 @@ study share most of their sections, so here a config takes 27 ms. It stands on H
 `tests/run/test_compose.py` holds it to what Hydra composes.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from dataclasses import fields
@@ -84,8 +85,16 @@ class Composer:
             for group, option in options.items()
             if group not in GLOBAL_GROUPS and given.get(group) != option
         }
+        plain = {
+            name: tuple(w for w in words if not _REFERS.match(w)) for name, words in values.items()
+        }
+
+        def section(name: str) -> Any:
+            return self._section(name, chosen.get(name, world), plain.get(name, ()))
+
+        filled = {n: tuple(_filled(w, section) for w in words) for n, words in values.items()}
         sections = {
-            name: self._section(name, chosen.get(name, world), tuple(values.get(name, ())))
+            name: self._section(name, chosen.get(name, world), filled.get(name, ()))
             for name in dict.fromkeys((*SECTIONS, *chosen, *values))
         }
         if any(section is None for section in sections.values()):
@@ -127,6 +136,28 @@ class Composer:
                     made = OmegaConf.to_object(made)
             self._sections[key] = made
         return self._sections[key]
+
+
+_REFERS = re.compile(r"\+{0,2}(student\.after|teacher\.student|selection\.problems_of|mix\b)")
+_FIELD = re.compile(r"\$\{([a-z]\w*(?:\.\w+)+)\}")
+
+
+def _filled(word: str, section: Callable[[str], Any]) -> str:
+    """A reference with the values of the fields of this run that it names, `${training.seed}`.
+
+    As Hydra would fill them in, but without composing the whole; what is no number and no plain
+    name is left to Hydra.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name, *path = found[1].split(".")
+        made = section(name) if name in SECTIONS else None
+        for part in path:
+            made = getattr(made, part, None)
+        plain = type(made) in (int, float) or (type(made) is str and re.fullmatch(r"[\w.]+", made))
+        return str(made) if plain else found[0]
+
+    return _FIELD.sub(value, word) if _REFERS.match(word) and "\\" not in word else word
 
 
 class _ReadOnce(ConfigRepository):

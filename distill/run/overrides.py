@@ -38,23 +38,27 @@ def long_form(words: Sequence[str]) -> list[str]:
 
     `settle=POINTS` stands for its field. A reference is a text whatever is in it, such as
     `student.after=size=1k training.seed=0`; one that is quoted already is left to Hydra, which
-    takes several quoted ones, separated by commas, as a sweep.
+    takes several quoted ones, separated by commas, as a sweep. `mix.NAME` may be a new name.
     """
     return [f"study.{w}" if w.startswith("settle=") else _reference_quoted(w) for w in words]
 
 
 _REFERENCES = re.compile(
     r"(?P<key>\+{0,2}(student\.after|teacher\.student|selection\.problems_of|mix\.[^=]+))"
-    r"=(?P<text>[^\"'{\[].*=.*)",
+    r"=(?P<text>.*)",
     re.DOTALL,
 )
+_LITERAL = re.compile(r"[^\"'{\[].*=.*", re.DOTALL)
 
 
 def _reference_quoted(word: str) -> str:
     found = _REFERENCES.fullmatch(word)
     if not found:
         return word
-    return f"{found['key']}={QuotedString(found['text'], Quote.double).with_quotes()}"
+    key, text = found["key"], found["text"]
+    if _LITERAL.fullmatch(text):
+        text = QuotedString(text, Quote.double).with_quotes()
+    return f"{'++' if key.startswith('mix.') else ''}{key}={text}"
 
 
 def split(line: str) -> list[str]:

@@ -77,9 +77,8 @@ def run(config: Config, make: Make, log: Log | None = None) -> tuple[list[Made],
     Returns:
         What the run itself made, in order; and of each place the run that it refers to.
     """
-    link = chain(config)
-    given = {place: _given(other, make) for place, other in link.needs.items()}
-    return pipeline.run(link.config, make, log, given), given
+    _, made, given = follow(chain(config), make, log)
+    return made, dict(given)
 
 
 def made(config: Config, make: Make, log: Log | None = None) -> list[Made]:
@@ -131,9 +130,10 @@ def seedless(config: Config) -> dict[str, Any]:
     return found | {"references": {place: seedless(link.config) for place, link in named}}
 
 
-def _given(link: Link, make: Make) -> Given:
-    given = {place: _given(other, make) for place, other in link.needs.items()}
-    return Given(link.config, pipeline.run(link.config, make, None, given), given)
+def follow(link: Link, make: Make, log: Log | None = None) -> Given:
+    """Make the runs that a run needs, in order, and the run; `log` is called for itself alone."""
+    given = {place: follow(other, make) for place, other in link.needs.items()}
+    return Given(link.config, pipeline.run(link.config, make, log, given), given)
 
 
 def _link(config: Config, place: str, text: str, above: Sequence[tuple[str, str, Config]]) -> Link:

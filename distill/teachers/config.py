@@ -29,9 +29,9 @@ TEACHERS = ("scripted", "recorded", "model", "trained")
 
 
 UNREAD = {
-    "scripted": (*SOURCE, "model", "student", "prompt", "engine", "sampling", "bare"),
-    "recorded": ("model", "student", "engine", "sampling", "slip_rate", "seed"),
-    "model": (*(n for n in SOURCE if n != "revision"), "student", "slip_rate", "seed"),
+    "scripted": (*SOURCE, "model", "prompt", "engine", "sampling", "bare"),
+    "recorded": ("model", "engine", "sampling", "slip_rate", "seed"),
+    "model": (*(name for name in SOURCE if name != "revision"), "slip_rate", "seed"),
     "trained": (*SOURCE, "model", "slip_rate", "seed"),
 }
 """Kind of a teacher -> the fields that mean nothing for it."""
@@ -88,13 +88,18 @@ class TeacherConfig(SourceConfig):
         super().__post_init__()
         if self.kind != MISSING:
             self.name = label("teacher", self.name, self.kind, TEACHERS, "scripted")
-            reset(self, *UNREAD[self.kind])
             self._check_student()
+            reset(self, *UNREAD[self.kind])
         if self.path or (self.model and local_path(self.model)):
             reset(self, "revision")
 
     def _check_student(self) -> None:
         if self.kind != "trained":
+            if self.student:
+                raise ValueError(
+                    f"teacher.student={self.student!r} is read by teacher=trained alone, and "
+                    f"teacher.kind is {self.kind!r}"
+                )
             return
         if not self.student:
             raise ValueError(

@@ -19,7 +19,7 @@ from distill.trace.records import Problem, Trace, read_traces, write_records
 def select(tmp_path):
     """(problem, sample, verdict) of each trace, in the order of the file -> those selected."""
 
-    def select(rows, size, **options):
+    def select(rows, size, *, paired=None, **options):
         (tmp_path / "in").mkdir(exist_ok=True)
         (tmp_path / "out").mkdir(exist_ok=True)
         traces = [
@@ -36,7 +36,7 @@ def select(tmp_path):
         ]
         write_records(tmp_path / "in" / "traces.jsonl", traces)
         config = SelectionConfig(**options)
-        select_traces(config, SizeConfig(size), tmp_path / "in", out=tmp_path / "out")
+        select_traces(config, SizeConfig(size), tmp_path / "in", paired, out=tmp_path / "out")
         found = read_traces(tmp_path / "out" / "traces.jsonl")
         return [(int(t.problem.question[1:]), t.sample, t.correct) for t in found]
 
@@ -167,3 +167,45 @@ def test_a_majority_is_that_of_all_traces_whatever_the_verdicts(tmp_path):
     assert select(2, correct_only=False, per_problem=2) == [0, 1]
     with pytest.raises(ValueError, match="only 0 traces are eligible"):
         select(1)
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Problems that another run selected, in its order, as an artifact of the stage."""
+
+    def other(*problems):
+        (tmp_path / "other").mkdir(exist_ok=True)
+        traces = [
+            Trace.of(Problem.of(f"q{p}", "1", "math", "t"), "u", 0, "a", "b") for p in problems
+        ]
+        write_records(tmp_path / "other" / "traces.jsonl", traces)
+        return tmp_path / "other"
+
+    return other
+
+
+PAIRED = [(0, 0, True), (1, 0, False), (2, 0, True), (3, 0, True), (3, 1, True), (4, 0, True)]
+
+
+def test_the_problems_of_another_run_are_taken_in_its_order_and_no_others(select, other, tmp_path):
+    asked = {"problems_of": "the other run", "paired": other(3, 1, 2, 2, 0)}
+    assert select(PAIRED, 2, **asked) == [(3, 0, True), (2, 0, True)]
+    counts = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (counts["paired_problems"], counts["passed_over"]) == (4, 1)
+    assert select(PAIRED, 1, **asked) == [(3, 0, True)]
+    counts = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert counts["passed_over"] == 0
+    assert select(PAIRED, 4, per_problem=2, **asked) == [
+        *((3, 0, True), (3, 1, True), (2, 0, True), (0, 0, True))
+    ]
+
+
+def test_too_few_pairs_are_an_error_that_says_what_counts(select, other):
+    with pytest.raises(ValueError, match=r"only 3 traces .* Only the 4 problems of selection\.pr"):
+        select(PAIRED, 4, problems_of="the other run", paired=other(3, 1, 2, 0))
+
+
+def test_pairs_have_no_order_and_no_quotas_of_their_own():
+    assert SelectionConfig(problems_of="size=1k", seed=3) == SelectionConfig(problems_of="size=1k")
+    with pytest.raises(ValueError, match=r"problems_of='size=1k' decides .* name one"):
+        SelectionConfig(problems_of="size=1k", problems=CurationConfig(diverse=True))

@@ -13,7 +13,7 @@ from distill.micro import pretrain
 from distill.models.config import Dtype, StudentConfig
 from distill.trace.records import read_rows, write_records
 from distill.training import launch, sft, sharding, trainer
-from distill.training.config import Job, TrainingConfig
+from distill.training.config import Job, Part, TrainingConfig
 from distill.training.progress import Progress
 from tests.micro_corpus import PROMPT, traces
 
@@ -49,7 +49,7 @@ def corpus(tmp_path_factory):
 def job_of(base, corpus, out, compute):
     (out / "launch").mkdir(parents=True)
     student = StudentConfig(name="tiny", model=str(base))
-    return Job(student, SFT, PROMPT, corpus, corpus, [], compute, out)
+    return Job(student, SFT, [Part(PROMPT, corpus, corpus, [])], None, compute, out)
 
 
 def train(base, corpus, out, how):

@@ -9,7 +9,7 @@ import pytest
 from distill.compute import ComputeConfig
 from distill.models.config import Dtype, PromptConfig, StudentConfig
 from distill.training import lora, sharding
-from distill.training.config import Batching, Job, Method, TrainingConfig
+from distill.training.config import Batching, Job, Method, Part, TrainingConfig
 from distill.training.order import TrainingOrder
 from distill.training.rows import IGNORED, Row
 from distill.training.trainer import make_arguments, make_dataset
@@ -25,8 +25,8 @@ ORDER = TrainingOrder([[0, 1]], batch=6, steps=10, steps_per_epoch=5, tokens=[])
 def job(training=TRAINING, compute=COMPUTE):
     there = Path("there")
     prompt = PromptConfig(name="p", user="{question}")
-    return Job(StudentConfig(name="s", model="m"), training, prompt, there, there, [], compute,
-               Path("out"))  # fmt: skip
+    parts = [Part(prompt, there, there, [])]
+    return Job(StudentConfig(name="s", model="m"), training, parts, None, compute, Path("out"))
 
 
 def arguments(training=TRAINING, order=ORDER, **compute):
