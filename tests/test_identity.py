@@ -14,11 +14,12 @@ from ablations.results.arms import ARM
 from ablations.results.runs import frame
 from ablations.results.settings import SETTINGS, settings
 from distill import pipeline
-from distill.config import Config
+from distill.config import REFERRED, Config
 from distill.corruptions.config import CorruptionConfig
 from distill.data.config import BenchmarkConfig, DatasetConfig
 from distill.evaluation.config import EvaluationConfig
 from distill.models.config import AskConfig, EngineConfig, PromptConfig, SamplingConfig
+from distill.run import references
 from distill.stages import Stage
 from distill.store.artifacts import Store
 from distill.store.identity import Names, run_key
@@ -37,6 +38,7 @@ FIRST_STAGE = {
     "corruption": Stage.corrupt,
     "corruption.ask": Stage.segment,
     "keywords": Stage.segment,
+    "mix": Stage.train,
     "student": Stage.train,
     "training": Stage.train,
     "prompt": Stage.train,
@@ -113,6 +115,9 @@ LABELS = {
 }
 """Fields that name a choice or a place and are part of no identity."""
 
+REFERENCES = {"student.after", "teacher.student", "selection.problems_of", "mix"}
+"""Fields that name another run: they move keys by what it makes, not by how it is spelled."""
+
 LIMITS = {"teacher.max_rejected", "dataset.max_rejected"}
 """Fields that say whether an artifact may be used, and are part of no identity."""
 
@@ -121,6 +126,11 @@ UNREAD = {
         *("teacher.path", "teacher.hub", "teacher.subset", "teacher.split", "teacher.format"),
         *("teacher.columns", "teacher.where", "teacher.slip_rate", "teacher.seed"),
         "teacher.revision",  # the model is a local folder
+    },
+    "trained": {
+        *("teacher.path", "teacher.hub", "teacher.subset", "teacher.split", "teacher.format"),
+        *("teacher.columns", "teacher.where", "teacher.slip_rate", "teacher.seed"),
+        *("teacher.model", "teacher.revision"),
     },
     "recorded": {
         *("teacher.model", "teacher.slip_rate", "teacher.seed"),
@@ -170,7 +180,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 def keys(config: Config, tmp_path: Path) -> dict[str, str]:
     """Stage -> key of what it would make."""
-    made = pipeline.run(config, Store(tmp_path).artifact)
+    made = references.made(config, Store(tmp_path).artifact)
     return {step.stage: step.artifact.key for step in made}
 
 
@@ -209,6 +219,9 @@ def changed(config: Config, name: str, tmp_path: Path) -> Config:
 def _another(name: str, value: Any, tmp_path: Path) -> Any:
     if name in OTHER:
         return OTHER[name]
+    if name in REFERENCES:
+        text = f"student.model={tmp_path}/student dataset.problems=60 size.traces=24"
+        return {"part": text} if name == "mix" else text
     if name.endswith((".model", ".reward_model")):
         return str(tmp_path / "student2")
     if name.endswith(".path"):
@@ -239,9 +252,19 @@ def test_which_fields_are_labels_is_decided_here():
     assert {name for name, label in leaves(full("m")) if label} == LABELS
 
 
+def test_which_fields_name_another_run_is_decided_here():
+    assert set(REFERRED) == REFERENCES
+
+
+ONLY_OF_TRAINED = "teacher.student"
 OF_TEACHERS = [
-    *(("model", name) for name, _ in leaves(full("m"))),
-    *(("recorded", name) for name, _ in leaves(full("m")) if name.startswith("teacher.")),
+    *(("model", name) for name, _ in leaves(full("m")) if name != ONLY_OF_TRAINED),
+    *(
+        (kind, name)
+        for kind in ("recorded", "trained")
+        for name, _ in leaves(full("m"))
+        if name.startswith("teacher.") and (kind, name) != ("recorded", ONLY_OF_TRAINED)
+    ),
 ]
 
 
@@ -252,6 +275,9 @@ def test_a_field_changes_its_stage_and_those_after_it_and_none_before(
     if kind == "recorded":
         base.teacher.kind, base.teacher.hub = kind, "a/b"
         monkeypatch.setitem(OTHER, "teacher.kind", "model")
+    if kind == "trained":
+        base.teacher.kind, base.teacher.model = kind, None
+        base.teacher.student = f"student.model={tmp_path}/student training.seed=1"
     still = name in LABELS | LIMITS | UNREAD[kind]
     before, after = keys(base, tmp_path), keys(changed(base, name, tmp_path), tmp_path)
     if name == "until":
@@ -312,11 +338,13 @@ def test_two_runs_are_launched_as_one_exactly_where_they_have_one_key(
 
     def both(config):
         makes = (Names(), Store(tmp_path).artifact)
-        return [run_key(pipeline.run(config, make)) for make in makes]
+        return [run_key(references.made(config, make)) for make in makes]
 
     launched, recorded = both(base)
     for name, _ in leaves(base):
         if name == "until" or (name.startswith("training.") and method is Method.none):
+            continue
+        if name == ONLY_OF_TRAINED:
             continue
         other_launched, other_recorded = both(changed(base, name, tmp_path))
         assert (launched == other_launched) == (recorded == other_recorded), name
@@ -477,26 +505,27 @@ def test_a_field_that_this_version_does_not_know_tells_arms_apart(recorded, plac
 
 
 def test_the_base_stands_in_every_section_that_is_scored_like_it(recorded):
-    trained, base = settings(recorded, "a"), deepcopy(recorded)
+    trained, base = settings(recorded, "a", {}), deepcopy(recorded)
     base["training"]["method"] = "none"
-    assert settings(base, "a") == trained | {"training_setting": None}
+    assert settings(base, "a", {}) == trained | {"training_setting": None}
     scoring = ("student", "prompt", "engine", "grading", "evaluation", "keywords")
     for path in json_leaves(base):
         counts = path[0] in scoring and path[-1] not in NEUTRAL
-        same = settings(with_another(base, path), "a") == settings(base, "a")
+        same = settings(with_another(base, path), "a", {}) == settings(base, "a", {})
         assert same != counts or path == ("training", "method"), path
 
 
 def test_of_an_evaluation_only_the_benchmark_itself_counts(recorded):
-    before = settings(recorded, "a")
+    before = settings(recorded, "a", {})
     recorded["evaluation"]["benchmarks"]["other"] = {"samples": 3}
-    assert settings(recorded, "a")["evaluation_setting"] == before["evaluation_setting"]
+    assert settings(recorded, "a", {})["evaluation_setting"] == before["evaluation_setting"]
 
 
 SECTIONS = {
     "both": {"grading", "prompt", "student", "keywords"},
     "training_setting": {
         *("teacher", "dataset", "filter", "verification", "size", "selection", "training"),
+        "mix",
     },
     "evaluation_setting": {"engine", "evaluation"},
     "none": {"compute", "tracking", "study", "until", "artifacts", "runs", "corruption"},
@@ -506,10 +535,13 @@ SECTIONS = {
 
 def test_each_leaf_of_a_config_moves_exactly_its_own_setting(recorded):
     assert set().union(*SECTIONS.values()) == set(recorded)
-    before = settings(recorded, "a")
+    before = settings(recorded, "a", {})
     for path in json_leaves(recorded):
-        after = settings(with_another(recorded, path), "a")
+        after = settings(with_another(recorded, path), "a", {})
         moved = {name for name in before if after[name] != before[name]}
+        if path == ("student", "after"):
+            assert moved == {"training_setting"}
+            continue
         if path[-1] in NEUTRAL or path in (("training", "seed"), ("training", "method")):
             assert moved <= {"training_setting"} if path[-1] == "method" else not moved, path
             continue

@@ -102,6 +102,7 @@ def frame(
 
         arm, kind, state: its name; base, uncorrupted, content, structure or other; "done" or "not
             run".
+        refers: the runs that its trained students refer to, see `ablations.results.arms.refers`.
         prompt: of a base that was asked by another than the students; else empty.
         variant: what its name says besides operator and rate, see `ablations.results.arms.variant`.
         problems, samples, runs: n, samples per problem and run, and runs averaged.
@@ -137,7 +138,7 @@ def frame(
         for row in _section(section, asked, samples, margin)
     ]
     columns = [
-        *(*SECTION, "method", *ARM, *SHOWN, "variant"),
+        *(*SECTION, "refers", "method", *ARM, *SHOWN, "variant"),
         *("arm", "prompt", "kind", "state", "problems", "samples", "runs", "training_seeds"),
         *("corruption_seeds", "accuracy", "low", "high", "each_run", "apart"),
         *("difference", "difference_low", "difference_high", "equivalent", "margin"),
@@ -151,7 +152,11 @@ def grids(arms: pd.DataFrame) -> list[Grid]:
     made = []
     header = HEADER if arms["accuracy_boxed"].notna().any() else HEADER[:-1]
     for _, part in arms.groupby(list(SECTION), sort=False, dropna=False):
-        title = ", ".join(f"{name} {part[name].iloc[0]}" for name in varying(arms))
+        first = part.iloc[0]
+        title = ", ".join(
+            f"{name} {first[name]}" if name != "refers" else first["refers"] or "no other run"
+            for name in varying(arms)
+        )
         rows = [_line(arm)[: len(header)] for _, arm in part.iterrows()]
         made.append(Grid(title, header, rows))
     return made
@@ -221,9 +226,9 @@ def each_run(arm: Any) -> str:
 
 def varying(arms: pd.DataFrame) -> list[str]:
     """What tells the sections apart; the hashes of their settings only where nothing else does."""
-    names = [name for name in SECTION if name not in SETTINGS]
+    names = [*(name for name in SECTION if name not in SETTINGS), "refers"]
     shown = {name: arms[name].nunique(dropna=False) > 1 or name in ALWAYS for name in names}
-    found = arms[list(SECTION)].drop_duplicates()
+    found = arms[[*SECTION, "refers"]].drop_duplicates()
     if found.duplicated(names).any():
         shown |= {name: found[name].nunique() > 1 for name in SETTINGS}
     return [name for name, yes in shown.items() if yes]
@@ -241,7 +246,7 @@ def _section(
         part["arm"].iloc[0]: None if run.empty else arm_shares(run, samples)
         for part, run in zip(arms, done, strict=True)
     }
-    shared = {name: section[name] for name in SECTION}
+    shared = {name: section[name] for name in (*SECTION, "refers")}
     spread = section_spread(mine, samples)
     rows = [shared | _arm(part, shares, spread, margin) for part in arms]
     adjusted = holm([row.get("p", float("nan")) for row in rows])

@@ -25,7 +25,7 @@ from distill.evaluation.variance import pooled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ALIKE = ("benchmark", "student", "size", "teacher", "dataset", "evaluation_setting")
+ALIKE = ("benchmark", "student", "size", "teacher", "dataset", "refers", "evaluation_setting")
 """What students share that differ only in how they were trained."""
 
 LOOKS = {"sft": ("#0072b2", "o", "full"), "lora": ("#d55e00", "s", "none")}

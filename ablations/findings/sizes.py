@@ -13,7 +13,10 @@ from ablations.render.wording import interval, of_these_runs, per_cent, points, 
 from ablations.statistics.intervals import TINY, Estimate, Shares, contrast, difference
 from distill.evaluation.variance import Spread, pooled
 
-SERIES = ("benchmark", "student", "training", "teacher", "dataset", "evaluation_setting")
+SERIES = (
+    *("benchmark", "student", "training", "teacher", "dataset", "refers"),
+    "evaluation_setting",
+)
 """What students share that differ only in the number of traces."""
 
 
@@ -121,6 +124,7 @@ def findings(runs: pd.DataFrame, samples: pd.DataFrame) -> list[Finding]:
             own = [one[(one[list(SERIES)] == list(key)).all(axis=1)] for one in frames]
             names = ("benchmark", "student", "training")
             title = ", ".join(f"{name} {steps[name].iloc[0]}" for name in names)
+            title += f", {other}" if (other := steps["refers"].iloc[0]) else ""
             found.append(Finding(title, sentence(*own), grid(steps, title), steps))
     return found
 

@@ -26,6 +26,14 @@ ORDER = (
 WHOLE = "response"
 """Choice of an operator's `scope`: the thought and the final answer."""
 
+PLACES = {
+    "student.after": "after",
+    "teacher.student": "taught by",
+    "selection.problems_of": "on the problems of",
+    "mix": "mixed with",
+}
+"""Place of a reference -> how a name says it; a part of a mixture is at `mix`."""
+
 UNCORRUPTED = "uncorrupted"
 """Name and kind of the arm without corruption; that of the base, not trained, is `base`."""
 
@@ -101,6 +109,34 @@ def asked_model(corruption: Mapping[str, Any]) -> str | None:
     if not (ask := corruption.get("ask")):
         return None
     return f"{ask['model']} ({arm_group(ask, AskConfig)[:4]})"
+
+
+def teacher_name(config: Mapping[str, Any]) -> str:
+    """The teacher of a config; one that is a model or a data set on the hub goes by that name."""
+    teacher = config["teacher"]
+    return str(teacher.get("model") or teacher.get("hub") or teacher["name"])
+
+
+def refers(references: Mapping[str, Mapping[str, Any]]) -> str:
+    """The runs that a run refers to in words, without their seeds; empty where there are none.
+
+    Two runs may be called alike and differ all the same, see `ablations.results.settings`.
+
+    Args:
+        references: place -> `config` and `references` of the run that it names, as in `run.json`.
+    """
+    said = []
+    for place, named in references.items():
+        config, field = named["config"], "mix" if place.startswith("mix.") else place
+        made = f"{config['size']['traces']:,} traces of {teacher_name(config)}"
+        made += f", {arm_name(arm(config))}"
+        if field in ("student.after", "teacher.student"):
+            made = f"{config['training']['name']} on {made}"
+        if field == "teacher.student":
+            made = f"{config['student']['name']}, {made}"
+        others = refers(named["references"])
+        said.append(f"{PLACES[field]} {made}" + (f" ({others})" if others else ""))
+    return "; ".join(sorted(said))
 
 
 def arm(config: Mapping[str, Any]) -> dict[str, Any]:

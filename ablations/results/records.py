@@ -75,6 +75,12 @@ def refuse_differing(path: Path, record: Mapping[str, Any], folder: Path) -> Non
         )
 
 
+def references_of(record: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The runs that a run refers to, see `distill.run.references.described`."""
+    found: Mapping[str, Mapping[str, Any]] = record.get("references", {})
+    return found
+
+
 def launched_in(path: Path, record: dict[str, Any]) -> Path:
     """The folder from which a run was launched, to which the paths in its record are relative.
 

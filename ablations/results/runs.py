@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ablations.results.arms import SHOWN, asked_model
-from ablations.results.records import records
+from ablations.results.arms import SHOWN, asked_model, refers, teacher_name
+from ablations.results.records import records, references_of
 from ablations.results.recounts import older, recounted
 from ablations.results.responses import responses
 from ablations.results.settings import SETTINGS, settings, unprompted
@@ -72,9 +72,10 @@ trained on, where it could be counted again (`ablations.results.recounts`)."""
 def runs(folder: Path) -> pd.DataFrame:
     """The finished runs of a study (`runs/demo`) or of all (`runs`): one row per (run, benchmark).
 
-    Columns: `IDENTITY`, `SETTINGS`, `unprompted_setting` (`ablations.results.settings.unprompted`),
-    `COUNTS`, `benchmark`, `SCORES`, diagnostics, `seconds_evaluate`. A run that ended before
-    `evaluate` is one row without benchmark and scores.
+    Columns: `IDENTITY`, `asked`, `refers` (`ablations.results.arms.refers`), `SETTINGS`,
+    `unprompted_setting` (`ablations.results.settings.unprompted`), `COUNTS`, `benchmark`, `SCORES`,
+    diagnostics, `seconds_evaluate`. A run that ended before `evaluate` is one row without benchmark
+    and scores.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -86,8 +87,8 @@ def runs(folder: Path) -> pd.DataFrame:
 def frame(found: Iterable[tuple[Path, Mapping[str, Any]]]) -> pd.DataFrame:
     """Records in the columns of `runs`; each comes with the path that errors name."""
     rows = [row for path, record in found for row in _rows(record, path)]
-    names = [*IDENTITY, "asked", *SETTINGS, "unprompted_setting", *COUNTS, "benchmark", *SCORES]
-    names.append("seconds_evaluate")
+    names = [*IDENTITY, "asked", "refers", *SETTINGS, "unprompted_setting", *COUNTS]
+    names += ["benchmark", *SCORES, "seconds_evaluate"]
     return pd.DataFrame(rows, columns=None if rows else names)
 
 
@@ -123,7 +124,7 @@ def samples(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
         identity = _identity(record, path)
         for benchmark in record["scores"]:
             tables.append(responses(path, record, benchmark, columns))
-            setting = settings(record["config"], benchmark)
+            setting = settings(record["config"], benchmark, references_of(record))
             identities.append(identity | setting | {"benchmark": benchmark})
     if not tables:
         return pd.DataFrame()
@@ -152,17 +153,20 @@ def _rows(record: Mapping[str, Any], path: Path) -> Iterator[dict[str, Any]]:
                 names = ", ".join(missing)
                 raise ValueError(f"{path} has no {names} in scores.{benchmark}.summary")
             scores |= stage["summary"]
-        known = settings(record["config"], benchmark)
-        known |= {"unprompted_setting": unprompted(record["config"], benchmark)}
+        asked = record["config"], benchmark, references_of(record)
+        known: dict[str, Any] = {**settings(*asked), "unprompted_setting": unprompted(*asked)}
         seconds = {"seconds_evaluate": stage["seconds"] if stage else None}
         yield identity | known | counts | {"benchmark": benchmark} | scores | seconds
 
 
 def _identity(record: Mapping[str, Any], path: Path) -> dict[str, Any]:
     made = {name: _at(record, field, path) for name, field in IDENTITY.items()}
-    teacher = record["config"]["teacher"]
-    named = teacher.get("model") or teacher.get("hub") or made["teacher"]
-    return made | {"teacher": named, "asked": asked_model(record["config"]["corruption"])}
+    named = {
+        "teacher": teacher_name(record["config"]),
+        "asked": asked_model(record["config"]["corruption"]),
+        "refers": refers(references_of(record)),
+    }
+    return made | named
 
 
 def _at(record: Mapping[str, Any], field: str, path: Path) -> Any:

@@ -16,6 +16,7 @@ from distill.run.formats import FORMAT
 from distill.run.mistakes import COMPOSING, one_line
 from distill.run.overrides import long_form, parse
 from distill.run.record import run_label
+from distill.run.references import planned
 from distill.run.sweep import distinct, expand, grids_of, listed, register, replaced
 
 SINGLE = StudyConfig().name
@@ -40,7 +41,7 @@ class Cell:
 
     def record(self, key: str | None) -> dict[str, Any]:
         """Its `run.json` as far as it is known before anything runs; None: so is its key."""
-        config = asdict(self.config)
+        config, references = asdict(self.config), planned(self.config)
         return {
             "format": FORMAT,
             "cell": key,
@@ -50,6 +51,7 @@ class Cell:
             "stages": {},
             "scores": dict.fromkeys(config["evaluation"]["benchmarks"]),
             "commit": None,
+            **({"references": references} if references else {}),
         }
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ablations.studies.cells import Cell
+from ablations.studies.chain import Referred, referred
 from distill.pipeline import Given, Made
 from distill.run import references
 from distill.run.record import FAILED, RUN, reason, run_folder, short_labels
@@ -38,6 +40,11 @@ class Planned:
     def key(self) -> str:
         """64 hex digits, or `unresolved`."""
         return UNRESOLVED if any(map(unresolved, self.artifacts)) else run_key(self.made)
+
+    @cached_property
+    def referred(self) -> list[Referred]:
+        """The runs that it refers to."""
+        return referred(self.cell.config, self.given)
 
     @property
     def folder(self) -> Path:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy, deepcopy
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from distill.checks import path
 from distill.config import Config
 from distill.run.fields import GLOBAL_GROUPS, unknown
 from distill.run.mistakes import COMPOSING, one_line
@@ -37,6 +39,23 @@ PAPERS = "papers"
 
 SECTIONS = tuple(section.name for section in fields(Config))
 """Fields of `Config`, which a config is composed of."""
+
+
+@dataclass
+class GridSweeperConf:
+    """`hydra/sweeper=grid`."""
+
+    _target_: str = "hydra_plugins.distill.GridSweeper"
+    params: dict[str, Any] | None = None
+    grids: list[str] = field(default_factory=list)
+
+
+def register_schema() -> None:
+    """Tell Hydra what configs hold besides `conf/`, so that they can be composed."""
+    OmegaConf.register_new_resolver("path", path, replace=True)
+    store = ConfigStore.instance()
+    store.store(group="hydra/sweeper", name="grid", node=GridSweeperConf, provider="distill")
+    store.store(name="schema", node=Config, provider="distill")
 
 
 class Composer:

@@ -8,7 +8,7 @@ is what versions without it did. A record therefore never takes a default that c
 from collections.abc import Callable, Mapping
 from typing import Any
 
-FORMAT = 4
+FORMAT = 5
 """Format in which this version records a config."""
 
 Json = dict[str, Any]
@@ -112,6 +112,14 @@ ADDED_TO_3: dict[str, Json] = {
 }
 """The same for the fields that came with format 4; those of a config itself have no name."""
 
+ADDED_TO_4: dict[str, Json] = {
+    "": {"mix": {}},
+    "student": {"after": None},
+    "teacher": {"student": None},
+    "selection": {"problems_of": None},
+}
+"""The same for the fields that came with format 5: no run referred to another."""
+
 
 def _decided(part: Json, place: str) -> Json:
     """Up to format 3 a reward model decided what the grader left undecided, from 0 on."""
@@ -128,5 +136,6 @@ MIGRATIONS: dict[int, Callable[[Json], Json]] = {
     3: lambda config: _each(
         config, "", lambda part, place: _decided(ADDED_TO_3.get(place, {}) | part, place)
     ),
+    4: lambda config: _each(config, "", lambda part, place: ADDED_TO_4.get(place, {}) | part),
 }
 """Format -> its configs in the next format."""

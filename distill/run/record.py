@@ -71,14 +71,14 @@ def short_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
     """The labels of runs as people read them.
 
     Args:
-        labels: overrides of every run, separated by blanks.
+        labels: overrides of every run, separated by blanks; those in quotes are of one override.
 
     Returns:
         shared: overrides that all runs have, if there are several runs.
         short: the other overrides of every run; a field is named without its group where no other
             field has that name.
     """
-    runs = [label.split(" ") for label in labels]
+    runs = [words_of(label) or [""] for label in labels]
     shared = [o for o in runs[0] if len(runs) > 1 and all(o in other for other in runs)]
     rest = [[text for text in run if text not in shared] for run in runs]
     fields = {text.partition("=")[0] for run in rest for text in run}
@@ -92,6 +92,11 @@ def short_labels(labels: Sequence[str]) -> tuple[str, list[str]]:
 
     short = [" ".join(map(shortened, run)) for run in rest]
     return " ".join(shared), [label or "(defaults)" for label in short]
+
+
+def words_of(label: str) -> list[str]:
+    """The overrides of a label; blanks in quotes are part of one."""
+    return re.findall(r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|\S)+""", label)
 
 
 def run_label(words: Sequence[str]) -> str:

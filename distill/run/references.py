@@ -20,7 +20,7 @@ from hydra.core.global_hydra import GlobalHydra
 from distill import pipeline
 from distill.config import REFERRED, Config
 from distill.pipeline import Given, Log, Made, Make
-from distill.run.compose import CONF, Composer
+from distill.run.compose import CONF, Composer, register_schema
 from distill.run.overrides import parse, split
 from distill.training.config import Method
 
@@ -220,6 +220,7 @@ def _loader() -> ConfigLoader:
 
 @lru_cache(maxsize=1)
 def _own_loader() -> ConfigLoader:
+    register_schema()
     return ConfigLoaderImpl(create_config_search_path(str(CONF)))
 
 

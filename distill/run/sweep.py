@@ -8,23 +8,20 @@ multiply them all. What became of every run is printed at the end.
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Glob, Override
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from distill.checks import path
 from distill.config import Config
 from distill.run import references
-from distill.run.compose import Composer
+from distill.run.compose import Composer, register_schema
 from distill.run.expectations import unmet
 from distill.run.inputs import unusable
 from distill.run.mistakes import one_line
@@ -219,15 +216,6 @@ def _say(line: str) -> None:
     print(f"  {line}", flush=True)
 
 
-@dataclass
-class GridSweeperConf:
-    """`hydra/sweeper=grid`."""
-
-    _target_: str = "hydra_plugins.distill.GridSweeper"
-    params: dict[str, Any] | None = None
-    grids: list[str] = field(default_factory=list)
-
-
 def register() -> None:
     """Tell Hydra of the schema and of this sweeper.
 
@@ -238,7 +226,4 @@ def register() -> None:
     sys.modules["hydra_plugins.distill"] = sys.modules[__name__]
     GridSweeper.__module__ = "hydra_plugins.distill"
     Plugins.instance().register(GridSweeper)
-    OmegaConf.register_new_resolver("path", path, replace=True)
-    store = ConfigStore.instance()
-    store.store(group="hydra/sweeper", name="grid", node=GridSweeperConf, provider="distill")
-    store.store(name="schema", node=Config, provider="distill")
+    register_schema()

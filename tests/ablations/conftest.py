@@ -13,6 +13,7 @@ import pytest
 from ablations.studies.cells import Cell, Studies
 from distill.run.formats import FORMAT
 from distill.run.record import RUN
+from distill.run.references import planned
 
 Answers = Sequence[bool | Sequence[bool | None] | None]
 """Right or wrong by problem, or by problem and sample; None is undecided."""
@@ -85,6 +86,7 @@ def write_run(
         "stages": {name: _stage(summary) for name, summary in counts.items()} if trained else {},
         "scores": scores,
         "commit": None,
+        "references": planned(cell.config),
     }
     folder = root / "runs" / cell.config.study.name / key[-16:]
     folder.mkdir(parents=True)
@@ -101,6 +103,7 @@ def _planned(cell: Cell, key: str) -> SimpleNamespace:
         "stages": {},
         "scores": dict.fromkeys(cell.config.evaluation.benchmarks),
         "commit": None,
+        "references": planned(cell.config),
     }
     return SimpleNamespace(key=key, cell=cell, folder=None, record=lambda: record)
 

@@ -79,10 +79,10 @@ def test_recorded_runs_of_the_first_format_are_in_the_arms_that_a_study_asks_for
     """`analysis/results/table2` was recorded before several fields existed."""
     label = "corruption=shuffle_steps corruption.fraction=0.33"
     cell = Studies().one(["study=table2", *label.split(), "compute.threads=1"])
-    asked = settings(dataclasses.asdict(cell.config), "sign_puzzle")
+    asked = settings(dataclasses.asdict(cell.config), "sign_puzzle", {})
     records = map(read_record, sorted((CHECKOUT / "analysis/results/table2").glob("*/run.json")))
     found = [record for record in records if label in record["label"]]
-    mine = [settings(record["config"], "sign_puzzle") for record in found]
+    mine = [settings(record["config"], "sign_puzzle", {}) for record in found]
     assert asked in mine
 
 

@@ -7,6 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ablations.commands.answers.chain import chains
 from ablations.commands.arguments import folded
 from ablations.findings import expectations_design
 from ablations.findings.design import power_table
@@ -26,9 +27,9 @@ MARKS = {
 def plan_table(planned: Sequence[Planned]) -> Group:
     """The plan of a study.
 
-    One row per run with a sign for each stage, one row per stage with counts of distinct artifacts,
-    why keys are unresolved, the smallest differences that the study could detect, and what it could
-    show of its expectations.
+    One row per run with a sign for each stage, the runs that these refer to, one row per stage with
+    counts of distinct artifacts, why keys are unresolved, the smallest differences that the study
+    could detect, and what it could show of its expectations.
     """
     used = {step.stage for one in planned for step in one.made}
     stages = [stage for stage in Stage if stage in used]
@@ -37,8 +38,9 @@ def plan_table(planned: Sequence[Planned]) -> Group:
     scored = [one for one in planned if one.cell.config.until is Stage.evaluate]
     powers = [power_table(scored)] if scored else []
     powers.append(expectations_design.power_table([one.cell for one in planned]))
-    tables = _runs_table(planned, stages), legend, _stages_table(planned)
-    return Group(*tables, *counted(planned), *asked_problems(planned), *powers)
+    first = Group(_runs_table(planned, stages), legend, *chains(planned))
+    said = counted(planned), asked_problems(planned), powers
+    return Group(first, _stages_table(planned), *(text for texts in said for text in texts))
 
 
 def counted(planned: Sequence[Planned]) -> list[Text]:

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from ablations.commands.answers.chain import waits
 from ablations.commands.answers.plan import counted
 from ablations.commands.arguments import folded
 from ablations.results.records import refuse_differing
@@ -27,22 +28,28 @@ def status(planned: Sequence[Planned]) -> tuple[Group, bool]:
     """The state of a study, and whether all of its runs are done.
 
     `done`: recorded, and the last artifacts exist; `failed`: the last attempt raised; `partial`:
-    started, and either running or killed; `missing`: no stage of its own was started. Runs in the
-    study's folder that the study no longer asks for are listed last, in a table of their own.
+    started, and either running or killed; `missing`: no stage of its own was started. Of a run that
+    is not done, the artifacts of other runs that it waits for are named. Runs in the study's folder
+    that the study no longer asks for are listed last, in a table of their own.
 
     Raises:
         ValueError: a record is not JSON; names the file.
     """
     states = [one.state for one in planned]
     why_failed = ["why it failed"] if "failed" in states else []
-    table = folded("run", "key", "state", "score, 95 % interval", *why_failed)
+    needed = [
+        waits(one) if state != "done" else "" for one, state in zip(planned, states, strict=True)
+    ]
+    waiting = ["waits for"] if any(needed) else []
+    table = folded("run", "key", "state", "score, 95 % interval", *why_failed, *waiting)
     shared, names = labels(planned)
     table.title = Text(shared) if shared else None
-    for one, label, state in zip(planned, names, states, strict=True):
+    for one, label, state, what in zip(planned, names, states, needed, strict=True):
         found = _scores(one.folder) if state == "done" else ""
         why = str(read(one.folder / FAILED).get("why", "")) if state == "failed" else ""
         sign = Text(state, COLOURS.get(state, ""))
-        table.add_row(Text(label), short(one.key), sign, found, *[Text(why)] * len(why_failed))
+        more = [Text(why)] * len(why_failed) + [Text(what)] * len(waiting)
+        table.add_row(Text(label), short(one.key), sign, found, *more)
     parts: list[Any] = [table, *counted(planned)]
     if others := orphans(planned):
         title = "\nRuns in the same folder that the study, as it is now, does not ask for:"

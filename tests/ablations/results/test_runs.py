@@ -23,7 +23,15 @@ def test_a_run_is_a_row_with_the_documented_columns(make_run, tmp_path):
     overrides = ["corruption=random_digits", "corruption.fraction=0.5", "training.seed=3"]
     make_run(overrides, [True, False, True])
     frame = runs(tmp_path / "runs" / "smoke")
-    documented = [*IDENTITY, "asked", *SETTINGS, "unprompted_setting", *COUNTS, "benchmark"]
+    documented = [
+        *IDENTITY,
+        "asked",
+        "refers",
+        *SETTINGS,
+        "unprompted_setting",
+        *COUNTS,
+        "benchmark",
+    ]
     documented += [*SCORES, "seconds_evaluate"]
     assert list(frame.columns) == documented
     (row,) = frame.to_dict("records")
