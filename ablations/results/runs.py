@@ -39,7 +39,7 @@ IDENTITY = {
     "corruption_seed": "config.corruption.seed",
 }
 """Column -> its field in `run.json`; they tell which run it is. If the teacher is a model or a data
-set on the hub, `teacher` is the name of that."""
+set on the hub, `teacher` is the name of that; `size` counts the traces of a mixture's parts."""
 
 COUNTS = {
     "units": "corrupt.summary.units",
@@ -166,6 +166,8 @@ def _identity(record: Mapping[str, Any], path: Path) -> dict[str, Any]:
         "asked": asked_model(record["config"]["corruption"]),
         "refers": refers(references_of(record)),
     }
+    parts = [one["config"] for at, one in references_of(record).items() if at.startswith("mix.")]
+    made["size"] += sum(part["size"]["traces"] for part in parts)
     return made | named
 
 

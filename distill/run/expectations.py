@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from distill.config import Config
 from distill.expectations import BASE, GROUPS, UNCORRUPTED, Term, parse
+from distill.run.references import traces
 from distill.stages import Stage
 from distill.training.config import Method
 
 VALUES: dict[str, Callable[[Config], str]] = {
     "training": lambda config: config.training.name,
     "method": lambda config: config.training.method.value,
-    "size": lambda config: str(config.size.traces),
+    "size": lambda config: str(traces(config)),
     "student": lambda config: config.student.name,
     "teacher": lambda config: config.teacher.name,
 }

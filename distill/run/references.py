@@ -86,6 +86,13 @@ def made(config: Config, make: Make, log: Log | None = None) -> list[Made]:
     return run(config, make, log)[0]
 
 
+def traces(config: Config) -> int:
+    """How many traces a student is trained on, those of all parts of a mixture."""
+    named = chain(config).needs.items() if config.mix else ()
+    parts = (link.config for place, link in named if place.startswith("mix."))
+    return config.size.traces + sum(part.size.traces for part in parts)
+
+
 def described(config: Config, given: Mapping[str, Given]) -> dict[str, Any]:
     """What a record says of the runs that a run refers to.
 
