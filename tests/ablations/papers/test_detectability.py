@@ -70,6 +70,20 @@ def test_the_average_over_more_problems_shows_less_than_its_smallest_benchmark(c
     assert by_benchmark[AVERAGE] < by_benchmark["amc23"]
 
 
+def test_texts_are_in_points_with_one_digit(changes):
+    one = changes[changes["benchmark"] == "math500"].reset_index(drop=True)
+    header, rows = (made := detectability.grid(one, "x")).header, made.rows
+    columns = {
+        "published change": ("change", "{:+.1f}"),
+        "detectable, these runs": ("detectable", "{:.1f}"),
+        "detectable, the recipes": ("detectable_recipes", "{:.1f}"),
+    }
+    for title, (column, form) in columns.items():
+        texts = [row[header.index(title)] for row in rows]
+        assert texts == [form.format(100 * value) for value in one[column]]
+        assert len(set(texts)) > 1 or column != "change"
+
+
 def test_texts_and_figure_tell_the_same_arms_in_the_tables_order(changes):
     average = changes[changes["benchmark"] == AVERAGE]
     rows = [row[0] for row in detectability.grid(average, "average").rows]

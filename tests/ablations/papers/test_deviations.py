@@ -8,6 +8,7 @@ import yaml
 
 from ablations.__main__ import main
 from ablations.papers.deviations import (
+    LONG,
     NO_REASON,
     as_json,
     deviations,
@@ -171,3 +172,11 @@ def test_the_command_prints_what_differs_and_why(capsys, monkeypatch):
     assert "problems of OlympiadBench 675 674" in text
     assert main(["deviations", "--paper", "lima"]) == 1
     assert "no paper 'lima'; known: deepseek_r1, li2025" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("length", "ends"), [(LONG - 1, "x"), (LONG, "x"), (LONG + 1, "...")])
+def test_a_text_is_cut_where_a_table_could_not_show_it(length, ends):
+    setting = Setting("somewhere", paper="y", field="prompt.system")
+    paper = replace(papers()["li2025"], settings=(setting,))
+    (one,) = deviations({"prompt": {"system": "x" * length}}, paper)
+    assert len(one.ours) == min(length, LONG) and one.ours.endswith(ends)
