@@ -29,7 +29,15 @@ from ablations.report.blocks import (
     Text,
 )
 from ablations.report.examples import examples
-from ablations.report.provenance import command, commands, configs, costs, failures, versions
+from ablations.report.provenance import (
+    command,
+    commands,
+    configs,
+    costs,
+    failures,
+    references,
+    versions,
+)
 from ablations.results.arms import TARGETS
 from ablations.studies.plan import plan
 
@@ -183,6 +191,8 @@ def _spent(study: Study) -> Part:
     blocks: list[Block] = [Text("No runs yet.")]
     if study.found:
         note = "Tokens: of training, over all epochs, prompts included; and of evaluated responses."
+        if references(study.records):
+            note += " What the runs cost that these refer to is not counted."
         blocks = [Tables([costs(study.records)]), Text(note, "note")]
     passage = Passage("", blocks, Panels.training_loss)
     return Part("Wall time and tokens", "spent", [passage], "Cost")
@@ -199,6 +209,8 @@ def _reproduce(study: Study) -> Part:
         folded = [Folded(usual, Commands(shared)), Folded(own, Tables([each], wordy=True))]
         passages.append(Passage("Versions", [Bullets(versions(study.records))]))
         passages.append(Passage("Runs and their configs", folded, Panels.configs))
+        if others := references(study.records):
+            passages.append(Passage("", [Tables([others], wordy=True)]))
     else:
         runs = [command(study.asked.study, cell.label) for cell in study.cells]
         passages.append(Passage("Plan", [Text(f"{len(runs)} runs:"), Commands(runs)]))

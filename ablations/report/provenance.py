@@ -12,7 +12,9 @@ from ablations.papers.tables import PAPERS, tables_of
 from ablations.render.grid import Grid
 from ablations.render.wording import ABSENT
 from ablations.results.arms import arm, arm_name, place
+from ablations.results.records import references_of
 from ablations.studies.cells import SINGLE
+from ablations.studies.chain import WITHIN
 from ablations.studies.plan import short
 from distill.run.record import FAILED, percent, read, scores
 from distill.stages import Stage
@@ -102,6 +104,24 @@ def configs(records: Records) -> tuple[list[str], Grid]:
     return lines, Grid("Runs", ("run", "score [95 %]", "command", "differs in"), rows)
 
 
+def references(records: Records) -> Grid | None:
+    """The runs that runs refer to, each artifact once; None if no run refers to another.
+
+    One row per artifact that a reference stands for: the place of the first reference to it, that
+    reference, the artifact, and how many of the runs need it.
+    """
+    first: dict[str, list[str]] = {}
+    needed: Counter[str] = Counter()
+    for record in records:
+        named = list(_referred(references_of(record)))
+        needed.update({key for key, *_ in named})
+        for key, where, text, stage in named:
+            first.setdefault(key, [where, text, f"{stage} {short(key)}"])
+    rows = [[*row, str(needed[key])] for key, row in first.items()]
+    header = ("place", "reference", "artifact", "runs that need it")
+    return Grid("Runs that these runs refer to", header, rows) if rows else None
+
+
 def failures(folder: Path) -> Grid | None:
     """Runs whose last attempt failed, with the reason; None if there are none.
 
@@ -122,6 +142,13 @@ def _cost(stage: str, spent: Sequence[tuple[float, float]]) -> list[str]:
 def _time(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def _referred(named: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Key, place, text and stage of every reference, nested ones first."""
+    for where, one in named.items():
+        yield from _referred(one["references"], f"{above}{where}{WITHIN}")
+        yield one["key"], f"{above}{where}", one["text"], one["stage"]
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -120,7 +120,8 @@ class Studies:
         Raises:
             ValueError: an override has several values, or a value is out of range.
         """
-        runs = expand([], list(overrides))
+        overrides = long_form(overrides)
+        runs = expand([], overrides)
         if len(runs) > 1:
             text = " ".join(overrides)
             raise ValueError(f"{text} is {len(runs)} runs; give each field one value")

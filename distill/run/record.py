@@ -127,7 +127,7 @@ def read_finished(folder: Path, planned: Sequence[Made]) -> dict[str, Any] | Non
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """A `run.json` of any version, its config in the fields of this one.
+    """A `run.json` of any version, its configs in the fields of this one.
 
     Raises:
         ValueError: it is not JSON, lacks what every record has, or a later version wrote it; names
@@ -136,7 +136,9 @@ def read_record(path: Path) -> dict[str, Any]:
     record = read(path)
     config = record.get("config")
     try:
-        config = upgraded(config if isinstance(config, dict) else {}, record.get("format", 1))
+        form = record.get("format", 1)
+        config = upgraded(config if isinstance(config, dict) else {}, form)
+        references = _upgraded(record.get("references", {}), form)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: {error}") from error
     parts = {"cell": str, "label": str, "study": dict, "config": dict, "stages": dict}
@@ -146,7 +148,17 @@ def read_record(path: Path) -> dict[str, Any]:
     wrong += [name for name, step in steps if not _is_step(step)]
     if wrong:
         raise ValueError(f"{path} has no {', '.join(wrong)}: it is no record of a run; {AGAIN}")
-    return record | {"config": config}
+    return record | {"config": config, **({"references": references} if references else {})}
+
+
+def _upgraded(references: Mapping[str, Any], form: int) -> dict[str, Any]:
+    """What a record says of the runs that it refers to, their configs in this version's fields."""
+    return {
+        place: named
+        | {"config": upgraded(named["config"], form)}
+        | {"references": _upgraded(named["references"], form)}
+        for place, named in references.items()
+    }
 
 
 def _is_step(step: Any) -> bool:

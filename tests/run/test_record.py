@@ -43,6 +43,17 @@ def test_the_label_of_one_cell_is_whole_and_that_of_none_says_so():
     assert short_labels([""]) == ("", ["(defaults)"])
 
 
+def test_what_is_quoted_is_one_override_of_a_label():
+    after = 'student.after="size.traces=8 training.seed=1"'
+    assert short_labels([f"{after} training.seed=1", f"{after} training.seed=2"]) == (
+        after,
+        ["seed=1", "seed=2"],
+    )
+    other = after.replace("8", "9")
+    assert short_labels([after, other])[1] == [t.replace("student.", "") for t in (after, other)]
+    assert short_labels(["prompt.user=it's a=1", "prompt.user=it's a=2"])[1] == ["a=1", "a=2"]
+
+
 def test_a_score_is_never_without_interval_and_n():
     score = {"accuracy": 0.5, "standard_error": 0.25, "problems": 4, "samples": 2}
     assert percent(score) == "50.0 % [7.7, 92.3] n=4×2"

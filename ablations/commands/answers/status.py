@@ -40,7 +40,7 @@ def status(planned: Sequence[Planned]) -> tuple[Group, bool]:
     needed = [
         waits(one) if state != "done" else "" for one, state in zip(planned, states, strict=True)
     ]
-    waiting = ["waits for"] if any(needed) else []
+    waiting = ["why not yet"] if any(needed) else []
     table = folded("run", "key", "state", "score, 95 % interval", *why_failed, *waiting)
     shared, names = labels(planned)
     table.title = Text(shared) if shared else None
