@@ -102,9 +102,9 @@ def cost(demand: Demand, rates: Rates, records: Measured, whole: bool = False) -
         return Cost(demand)
     quantity = "training_use" if demand.stage == Stage.train else "generation"
     stated = rates.own(quantity, demand.way.model)
-    seconds = None if stated else records.seconds(demand.way)
+    seconds = None if stated else records.seconds(demand.way, demand.work)
     if seconds is not None and demand.way.engine != "openai":
-        hours = demand.work * seconds / HOUR
+        hours = seconds / HOUR
         return _rented(demand, hours, rates) if demand.way.on_gpu else Cost(demand, hours=hours)
     if demand.stage == Stage.train:
         return _training(demand, rates)

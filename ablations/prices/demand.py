@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ablations.prices.estimates import NOTHING, Estimate, unknown
-from ablations.prices.measured import Arm, Measured, Way, way
+from ablations.prices.measured import Measured
 from ablations.prices.rates import Rates
+from ablations.prices.ways import Arm, Way, way
 from ablations.studies.plan import Asked
 from distill.stages import Stage
 from distill.store.identity import Artifact
@@ -33,7 +34,7 @@ class Flow:
     """Tokens of its question, of a trace."""
 
     of: str = ""
-    """Name of the data set, or who wrote the traces; see `measured.teacher_of`."""
+    """Name of the data set, or who wrote the traces; see `ways.teacher_of`."""
 
     arm: Arm | None = None
     """Of a student, and of corrupted traces without the student."""

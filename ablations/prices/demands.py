@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from ablations.prices import students, traces
 from ablations.prices.demand import Demand, Flow, Followed, Known
 from ablations.prices.estimates import unknown
-from ablations.prices.measured import Measured, way
+from ablations.prices.measured import Measured
 from ablations.prices.rates import Rates
+from ablations.prices.ways import way
 from ablations.studies.plan import Asked, Planned
 from distill.store.identity import Artifact
 

@@ -2,11 +2,10 @@
 
 from functools import cache
 
-from ablations.prices import measured
 from ablations.prices.demand import Demand, Flow, Followed, Known
 from ablations.prices.estimates import NOTHING, Estimate, unknown
-from ablations.prices.measured import Arm, way
 from ablations.prices.rates import Rates
+from ablations.prices.ways import Arm, base_of, way
 from ablations.reference import problem_counts, published
 from ablations.studies.plan import Asked
 from distill.stages import Stage
@@ -57,7 +56,7 @@ def _answers(
     given, student = asked.given, asked.given["student"].model
     trained = given.get("trained")
     arm = known.flows[trained.key].arm if isinstance(trained, Artifact) else None
-    arm = arm or measured.base_of(student)
+    arm = arm or base_of(student)
     limit = given["sampling"].max_new_tokens
     length = (
         known.rates.own("response_tokens", benchmark)

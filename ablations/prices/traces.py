@@ -3,11 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from ablations.prices import measured
 from ablations.prices.demand import Demand, Flow, Followed, Known, annotated, free
 from ablations.prices.estimates import NOTHING, Estimate, unknown
-from ablations.prices.measured import Arm, way
 from ablations.prices.rates import Rates
+from ablations.prices.ways import Arm, teacher_of, way
 from ablations.reference import problem_counts
 from ablations.studies.plan import Asked
 from distill.stages import Stage
@@ -52,7 +51,7 @@ def sampled(known: Known, asked: Asked) -> Followed:
     """Traces of every problem: by a program, from rows that exist, or by a model."""
     flow, teacher = known.input(asked, "problems"), asked.given["teacher"]
     items = flow.items * teacher.samples
-    who = measured.teacher_of(teacher)
+    who = teacher_of(teacher)
     if teacher.kind == "scripted":
         tokens = unknown("traces of the scripted teacher")
     else:

@@ -48,7 +48,9 @@ def price_table(prices: Prices) -> Group:
     for place, (name, made, numbers) in enumerate(rows, start=2):
         texts = (text(numbers[i], COLUMNS[i]) for i in shown)
         table.add_row(name, made, *texts, end_section=place == len(rows))
-    return Group(title, table, Text(MEANING + _machines(prices), style="dim"), *_rests(stages))
+    notes = [Text(MEANING + _machines(prices), style="dim"), *_rests(stages)]
+    notes += [Text(f"not read: {why}", style="magenta") for why in prices.records.unread]
+    return Group(title, table, *notes)
 
 
 def _rests(stages: Sequence[StageCost]) -> list[Text]:
@@ -71,6 +73,9 @@ def warned(prices: Prices) -> list[Text]:
 def design_table(points: float, sections: Sequence[Section]) -> Group:
     """The cheapest design that detects a difference of so many points, beside the study's own."""
     title = f"\nCheapest design that finds a difference of {points:g} points between two recipes"
+    if not sections:
+        nothing = "no damaged arm is compared with an uncorrupted one, so there is none to price"
+        return Group(Text(title, style="bold"), Text(nothing))
     greedy = " Greedy answers do not vary, so that only sampled ones are drawn more often."
     note = (
         "Of designs with 2 to 16 seeds; each benchmark by itself, with its share of the study's "
@@ -139,6 +144,8 @@ def _made(stage: StageCost) -> str:
 def _machines(prices: Prices) -> str:
     """Whose hours the columns have that are shown."""
     gpu, here = (any(_known(s.numbers[place]) for s in prices.stages) for place in (4, 5))
-    rented = f" GPU h: hours of one {prices.rates.gpu}; whether a model fits is not checked."
+    rented = (
+        f" GPU h: hours of one {prices.rates.gpu}, models loaded; that they fit is not checked."
+    )
     rented = rented if gpu else ""
     return rented + (" Hours: of the machine that runs them, as recorded." if here else "")

@@ -79,5 +79,10 @@ def test_the_table_shows_the_study_beside_the_cheapest(priced):
     assert "dollars" not in text and "hours" in text
 
 
+def test_without_arms_to_compare_there_is_no_design(priced):
+    planned, found = priced("demo", "training=none")
+    assert "there is none to price" in printed(design_table(5, cheapest(5, planned, found)))
+
+
 def _sizes(section):
     return section.best.design.problems, section.best.design.samples

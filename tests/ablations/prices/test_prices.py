@@ -7,11 +7,12 @@ import pytest
 
 from ablations.prices.costs import cost, generation
 from ablations.prices.demands import demands
-from ablations.prices.estimates import unknown
-from ablations.prices.measured import Arm, Measured, of_study, way
+from ablations.prices.estimates import Estimate, unknown
+from ablations.prices.measured import Measured, of_study
 from ablations.prices.prices import missing, prices, sources
 from ablations.prices.rates import Rates
 from ablations.prices.sizes import size
+from ablations.prices.ways import Arm, way
 from ablations.studies.plan import Asked, plan
 from distill.compute import ComputeConfig
 from distill.stages import Stage
@@ -19,6 +20,7 @@ from distill.store.artifacts import Store
 from distill.store.canonical import RECIPE
 
 NONE = Measured()
+MICRO = "distill/micro/students/micro"
 
 
 @pytest.fixture
@@ -198,11 +200,33 @@ def test_seconds_are_those_of_recorded_runs_each_artifact_once(studies):
     twin = record(studies, train=step("t", 90.0, rows=10, tokens=300))
     other = record(studies, train=step("u", 30.0, rows=10, tokens=300))
     found = Measured([one, twin, other])
-    how = way(Stage.train, "distill/micro/students/micro", "sft", ComputeConfig())
-    assert found.seconds(how).value == pytest.approx(120 / 600)
-    assert "mean of 2 recorded" in found.seconds(how).sources[0]
-    assert found.seconds(how._replace(gpus=2)) is None
-    assert found.seconds(how._replace(model="another")) is None
+    how, work = way(Stage.train, MICRO, "sft", ComputeConfig()), Estimate(50.0)
+    assert found.seconds(how, work).value == pytest.approx(50 * 120 / 600)
+    assert "by 2 recorded (single)" in found.seconds(how, work).sources[0]
+    assert found.seconds(how._replace(gpus=2), work) is None
+    assert found.seconds(how._replace(model="another"), work) is None
+
+
+def test_runs_of_this_machine_come_before_those_that_the_repository_records(studies):
+    slow, fast = (
+        [record(studies, train=step("t", seconds, rows=10, tokens=100))] for seconds in (90, 10)
+    )
+    how, work = way(Stage.train, MICRO, "sft", ComputeConfig()), Estimate(100.0)
+    assert Measured(fast, before=Measured(slow)).seconds(how, work).value == 10
+    assert Measured([], before=Measured(slow)).seconds(how, work).value == 90
+
+
+def test_what_a_stage_takes_before_its_work_is_told_apart_where_works_differ(studies):
+    def of_works(*works):
+        made = (step(f"{w}", 20 + 0.1 * w, rows=10, tokens=w) for w in works)
+        return Measured([record(studies, train=one) for one in made])
+
+    how = way(Stage.train, MICRO, "sft", ComputeConfig())
+    assert of_works(100, 200, 400, 800).seconds(how, Estimate(10)).value == pytest.approx(21)
+    alike = of_works(100, 101, 102, 103)
+    assert alike.seconds(how, Estimate(10)).value == pytest.approx(10 * (80 + 40.6) / 406)
+    few = of_works(100, 800)
+    assert few.seconds(how, Estimate(900)).value == pytest.approx(900 * 130 / 900)
 
 
 def test_a_recorded_arm_is_as_long_as_it_was_and_others_as_its_student(studies):
@@ -215,12 +239,11 @@ def test_a_recorded_arm_is_as_long_as_it_was_and_others_as_its_student(studies):
             ),
         ]
     )
-    micro = "distill/micro/students/micro"
-    arms = [Arm(micro, "sft", *damage) for damage in (("none", 0.0), ("shuffle_steps", 1.0))]
+    arms = [Arm(MICRO, "sft", *damage) for damage in (("none", 0.0), ("shuffle_steps", 1.0))]
     lengths = [found.response_tokens(arm, "sign_puzzle").value for arm in arms]
     assert lengths == [100, 300]
-    assert found.response_tokens(Arm(micro, "sft", "new", 1.0), "sign_puzzle").value == 200
-    assert found.response_tokens(Arm(micro, "none", "none", 0.0), "sign_puzzle") is None
+    assert found.response_tokens(Arm(MICRO, "sft", "new", 1.0), "sign_puzzle").value == 200
+    assert found.response_tokens(Arm(MICRO, "none", "none", 0.0), "sign_puzzle") is None
 
 
 def test_hours_of_this_machine_have_no_price_and_those_of_a_gpu_have(studies, of):

@@ -59,7 +59,7 @@ def test_a_study_of_the_paper_has_a_row_for_each_stage_that_costs_something(show
     stages = ["rate", "traces", "convert", "segment", "train", "evaluate", "in"]
     assert [row[0] for row in rows if row[0] in stages] == stages
     assert all(len(line) <= 80 for line in found.splitlines())
-    assert "GPU h: hours of one H100; whether a model fits" in " ".join(found.split())
+    assert "GPU h: hours of one H100, models loaded; that they fit" in " ".join(found.split())
     assert "…" not in found
 
 
