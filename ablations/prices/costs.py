@@ -14,6 +14,7 @@ from ablations.prices.estimates import NOTHING, Estimate, total, unknown
 from ablations.prices.measured import Measured
 from ablations.prices.rates import Rate, Rates
 from ablations.prices.sizes import size
+from ablations.prices.ways import Way
 from distill.stages import Stage
 
 HOUR = 3600.0
@@ -105,7 +106,7 @@ def cost(demand: Demand, rates: Rates, records: Measured, whole: bool = False) -
     seconds = None if stated else records.seconds(demand.way, demand.work)
     if seconds is not None and demand.way.engine != "openai":
         hours = seconds / HOUR
-        return _rented(demand, hours, rates) if demand.way.on_gpu else Cost(demand, hours=hours)
+        return _rented(demand, hours, rates) if _on_gpu(demand.way) else Cost(demand, hours=hours)
     if demand.stage == Stage.train:
         return _training(demand, rates)
     if demand.way.engine == "openai":
@@ -117,6 +118,13 @@ def cost(demand: Demand, rates: Rates, records: Measured, whole: bool = False) -
     if demand.requests != NOTHING:
         return Cost(demand, gpu_hours=_unseen(demand))
     return Cost(demand)
+
+
+def _on_gpu(way: Way) -> bool:
+    """Whether hours are those of GPUs; with `auto` those of a large model are."""
+    found = size(way.model) if way.engine else None
+    large = found is None or found.parameters >= SMALL
+    return way.device == "cuda" or bool(way.device == "auto" and way.engine and large)
 
 
 def _rented(demand: Demand, gpu_hours: Estimate, rates: Rates) -> Cost:

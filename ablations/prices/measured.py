@@ -1,7 +1,7 @@
 """What recorded runs took: seconds by stage and model, and tokens by arm.
 
 An artifact that several runs share counts once. What a run was made on is known as far as its
-`compute` says: `device=cuda` is a GPU, anything else the machine that it was made on.
+`compute` says.
 """
 
 from collections import defaultdict

@@ -22,11 +22,6 @@ class Way(NamedTuple):
     gpus: int
     """Or processes."""
 
-    @property
-    def on_gpu(self) -> bool:
-        """Whether the hours are those of GPUs, for all that is recorded."""
-        return self.device == "cuda"
-
 
 class Arm(NamedTuple):
     """Which student answers, or is trained."""
@@ -61,7 +56,7 @@ def base_of(student: str) -> Arm:
 def recorded_way(config: Mapping[str, Any], stage: str, compute: Mapping[str, Any]) -> Way:
     """How a stage of a recorded run was made, by its config and the `compute` of its artifact."""
     teacher, student = config["teacher"], config["student"]["model"]
-    models = {
+    models: dict[str, Any] = {
         Stage.rate: config["filter"].get("rating"),
         Stage.traces: teacher if teacher["kind"] == "model" else None,
         Stage.convert: teacher.get("convert"),
@@ -73,7 +68,7 @@ def recorded_way(config: Mapping[str, Any], stage: str, compute: Mapping[str, An
         return way(stage, student, config["training"]["method"], compute)
     if stage == Stage.evaluate:
         return way(stage, student, config["engine"]["kind"], compute)
-    if asked := models.get(Stage(stage)):
+    if asked := models.get(stage):
         return way(stage, asked["model"], asked["engine"]["kind"], compute)
     of_problems = stage in (Stage.problems, Stage.filter)
     named = config["dataset"].get("name") if of_problems else teacher_of(teacher)

@@ -257,6 +257,18 @@ def test_hours_of_this_machine_have_no_price_and_those_of_a_gpu_have(studies, of
     assert found.money.value == pytest.approx(2.69 * found.gpu_hours.value)
 
 
+def test_a_large_model_that_takes_what_there_is_was_made_on_a_gpu(studies, of):
+    asked = ("world=paper", "compute=local", "engine=transformers")
+    scored = step("e", 3600.0, problems=1, samples=1, tokens=1000.0)
+    found = Measured([record(studies, *asked, evaluate=scored)])
+    demand = of(*asked, "evaluation=micro", records=found)[Stage.evaluate]
+    assert cost(demand, Rates(), found).gpu_hours.value > 0
+    on_a_cpu = (*asked, "compute.device=cpu")
+    found = Measured([record(studies, *on_a_cpu, evaluate=scored)])
+    demand = of(*on_a_cpu, "evaluation=micro", records=found)[Stage.evaluate]
+    assert cost(demand, Rates(), found).hours.value > 0
+
+
 def test_your_rate_comes_before_recorded_seconds(studies, of, own):
     trained = step("t", 1e9, rows=1000, tokens=1000)
     slow = Measured([record(studies, "world=paper", train=trained)])
