@@ -54,12 +54,14 @@ ROOMS = {
     "distill.expectations": "",
     "distill.checks": "",
     "ablations.__main__": "commands",
-    "ablations.commands": "report papers imports findings show results studies render "
-    "distill.run distill.stages distill.store distill.checks",
+    "ablations.commands": "report papers imports prices findings show statistics results studies "
+    "render distill.run distill.stages distill.store distill.checks",
     "ablations.report": "papers findings show results studies render distill.run distill.stages "
     "distill.store distill.training",
     "ablations.papers": "findings statistics reference results render distill.evaluation "
     "distill.run distill.config distill.corruptions",
+    "ablations.prices": "findings statistics reference results studies distill.run distill.config "
+    "distill.data distill.stages distill.store",
     "ablations.findings": "show statistics reference results studies render distill.run "
     "distill.pipeline distill.config distill.expectations distill.training distill.evaluation "
     "distill.corruptions distill.stages distill.store distill.trace",

@@ -1,10 +1,11 @@
 """A plan names every run and every artifact of a study; nothing is made."""
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ablations.studies.cells import Cell
 from ablations.studies.chain import Referred, referred
@@ -16,6 +17,15 @@ from distill.store.identity import Artifact, Names, arguments, run_key
 
 UNRESOLVED = "unresolved"
 """Stands for a key that needs what this machine cannot reach, such as a hub model's commit."""
+
+
+class Asked(NamedTuple):
+    """A call of a stage, as a run makes it."""
+
+    artifact: Artifact
+    given: Mapping[str, Any]
+    """Its arguments by name, defaults left out; what it reads is an `Artifact`, or a list of them.
+    `compute` is among them where the stage takes it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,9 @@ class Planned:
 
     given: dict[str, Given] = field(default_factory=dict)
     """Place of a reference -> the run that it names, as it would be made."""
+
+    asked: list[Asked] = field(default_factory=list)
+    """How each of the artifacts is asked for, in their order."""
 
     @property
     def key(self) -> str:
@@ -93,26 +106,29 @@ def _plan(cell: Cell, names: Names, known: dict[tuple[str, str], Artifact]) -> P
     """Name a run's artifacts; `known` holds those of earlier runs, and takes the new ones."""
     artifacts: list[Artifact] = []
     reasons: list[str] = []
+    asked: list[Asked] = []
     store = Store(Path(cell.config.artifacts))
 
     def name(stage: Callable[..., None], *identity: Any, **how: Any) -> Artifact:
-        asked = str(store.root), names(stage, *identity).key
+        place = str(store.root), names(stage, *identity).key
         pending = any(isinstance(value, Artifact) and unresolved(value) for value in identity)
         try:
-            if asked not in known and not pending:
-                known[asked] = store.artifact(stage, *identity)
-            artifact = known.get(asked) or _placeholder(store, asked[1], stage, identity)
+            if place not in known and not pending:
+                known[place] = store.artifact(stage, *identity)
+            artifact = known.get(place) or _placeholder(store, place[1], stage, identity)
         except OSError as error:
             reasons.append(reason(error))
-            artifact = _placeholder(store, asked[1], stage, identity)
+            artifact = _placeholder(store, place[1], stage, identity)
         artifacts.append(artifact)
+        given = inspect.signature(stage).bind_partial(*identity, **how).arguments
+        asked.append(Asked(artifact, given))
         return artifact
 
     try:
         made, given = references.run(cell.config, name)
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"run {cell.label or '(defaults)'}: {reason(error)}") from error
-    return Planned(cell, made, artifacts, reasons, given)
+    return Planned(cell, made, artifacts, reasons, given, asked)
 
 
 def _placeholder(

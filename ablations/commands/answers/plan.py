@@ -3,14 +3,16 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ablations.commands.answers.chain import chains
+from ablations.commands.answers.price import price_table, warned
 from ablations.commands.arguments import folded
 from ablations.findings import expectations_design
 from ablations.findings.design import power_table
+from ablations.prices.prices import Prices
 from ablations.studies.plan import UNRESOLVED, Planned, labels, short, unresolved
 from distill.stages import Stage
 from distill.store.identity import Artifact
@@ -24,12 +26,13 @@ MARKS = {
 """State of an artifact -> its sign and colour in the table."""
 
 
-def plan_table(planned: Sequence[Planned]) -> Group:
+def plan_table(planned: Sequence[Planned], prices: Prices | None = None) -> Group:
     """The plan of a study.
 
     One row per run with a sign for each stage, the runs that these refer to, one row per stage with
-    counts of distinct artifacts, why keys are unresolved, the smallest differences that the study
-    could detect, and what it could show of its expectations.
+    counts of distinct artifacts, why keys are unresolved, what is to be made with its price, the
+    smallest differences that the study could detect, and what it could show of its expectations.
+    Where every problem there is would be asked about, it says so first.
     """
     used = {step.stage for one in planned for step in one.made}
     stages = [stage for stage in Stage if stage in used]
@@ -38,9 +41,11 @@ def plan_table(planned: Sequence[Planned]) -> Group:
     scored = [one for one in planned if one.cell.config.until is Stage.evaluate]
     powers = [power_table(scored)] if scored else []
     powers.append(expectations_design.power_table([one.cell for one in planned]))
-    first = Group(_runs_table(planned, stages), legend, *chains(planned))
-    said = counted(planned), asked_problems(planned), powers
-    return Group(first, _stages_table(planned), *(text for texts in said for text in texts))
+    tables = _runs_table(planned, stages), legend, *chains(planned), _stages_table(planned)
+    told: list[RenderableType] = [*tables, *counted(planned), *asked_problems(planned)]
+    if prices:
+        told = [*warned(prices), *told, price_table(prices)]
+    return Group(*told, *powers)
 
 
 def counted(planned: Sequence[Planned]) -> list[Text]:

@@ -1,0 +1,363 @@
+"""What a plan asks of models and machines, and what that costs."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from ablations.prices.costs import cost, generation
+from ablations.prices.demands import demands
+from ablations.prices.estimates import Estimate, unknown
+from ablations.prices.measured import Measured, of_study
+from ablations.prices.prices import missing, prices, sources
+from ablations.prices.rates import Rates
+from ablations.prices.sizes import size
+from ablations.prices.ways import Arm, way
+from ablations.studies.plan import Asked, plan
+from distill.compute import ComputeConfig
+from distill.stages import Stage
+from distill.store.artifacts import Store
+from distill.store.canonical import RECIPE
+
+NONE = Measured()
+MICRO = "distill/micro/students/micro"
+
+
+@pytest.fixture
+def unreachable(monkeypatch):
+    """Nothing can be looked up, as without the hub; keys are names of what is asked for."""
+
+    def refuse(self, stage, *identity, **how):
+        raise OSError("no hub here")
+
+    monkeypatch.setattr(Store, "artifact", refuse)
+
+
+@pytest.fixture
+def of(studies, unreachable):
+    """(overrides) -> the demands of one run, by stage."""
+
+    def follow(*overrides, rates=None, records=NONE):
+        planned = plan([studies.one(overrides)])
+        return {d.stage: d for d in demands(planned, rates or Rates(), records)}
+
+    return follow
+
+
+@pytest.fixture
+def own(tmp_path):
+    """(rows) -> rates with these of a user."""
+
+    def read(*rows):
+        path = tmp_path / "own.csv"
+        path.write_text("\n".join(["quantity,what,value", *rows]))
+        return Rates(path)
+
+    return read
+
+
+def step(key, seconds, **summary):
+    """What `run.json` has of a stage."""
+    return {"key": key, "seconds": seconds, "how": {}, "summary": summary}
+
+
+def record(studies, *overrides, **steps):
+    """A record of a run; `evaluate` is its score on `sign_puzzle`."""
+    scores = {"sign_puzzle": steps.pop("evaluate")} if "evaluate" in steps else {}
+    config = studies.one(overrides).record(None)["config"]
+    return {"config": json.loads(json.dumps(config)), "stages": steps, "scores": scores}
+
+
+def test_the_papers_own_training_takes_the_hours_that_its_authors_paid_for(of):
+    demand = of("world=paper", "dataset=numina_math", "size=17k")[Stage.train]
+    found = cost(demand, Rates(), NONE)
+    assert found.gpu_hours.value == pytest.approx(19 * 8, rel=0.03)
+    assert found.money.value == pytest.approx(2.69 * found.gpu_hours.value)
+
+
+def test_an_adapter_is_trained_without_the_gradients_of_the_base(of):
+    full, adapter = (
+        cost(of("world=paper", f"training={name}")[Stage.train], Rates(), NONE).gpu_hours.value
+        for name in ("sft", "lora")
+    )
+    assert 3 / 4 < adapter / full < 0.77  # of products three in four; attention costs the same
+
+
+def test_a_vendors_model_costs_what_it_reads_and_writes(of):
+    demand = of("world=paper")[Stage.rate]
+    assert demand.requests.value == 80_000
+    found = cost(demand, Rates(), NONE)
+    money = (0.15 * demand.read.value + 0.60 * demand.written.value) / 1e6
+    assert found.money.value == pytest.approx(money)
+    assert demand.written.value == 80_000 * 1024  # its limit, since nobody knows its length
+    assert found.money.at_most and not found.gpu_hours.value
+
+
+def test_a_vendors_model_without_a_price_is_unknown_until_you_give_one(of, own):
+    asked = ("world=paper", "filter.rating.model=my-model")
+    demand = of(*asked)[Stage.rate]
+    assert cost(demand, Rates(), NONE).money.missing == (
+        "read_price of my-model",
+        "write_price of my-model",
+    )
+    rates = own("read_price,my-model,1", "write_price,my-model,0")
+    assert cost(demand, rates, NONE).money.value == pytest.approx(demand.read.value / 1e6)
+
+
+def test_a_teacher_is_asked_about_what_the_filter_keeps(of):
+    found = of("world=paper", "teacher.samples=3")
+    assert found[Stage.traces].requests.value == 3 * 9_000
+    assert found[Stage.traces].written.value == 3 * 9_000 * 4_000
+    everything = of("world=paper", "filter=decontaminated")[Stage.traces].requests
+    assert (everything.value, everything.at_most) == (80_000, True)
+    assert of("world=paper", "filter=none")[Stage.traces].requests.at_most is False
+
+
+def test_recorded_and_scripted_traces_ask_no_model(of):
+    assert not of()[Stage.traces].requests.value
+    assert not of("world=one_gpu")[Stage.traces].requests.value
+
+
+def test_rows_of_training_are_counted_in_every_epoch_and_no_longer_than_allowed(of):
+    once = of("world=paper", "training.epochs=1")[Stage.train].trained
+    assert of("world=paper", "training.epochs=3")[Stage.train].trained.value == 3 * once.value
+    short = of("world=paper", "training.epochs=1", "training.max_tokens=100")[Stage.train].trained
+    assert (short.value, short.at_most) == (100 * 4_618, True)
+
+
+def test_a_response_whose_length_nobody_knows_is_as_long_as_its_limit(of):
+    demand = of("world=paper", "evaluation=general")[Stage.evaluate]
+    assert demand.written.value == 16_384 * demand.requests.value
+    assert demand.written.at_most
+
+
+@pytest.mark.parametrize(
+    ("arm", "tokens"),
+    [
+        (["training=none"], 825),
+        (["corruption=none"], 15_902),
+        (["corruption=shuffle_steps", "corruption.fraction=1.0"], 18_054),
+        (["corruption=random_digits", "corruption.fraction=0.2"], 15_902),
+    ],
+)
+def test_the_papers_arms_answer_as_long_as_the_paper_says(studies, unreachable, arm, tokens):
+    cell = studies.one(["world=paper", "evaluation=paper_math", *arm])
+    cell.config.evaluation.benchmarks = {"aime24": cell.config.evaluation.benchmarks["aime24"]}
+    (demand,) = [d for d in demands(plan([cell]), Rates(), NONE) if d.stage == Stage.evaluate]
+    assert demand.requests.value == 30
+    assert demand.written.value == pytest.approx(30 * tokens)
+
+
+def test_your_length_comes_before_the_recorded_and_the_published_one(of, own):
+    rates = own("response_tokens,sign_puzzle,7")
+    demand = of(rates=rates)[Stage.evaluate]
+    assert demand.written.value == 7 * demand.requests.value
+
+
+def test_an_artifact_that_several_runs_share_is_asked_for_once(studies, unreachable):
+    planned = plan(studies.cells("table2"))
+    found = demands(planned, Rates(), NONE)
+    assert len({d.artifact.key for d in found}) == len(found)
+    counts = [sum(d.stage == stage for d in found) for stage in ("traces", "train", "evaluate")]
+    assert counts == [1, 18, 19]
+
+
+def test_what_exists_costs_nothing_and_hands_on_what_it_counts(studies, tmp_path):
+    cell = studies.one([f"artifacts={tmp_path}", f"runs={tmp_path}/runs", "size.traces=50"])
+    planned = plan([cell])
+    before = {one.demand.stage: one for one in prices(planned, Rates()).costs}
+    assert before[Stage.train].hours.value > 0
+    for name, summary in (("select_traces", {"traces": 40}), ("train_student", {})):
+        artifact = next(a for a in planned[0].artifacts if a.stage == name)
+        artifact.path.mkdir(parents=True)
+        (artifact.path / RECIPE).write_text("{}")
+        (artifact.path / "summary.json").write_text(json.dumps(summary))
+    found = prices(planned, Rates())
+    after = {one.demand.stage: one for one in found.costs}
+    train = after[Stage.train]
+    assert train.demand.done and train.hours.value == 0
+    counted = before[Stage.train].demand.trained.value * 40 / 50
+    assert train.demand.trained.value == pytest.approx(counted)
+    (stage,) = [stage for stage in found.stages if stage.stage == Stage.train]
+    assert (stage.distinct, stage.to_make) == (1, 0)
+    assert all(number.value == 0 for number in stage.numbers)
+
+
+def test_lengths_of_traces_that_exist_are_looked_at(studies, tmp_path):
+    planned = plan([studies.one([f"artifacts={tmp_path}", "training.epochs=1"])])
+    made = next(a for a in planned[0].artifacts if a.stage == "corrupt_traces")
+    made.path.mkdir(parents=True)
+    (made.path / RECIPE).write_text("{}")
+    (made.path / "summary.json").write_text('{"traces": 10}')
+    row = json.dumps({"thought": "x" * 200, "solution": "y" * 90})
+    (made.path / "traces.jsonl").write_text(f"{row}\n{row}\n")
+    train = {d.stage: d for d in demands(planned, Rates(), NONE)}[Stage.train]
+    assert train.trained.value == pytest.approx(10 * (290 / 2.9 + 100), rel=0.01)
+
+
+def test_seconds_are_those_of_recorded_runs_each_artifact_once(studies):
+    one = record(studies, train=step("t", 90.0, rows=10, tokens=300))
+    twin = record(studies, train=step("t", 90.0, rows=10, tokens=300))
+    other = record(studies, train=step("u", 30.0, rows=10, tokens=300))
+    found = Measured([one, twin, other])
+    how, work = way(Stage.train, MICRO, "sft", ComputeConfig()), Estimate(50.0)
+    assert found.seconds(how, work).value == pytest.approx(50 * 120 / 600)
+    assert "by 2 recorded (single)" in found.seconds(how, work).sources[0]
+    assert found.seconds(how._replace(gpus=2), work) is None
+    assert found.seconds(how._replace(model="another"), work) is None
+
+
+def test_runs_of_this_machine_come_before_those_that_the_repository_records(studies):
+    slow, fast = (
+        [record(studies, train=step("t", seconds, rows=10, tokens=100))] for seconds in (90, 10)
+    )
+    how, work = way(Stage.train, MICRO, "sft", ComputeConfig()), Estimate(100.0)
+    assert Measured(fast, before=Measured(slow)).seconds(how, work).value == 10
+    assert Measured([], before=Measured(slow)).seconds(how, work).value == 90
+
+
+def test_what_a_stage_takes_before_its_work_is_told_apart_where_works_differ(studies):
+    def of_works(*works):
+        made = (step(f"{w}", 20 + 0.1 * w, rows=10, tokens=w) for w in works)
+        return Measured([record(studies, train=one) for one in made])
+
+    how = way(Stage.train, MICRO, "sft", ComputeConfig())
+    assert of_works(100, 200, 400, 800).seconds(how, Estimate(10)).value == pytest.approx(21)
+    alike = of_works(100, 101, 102, 103)
+    assert alike.seconds(how, Estimate(10)).value == pytest.approx(10 * (80 + 40.6) / 406)
+    few = of_works(100, 800)
+    assert few.seconds(how, Estimate(900)).value == pytest.approx(900 * 130 / 900)
+
+
+def test_a_recorded_arm_is_as_long_as_it_was_and_others_as_its_student(studies):
+    shuffled = ["corruption=shuffle_steps", "corruption.fraction=1.0"]
+    found = Measured(
+        [
+            record(studies, evaluate=step("a", 1.0, problems=10, samples=1, tokens=100.0)),
+            record(
+                studies, *shuffled, evaluate=step("b", 1.0, problems=10, samples=1, tokens=300.0)
+            ),
+        ]
+    )
+    arms = [Arm(MICRO, "sft", *damage) for damage in (("none", 0.0), ("shuffle_steps", 1.0))]
+    lengths = [found.response_tokens(arm, "sign_puzzle").value for arm in arms]
+    assert lengths == [100, 300]
+    assert found.response_tokens(Arm(MICRO, "sft", "new", 1.0), "sign_puzzle").value == 200
+    assert found.response_tokens(Arm(MICRO, "none", "none", 0.0), "sign_puzzle") is None
+
+
+def test_hours_of_this_machine_have_no_price_and_those_of_a_gpu_have(studies, of):
+    trained = step("t", 3600.0, rows=1000, tokens=1000)
+    here = Measured([record(studies, train=trained)])
+    found = cost(of(records=here)[Stage.train], Rates(), here)
+    assert found.hours.value > 0 and not found.gpu_hours.value and not found.money.value
+    there = Measured([record(studies, "compute.device=cuda", train=trained)])
+    found = cost(of("compute.device=cuda", records=there)[Stage.train], Rates(), there)
+    assert found.gpu_hours.value > 0 and not found.hours.value
+    assert found.money.value == pytest.approx(2.69 * found.gpu_hours.value)
+
+
+def test_a_large_model_that_takes_what_there_is_was_made_on_a_gpu(studies, of):
+    asked = ("world=paper", "compute=local", "engine=transformers")
+    scored = step("e", 3600.0, problems=1, samples=1, tokens=1000.0)
+    found = Measured([record(studies, *asked, evaluate=scored)])
+    demand = of(*asked, "evaluation=micro", records=found)[Stage.evaluate]
+    assert cost(demand, Rates(), found).gpu_hours.value > 0
+    on_a_cpu = (*asked, "compute.device=cpu")
+    found = Measured([record(studies, *on_a_cpu, evaluate=scored)])
+    demand = of(*on_a_cpu, "evaluation=micro", records=found)[Stage.evaluate]
+    assert cost(demand, Rates(), found).hours.value > 0
+
+
+def test_your_rate_comes_before_recorded_seconds(studies, of, own):
+    trained = step("t", 1e9, rows=1000, tokens=1000)
+    slow = Measured([record(studies, "world=paper", train=trained)])
+    demand = of("world=paper", records=slow)[Stage.train]
+    assert cost(demand, Rates(), slow).gpu_hours.value > 1e5
+    rates = own("training_use,Qwen/Qwen2.5-32B-Instruct,0.4")
+    assert cost(demand, rates, slow).gpu_hours.value < 1e5
+
+
+def test_a_tiny_student_that_nobody_has_trained_has_no_price(of):
+    found = cost(of()[Stage.train], Rates(), NONE)
+    assert found.hours.missing == (
+        "seconds of train of distill/micro/students/micro: one recorded run of it",
+    )
+
+
+def test_the_recorded_runs_of_the_repository_price_its_own_study(studies, tmp_path):
+    cells = studies.cells("table2", [f"artifacts={tmp_path}", f"runs={tmp_path}/runs"])
+    found = prices(plan(cells), Rates())
+    requests, *_, gpu, hours, money = found.whole
+    assert requests.value == 19 * 400
+    assert not any(part.missing for part in found.whole)
+    assert (gpu.value, money.value) == (0, 0)
+    assert 0.5 < hours.value < 2
+
+
+def test_a_record_that_cannot_be_read_is_no_reason_not_to_plan(tmp_path):
+    broken = tmp_path / "runs" / "demo" / "0" / "run.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{")
+    found = of_study(tmp_path / "runs", tmp_path)
+    assert len(found.unread) == 1 and str(broken) in found.unread[0]
+
+
+def test_a_model_writes_as_fast_as_it_was_measured_or_as_the_next_larger_one():
+    rates = Rates()
+    assert generation("Qwen/Qwen3-14B", rates) == rates.get("generation", "Qwen/Qwen3-14B", "H100")
+    alike = generation("Qwen/Qwen2.5-14B", rates)
+    assert (alike.value, alike.at_most) == (3173.92, False)
+    smaller = generation("Qwen/Qwen2.5-0.5B-Instruct", rates)
+    assert (smaller.value, smaller.at_most) == (5202.94, True)
+    larger = generation("meta-llama/Llama-3.3-70B-Instruct", rates)
+    ratio = size("Qwen/Qwen3-32B").parameters / size("meta-llama/Llama-3.3-70B-Instruct").parameters
+    assert larger.value == pytest.approx(1131.55 * ratio)
+    assert generation("deepseek-ai/DeepSeek-R1", rates).value == 24.4
+    assert generation("somebody/else", rates).missing == ("the size of somebody/else",)
+
+
+def test_another_gpu_writes_by_its_bandwidth():
+    on = {gpu: generation("Qwen/Qwen3-14B", Rates(gpu=gpu)).value for gpu in ("H100", "L4")}
+    assert on["L4"] / on["H100"] == pytest.approx(300 / 3350)
+
+
+def test_a_stage_that_is_not_known_here_has_no_price_but_hands_on_what_it_reads():
+    made = SimpleNamespace(stage="mix_traces", key="k", exists=False)
+    one = SimpleNamespace(asked=[Asked(made, {"parts": 3})])
+    (demand,) = demands([one], Rates(), NONE)
+    what = "what the stage mix_traces asks for"
+    assert demand.requests == unknown(what)
+    assert missing([cost(demand, Rates(), NONE)]) == [
+        what,
+        "seconds of mix_traces: one recorded run of it",
+    ]
+
+
+@pytest.mark.parametrize("study", ["table2_paper", "table3", "r1_distill", "figure5"])
+def test_the_papers_studies_are_priced_whole(studies, unreachable, study):
+    found = prices(plan(studies.cells(study)), Rates())
+    assert not missing(found.costs)
+    assert sources(found.costs)
+    assert all(number.value > 0 for number in (found.whole[i] for i in (0, 1, 2, 3, 4, 6)))
+
+
+def test_whoever_is_asked_about_every_problem_there_is_is_named(studies, unreachable):
+    def warned(*overrides):
+        return prices(plan([studies.one(overrides)]), Rates()).warnings
+
+    (text,) = warned("world=paper", "dataset=numina_math")
+    assert text.startswith("gpt-4o-mini and Qwen/QwQ-32B-Preview are asked about every problem")
+    assert "(162,110 problems), for 4,618 traces: dataset.problems=N" in text
+    assert "nobody knows how many" in warned("world=paper", "dataset=still_2")[0]
+    assert not warned("world=paper")
+    assert not warned("world=paper", "dataset=numina_math", "training=none")
+    (text,) = warned("world=paper", "evaluation=best_of_128")
+    assert "every problem of olympiadbench that there is 128 times (86,272 responses)" in text
+    few = "evaluation.benchmarks.olympiadbench.samples=4"
+    assert not warned("world=paper", "evaluation=best_of_128", few)
+
+
+def test_sizes_of_one_data_set_are_warned_of_together(studies, unreachable):
+    (text,) = prices(plan(studies.cells("table1_paper")), Rates()).warnings
+    assert "for 7,000 and 17,000 traces" in text
