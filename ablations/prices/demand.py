@@ -160,6 +160,6 @@ def annotated(
     )
 
 
-def free(stage: Stage, asked: Asked, flow: Flow) -> Demand:
+def free(stage: str, asked: Asked, flow: Flow) -> Demand:
     """What asks no model: so many problems, or traces."""
     return Demand(asked.artifact, stage, way(stage, flow.of, "", None), flow.items)

@@ -28,6 +28,7 @@ FOLLOWED: dict[str, Callable[[Known, Asked], Followed]] = {
     "segment_traces": traces.segmented,
     "corrupt_traces": traces.corrupted,
     "train_student": students.trained,
+    "merge_adapter": students.merged,
     "evaluate_student": students.scored,
     "evaluate_with_harness": students.harnessed,
 }

@@ -1,8 +1,10 @@
 """What training and evaluation ask: tokens trained on, and tokens of responses."""
 
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
-from ablations.prices.demand import Demand, Flow, Followed, Known
+from ablations.prices.demand import Demand, Flow, Followed, Known, free
 from ablations.prices.estimates import NOTHING, Estimate, unknown
 from ablations.prices.rates import Rates
 from ablations.prices.ways import Arm, base_of, way
@@ -18,21 +20,41 @@ TABLES = ("table4", "table5", "table6", "table7")
 def trained(known: Known, asked: Asked) -> Followed:
     """Every row in every epoch: as long as recorded, else the trace with its prompt."""
     flow, given = known.input(asked, "corrupted", "selected"), asked.given
-    training, prompt, student = given["training"], given["prompt"], given["student"].model
+    training, student = given["training"], given["student"].model
     damage = flow.arm or Arm("", "", "none", 0.0)
     arm = damage._replace(student=student, method=training.method.value)
+    parts = [(given["prompt"], flow)]
+    parts += [(prompt, known.flows[made.key]) for prompt, _, made, _ in given.get("mix", ())]
+    lengths = [_row(known, training, arm, *part) for part in parts]
+    rows = zip(parts, lengths, strict=True)
+    first, *others = (part.items * long * training.epochs for (_, part), long in rows)
+    trained = sum(others, start=first)
+    named = way(Stage.train, student, training.method.value, given.get("compute"))
+    demand = Demand(
+        *(asked.artifact, Stage.train, named, trained),
+        trained=trained,
+        length=lengths[0],
+        given=given,
+    )
+    return demand, Flow(NOTHING, NOTHING, arm=arm)
+
+
+def merged(known: Known, asked: Asked) -> Followed:
+    """Asks nothing of a model; what it hands on is the same student."""
+    flow = known.input(asked, "trained")
+    return free(asked.artifact.stage, asked, replace(flow, items=NOTHING)), flow
+
+
+def _row(known: Known, training: Any, arm: Arm, prompt: Any, flow: Flow) -> Estimate:
+    """Tokens of a row of training: as recorded, else the trace with its prompt."""
+    own = (flow.arm or arm)._replace(student=arm.student, method=arm.method)
     stated = known.rates.own("trace_tokens", flow.of)
-    length = None if stated else known.records.row_tokens(arm, flow.of)
+    length = None if stated else known.records.row_tokens(own, flow.of)
     if length is None:
         length = (stated or flow.tokens) + flow.question + known.text(prompt.system)
         why = f"a row of training: at most training.max_tokens={training.max_tokens:,}"
         length = length.capped(training.max_tokens, why)
-    trained = flow.items * length * training.epochs
-    named = way(Stage.train, student, training.method.value, given.get("compute"))
-    demand = Demand(
-        asked.artifact, Stage.train, named, trained, trained=trained, length=length, given=given
-    )
-    return demand, Flow(NOTHING, NOTHING, arm=arm)
+    return length
 
 
 def scored(known: Known, asked: Asked) -> Followed:
@@ -55,6 +77,7 @@ def _answers(
 ) -> Followed:
     given, student = asked.given, asked.given["student"].model
     trained = given.get("trained")
+    trained = trained or given.get("begun")
     arm = known.flows[trained.key].arm if isinstance(trained, Artifact) else None
     arm = arm or base_of(student)
     limit = given["sampling"].max_new_tokens

@@ -6,10 +6,11 @@ from typing import Any
 from ablations.prices.demand import Demand, Flow, Followed, Known, annotated, free
 from ablations.prices.estimates import NOTHING, Estimate, unknown
 from ablations.prices.rates import Rates
-from ablations.prices.ways import Arm, teacher_of, way
+from ablations.prices.ways import Arm, base_of, teacher_of, way
 from ablations.reference import problem_counts
 from ablations.studies.plan import Asked
 from distill.stages import Stage
+from distill.store.identity import Artifact
 
 
 def problems(known: Known, asked: Asked) -> Followed:
@@ -52,12 +53,14 @@ def sampled(known: Known, asked: Asked) -> Followed:
     flow, teacher = known.input(asked, "problems"), asked.given["teacher"]
     items = flow.items * teacher.samples
     who = teacher_of(teacher)
+    if isinstance(student := asked.given.get("student"), Artifact):
+        who = (known.flows[student.key].arm or base_of(who)).student
     if teacher.kind == "scripted":
         tokens = unknown("traces of the scripted teacher")
     else:
         tokens = known.rates.get("trace_tokens", who)
     made = Flow(items, tokens, flow.tokens, of=who)
-    if teacher.kind != "model":
+    if teacher.kind not in ("model", "trained"):
         return free(Stage.traces, asked, made), made
     engine = teacher.engine.kind if teacher.engine else None
     limit = teacher.sampling.max_new_tokens

@@ -41,8 +41,9 @@ def plan_table(planned: Sequence[Planned], prices: Prices | None = None) -> Grou
     scored = [one for one in planned if one.cell.config.until is Stage.evaluate]
     powers = [power_table(scored)] if scored else []
     powers.append(expectations_design.power_table([one.cell for one in planned]))
-    tables = _runs_table(planned, stages), legend, *chains(planned), _stages_table(planned)
-    told: list[RenderableType] = [*tables, *counted(planned), *asked_problems(planned)]
+    tables: list[RenderableType] = [_runs_table(planned, stages), legend, *chains(planned)]
+    tables.append(_stages_table(planned))
+    told = [*tables, *counted(planned), *asked_problems(planned)]
     if prices:
         told = [*warned(prices), *told, price_table(prices)]
     return Group(*told, *powers)

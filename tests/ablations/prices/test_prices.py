@@ -15,6 +15,7 @@ from ablations.prices.sizes import size
 from ablations.prices.ways import Arm, way
 from ablations.studies.plan import Asked, plan
 from distill.compute import ComputeConfig
+from distill.run.overrides import split
 from distill.stages import Stage
 from distill.store.artifacts import Store
 from distill.store.canonical import RECIPE
@@ -360,4 +361,33 @@ def test_whoever_is_asked_about_every_problem_there_is_is_named(studies, unreach
 
 def test_sizes_of_one_data_set_are_warned_of_together(studies, unreachable):
     (text,) = prices(plan(studies.cells("table1_paper")), Rates()).warnings
-    assert "for 7,000 and 17,000 traces" in text
+    assert "for 7,000 and 12,000 traces" in text
+
+
+def test_what_a_mixture_trains_on_is_that_of_all_of_its_parts(studies, unreachable, own):
+    rates = own("trace_tokens,scripted,100", "question_tokens,sign_puzzle,10")
+
+    def tokens(*overrides):
+        found = demands(plan([studies.one(overrides)]), rates, NONE)
+        return [d.trained.value for d in found if d.stage == Stage.train][-1]
+
+    alone = tokens("size.traces=100")
+    assert alone > 0
+    noisy = "mix.a=size.traces=50 dataset.seed=1"
+    assert tokens("size.traces=100", noisy) == pytest.approx(1.5 * alone)
+    both = ("size.traces=100", noisy, "mix.b=size.traces=100 dataset.seed=2")
+    assert tokens(*both) == pytest.approx(2.5 * alone)
+
+
+def test_every_stage_of_a_chain_is_followed(studies, unreachable):
+    words = (
+        "teacher=trained teacher.student='training=micro_lora' "
+        "student.after='training=micro_lora training.seed=1' selection.problems_of='size=2k'"
+    )
+    overrides = split(words)
+    found = demands(plan([studies.one(overrides)]), Rates(), NONE)
+    assert "merge_adapter" in [d.stage for d in found]
+    assert not [d for d in found if any("what the stage" in m for m in d.requests.missing)]
+    asked = [d for d in found if d.stage == Stage.traces and d.requests.value]
+    assert [d.way.model for d in asked] == [MICRO] and asked[0].requests.value == 2400
+    assert sum(d.stage == Stage.train for d in found) == 3
