@@ -4,6 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from ablations.commands import app
+from ablations.commands.arguments import told
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         hydra = type(error).__module__.startswith(("hydra.", "omegaconf."))
         if not (hydra or isinstance(error, ValueError | OSError | RuntimeError)):
             raise  # an error of the program, not of the request
-        print(f"ablations: {error}", file=sys.stderr)
+        print(f"ablations: {told(error)}", file=sys.stderr)
         return 1
     return 0
 

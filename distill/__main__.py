@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -24,11 +24,13 @@ from distill.config import Config
 from distill.run import references, sweep
 from distill.run.compose import CONF, PAPERS, build
 from distill.run.fields import describe, refuse_unknown, unknown_name
+from distill.run.flags import arranged
 from distill.run.inputs import unusable
-from distill.run.mistakes import one_line
+from distill.run.mistakes import idle_corruption, one_line
 from distill.run.overrides import long_form, parse, several
 from distill.run.record import (
     LOCK,
+    TOLD,
     Outcome,
     failed_at,
     percent,
@@ -43,7 +45,7 @@ from distill.run.record import (
 from distill.run.references import described
 from distill.run.tracking import no_key, track
 from distill.stages import Stage
-from distill.store.artifacts import ArtifactError, Store, locked
+from distill.store.artifacts import Store, locked
 from distill.store.identity import run_key, version
 
 TRACEBACKS = "HYDRA_FULL_ERROR"
@@ -159,6 +161,8 @@ def main(composed: DictConfig) -> Outcome | None:
     begun = time.perf_counter()
     try:
         config = build(composed)
+        if problem := idle_corruption(words, config):
+            raise ValueError(problem)
         if not sweeping:  # a sweep has asked of all its runs before the first one started
             if "hydra.mode=RUN" not in sys.argv:  # Hydra adds it to its own list in any case
                 study = hydra_config.runtime.choices.get("study")
@@ -175,7 +179,7 @@ def main(composed: DictConfig) -> Outcome | None:
     try:
         outcome = run_cell(config, label)
     except Exception as error:
-        if not sweeping and isinstance(error, ValueError | OSError | ArtifactError):
+        if not sweeping and isinstance(error, TOLD):
             sys.exit(f"failed: {reason(error)}")
         if not sweeping:
             raise
@@ -206,7 +210,7 @@ def _cli(words: list[str]) -> None:
         if {"-h", "--help"} & {*words}:
             groups = [word for word in words if re.fullmatch(r"\w+", word)]
             return print(group_page(groups[0]) if groups else help_page())
-        asked, _ = get_args_parser().parse_known_args(words)
+        sys.argv[1:], asked = arranged(words)
         overrides = asked.overrides
         if not asked.shell_completion:  # whose overrides are `install=bash` and `query=bash`
             refuse_unknown(overrides)
@@ -226,7 +230,9 @@ def _raising() -> Iterator[None]:
     before = os.environ.get(TRACEBACKS)
     os.environ[TRACEBACKS] = "1"
     try:
-        yield
+        with catch_warnings():
+            filterwarnings("error", message="provider=hydra.searchpath")  # a folder is not there
+            yield
     finally:
         os.environ.pop(TRACEBACKS)
         if before is not None:
@@ -247,7 +253,7 @@ def _in_one_line(error: Exception, overrides: Sequence[str]) -> str:
         return several(next(str(o.input_line) for o in parse(overrides) if o.is_sweep_override()))
     text = one_line(error, overrides)
     names = [re.split("[=@]", word.lstrip("+~"))[0] for word in overrides]
-    named = isinstance(error, OSError) or any(name in text for name in names)
+    named = any(name in text for name in names)
     return text if named or not overrides else f"{' '.join(overrides)}: {text}"
 
 

@@ -88,6 +88,12 @@ PATH = Rule(
 TEXT = Rule("a text that is not blank", lambda text: bool(text.strip()))
 
 
+def refused(error: OSError) -> str:
+    """What the system does not do, with the file, as `FILE: No such file or directory`."""
+    named = error.filename is not None and error.strerror
+    return f"{error.filename}: {error.strerror}" if named else str(error)
+
+
 def path(name: str, value: str) -> str:
     """The path with a leading `~` as the home folder. Raises ValueError with the field's name."""
     PATH.check(name, value)

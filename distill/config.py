@@ -129,6 +129,12 @@ class Config:
             TEXT.check(f"mix.{name}", text)
         if self.teacher.kind in ("model", "trained") and self.teacher.engine is None:
             self.teacher = replace(self.teacher, engine=replace(self.engine))
+        for name, prompt in (("prompt", self.prompt), ("teacher.prompt", self.teacher.prompt)):
+            if prompt and not prompt.thought_close:
+                raise ValueError(
+                    f"{name}.thought_close must be a text that is not empty, for the answer is "
+                    "searched in what follows it; got ''"
+                )
         if self.teacher.engine:
             check_sampling("teacher.sampling", self.teacher.engine, self.teacher.sampling)
         benchmarks = self.evaluation.benchmarks if self.until is Stage.evaluate else {}

@@ -20,8 +20,9 @@ settings.load_profile("no clock")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--accept` writes down what a test compares with, where a change was decided."""
+    """`--accept` writes down what a test compares with; `--sweeps` says how often to contend."""
     parser.addoption("--accept", action="store_true", help="record what was decided to change")
+    parser.addoption("--sweeps", type=int, default=2, help="of processes that make one study")
 
 
 @pytest.fixture

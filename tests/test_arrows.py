@@ -34,7 +34,8 @@ HOMES = {
 GROUND = "trace store stages checks"
 ROOMS = {
     "distill.__main__": "run pipeline config stages store",
-    "distill.run": f"pipeline config training evaluation teachers data expectations {GROUND}",
+    "distill.run": "pipeline config training evaluation teachers data models expectations "
+    f"{GROUND}",
     "distill.pipeline": f"config training evaluation teachers data corruptions compute {GROUND}",
     "distill.config": "training evaluation teachers data corruptions grading models compute "
     "expectations trace stages checks",

@@ -47,6 +47,13 @@ def planned(study: str, overrides: Sequence[str]) -> "list[Planned]":
     return plan(Studies().cells(study, overrides))
 
 
+def told(error: Exception) -> str:
+    """What a request failed on."""
+    from distill.checks import refused
+
+    return refused(error) if isinstance(error, OSError) else str(error)
+
+
 def show(answer: "RenderableType") -> None:
     """Print tables and texts as wide as the terminal, in colour where there is one."""
     from rich.console import Console

@@ -27,8 +27,10 @@ def command(
     from distill.checks import FILE_NAME
 
     FILE_NAME.check("STUDY", study)
-    out = out or Path("analysis", "results", study)
-    count = collect(runs or Path("runs", study), out)
+    out, folder = out or Path("analysis", "results", study), runs or Path("runs", study)
+    count = collect(folder, out)
+    if not count:
+        raise ValueError(f"there is no finished run in {folder}; name another folder with --runs")
     print(f"{count} run(s) in {out}")
     if counted := write_amounts(out, artifacts(Path())):
         print(f"changed.csv: what {counted} corruption(s) of older runs changed")

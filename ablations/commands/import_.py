@@ -62,7 +62,7 @@ def command(
 
 
 def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign:
+    name, _, value = text.partition("=")
+    if not (name.strip() and value.strip()):
         raise ValueError(f"--columns takes FIELD=COLUMN pairs separated by commas, got {text!r}")
     return name.strip(), value.strip()

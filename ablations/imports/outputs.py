@@ -52,8 +52,8 @@ def read(
         out: folder for the names of rejected rows; created where it is missing.
 
     Raises:
-        ValueError: an unknown format or field, no rows, more than 1 % of them rejected, or a column
-            that no row has.
+        ValueError: an unknown format or field, an empty name, no rows, more than 1 % of them
+            rejected, or a column that no row has.
         FileNotFoundError: there is no such file.
     """
     if form not in FORMATS:
@@ -81,6 +81,9 @@ def read(
 
 def _reader(form: str, run: str, benchmark: str, columns: Mapping[str, str]) -> Reader[Foreign]:
     named = {"--run": run, "--benchmark": benchmark}
+    for name, value in named.items():
+        if not value.removeprefix("@").strip():
+            raise ValueError(f"{name} takes a name, or @COLUMN that holds it; got {value!r}")
     constant = {name: value for name, value in named.items() if not value.startswith("@")}
     places = {name: value[1:] for name, value in named.items() if name not in constant}
     schema = Format(form, (*FIELDS, *named), lambda row: _foreign(row, constant))

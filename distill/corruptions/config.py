@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from distill.checks import APART, LABEL, RULE, SHARE, Checked, Rule, label, one_of, ruled
 from distill.corruptions.declare import COLOUR, FIELDS, TARGET
 from distill.corruptions.declare import STEP_RULES as STEP_RULES
-from distill.corruptions.locate import OPERATORS, locate
+from distill.corruptions.locate import OPERATORS, declarations, foreign, locate
 from distill.models.config import AskConfig
 from distill.stages import Stage
 
@@ -101,7 +101,10 @@ class CorruptionConfig(Checked):
             )
 
     def _undamaged(self) -> None:
-        """All that damages nothing is `none`, and so one identity."""
+        """All that damages nothing is `none`, and so one identity.
+
+        A choice that the other arms of a grid read may stand there, one that nobody knows may not.
+        """
         if self._target_:
             raise ValueError(
                 f"corruption._target_={self._target_} at corruption.fraction=0 damages nothing; "
@@ -109,6 +112,11 @@ class CorruptionConfig(Checked):
             )
         if self.kind != "none":
             locate(self.kind, None)
+        for name in FIELDS if not foreign() else ():
+            read = [declared.reads.get(name, ()) for declared in declarations().values()]
+            known = dict.fromkeys(choice for choices in read for choice in choices)
+            if (value := getattr(self, name)) is not None:
+                one_of(*known).check(f"corruption.{name}", value)
         vars(self).update({f.name: f.default for f in fields(self)} | {"name": "none"})
 
     def _check_choices(self, reads: Mapping[str, tuple[str, ...]]) -> None:

@@ -60,6 +60,11 @@ def declarations() -> Mapping[str, Declaration]:
     return {name: _kind(name).declared for name in OPERATORS}
 
 
+def foreign() -> frozenset[str]:
+    """The kinds that are entry points, and not the project's own."""
+    return frozenset(e.name for e in importlib.metadata.entry_points(group=GROUP)) - {*OPERATORS}
+
+
 @cache
 def _kind(kind: str) -> Located:
     if kind in OPERATORS:
@@ -68,8 +73,7 @@ def _kind(kind: str) -> Located:
     for entry in importlib.metadata.entry_points(group=GROUP, name=kind):
         module = imported(entry.module, f"entry point {kind} of {GROUP}")
         return _located(kind, module, entry.attr, f"entry point {kind} of {GROUP} ({entry.value})")
-    others = {entry.name for entry in importlib.metadata.entry_points(group=GROUP)}
-    known = ", ".join([*OPERATORS, *sorted(others - {*OPERATORS})])
+    known = ", ".join([*OPERATORS, *sorted(foreign())])
     raise ValueError(
         f"corruption.kind must be one of {known}; got {kind!r}. An operator of your own is named "
         f"by {TARGET}=my_package.my_module.my_operator or {TARGET}=my_file.py"

@@ -71,6 +71,8 @@ class SourceConfig(Checked):
                 raise ValueError(
                     f"where.{column} is no regular expression: {error}; got {pattern!r}"
                 ) from error
+        for name, place in self.columns.items():
+            TEXT.check(f"columns.{name}", place)
         if self.path:
             self.hub = self.subset = None
 

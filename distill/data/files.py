@@ -46,6 +46,16 @@ def read(name: str, split: str) -> Found:
     return (row for shard in found for row in _read(path / shard, shard))
 
 
+def unfit(folder: Path, split: str) -> str:
+    """Why a folder cannot be read, told by the names of its files alone; empty if it may be."""
+    try:
+        if not any((folder / file).is_file() for file in _SAVED):
+            shards(folder, split)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def find(name: str) -> Path:
     """The file or folder of this name. Raises FileNotFoundError where there is none."""
     path = local_path(name)
@@ -65,10 +75,8 @@ def shards(folder: Path, split: str) -> list[str]:
     """
     kinds = {
         name: suffix(name)
-        for name in files(folder)
-        if suffix(name) in KINDS
-        and not any(part.startswith((".", "_")) for part in Path(name).parts)
-        and Path(name).name not in _ABOUT
+        for name in files(folder, (".", "_"))
+        if suffix(name) in KINDS and Path(name).name not in _ABOUT
     }
     if not kinds:
         raise ValueError(f"{folder} has no file of a kind that is read: {READ}")

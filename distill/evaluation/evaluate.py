@@ -14,13 +14,13 @@ from distill.micro.diagnostics import diagnose
 from distill.models import converse, engines, hub
 from distill.models.config import EngineConfig, PromptConfig, SamplingConfig, StudentConfig
 from distill.models.engines import Completion, Refusal
-from distill.models.prompt import Parsed, messages, parse
+from distill.models.prompt import Parsed, closes, messages, parse, parse_foreign
 from distill.store.artifacts import read_json, write_json
 from distill.store.identity import content_hash
 from distill.trace.keywords import DEFAULT, count_keywords, list_file
 from distill.trace.records import Problem, read_problems
 
-VERSION = 6
+VERSION = 7
 
 log = logging.getLogger(__name__)
 
@@ -189,9 +189,11 @@ def _row(
 def _parsed(prompt: PromptConfig, engine: EngineConfig, row: dict[str, Any]) -> Parsed:
     """Thought and solution of a response; if it was cut off before any mark, all of it is thought.
 
-    The latter only where a thought may begin without its opening mark: because the prompt has it
-    already, or because a chat server may leave it out.
+    The latter only where a thought may begin without its opening mark: because the prompt has none,
+    or because a chat server may leave it out.
     """
-    part = parse(prompt, row["response"])
-    marked = prompt.thought_open and not engine.wants_messages
-    return part if marked or part.thought or not row["truncated"] else replace(part, closed=False)
+    if prompt.thought_open and not engine.wants_messages:
+        return parse(prompt, row["response"])
+    part = parse_foreign(prompt, row["response"])
+    cut_off = row["truncated"] and not closes(prompt, row["response"])
+    return replace(part, closed=False) if cut_off else part

@@ -92,8 +92,8 @@ def evaluate_with_harness(
     the one that training begins at in `begun`. `keywords` names the list whose words are counted.
 
     Raises:
-        ValueError: lm-evaluation-harness is not installed or cannot use this engine, or the task
-            has no metric that says which responses are right.
+        ValueError: lm-evaluation-harness is not installed, cannot use this engine or has no such
+            task, or the task has no metric that says which responses are right.
     """
     if problem := unusable(task, engine, sampling):
         raise ValueError(problem)
@@ -104,20 +104,28 @@ def evaluate_with_harness(
     tokenizer = hub.load_tokenizer(model)
     local = local_path(task)
     engines.free()
-    results = simple_evaluate(
-        model=BACKENDS[engine.kind],
-        model_args=_model_arguments(model, sampling, engine, prompt, compute),
-        tasks=[local.stem if local else task],
-        task_manager=TaskManager(include_path=str(local.parent) if local else None),
-        batch_size=engine.batch if engine.kind == "transformers" else "auto",
-        device=hub.set_up(compute),
-        use_cache=str(out / "replies"),
-        apply_chat_template=tokenizer.chat_template is not None,
-        gen_kwargs=_drawn(sampling),
-        log_samples=True,
-        bootstrap_iters=0,
-        torch_random_seed=sampling.seed,
-    )
+    try:
+        results = simple_evaluate(
+            model=BACKENDS[engine.kind],
+            model_args=_model_arguments(model, sampling, engine, prompt, compute),
+            tasks=[local.stem if local else task],
+            task_manager=TaskManager(include_path=str(local.parent) if local else None),
+            batch_size=engine.batch if engine.kind == "transformers" else "auto",
+            device=hub.set_up(compute),
+            use_cache=str(out / "replies"),
+            apply_chat_template=tokenizer.chat_template is not None,
+            gen_kwargs=_drawn(sampling),
+            log_samples=True,
+            bootstrap_iters=0,
+            torch_random_seed=sampling.seed,
+        )
+    except KeyError as error:
+        if "not a registered task" not in str(error):
+            raise
+        raise ValueError(
+            f"harness task {task!r} is none that the harness knows; `lm-eval ls tasks` lists them, "
+            "and a task of your own is a YAML file"
+        ) from error
     rows = [
         row
         for name, logged in sorted(results["samples"].items())

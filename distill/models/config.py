@@ -1,5 +1,6 @@
 """Options of sampling, engines, prompts, annotators and students."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -50,6 +51,12 @@ PENALTY = Rule("in [-2, 2]", lambda value: -2 <= value <= 2)
 
 ASKS = Rule("a text with {question}", lambda text: "{question}" in text)
 """What a user message must hold."""
+
+ADDRESS = Rule(
+    "an address such as http://localhost:8000/v1, or empty",
+    lambda text: not text or re.match(r"https?://[^\s/]", text) is not None,
+)
+"""Where a server is."""
 
 
 @dataclass
@@ -111,7 +118,7 @@ class EngineConfig(Checked):
     context: int = ruled(0, at_least(0))
     """`vllm` only: longest prompt and response in tokens; 0 takes the model's own limit."""
 
-    base_url: str = field(default="", metadata=LABEL)
+    base_url: str = ruled("", ADDRESS, LABEL)
     """`openai` only: address of the server, such as `http://localhost:8000/v1`. Not part of the
     identity: work can continue at another address."""
 

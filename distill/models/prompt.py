@@ -140,6 +140,11 @@ def parse_foreign(prompt: PromptConfig, text: str) -> Parsed:
     return parse(prompt, prompt.thought_open + text)
 
 
+def closes(prompt: PromptConfig, text: str) -> bool:
+    """Whether the text has the mark that ends a thought."""
+    return _find(prompt.thought_close, text) is not None
+
+
 def _find(marker: str, text: str, start: int = 0) -> tuple[int, int] | None:
     """Start and end of the first such marker from `start` on; None if there is none."""
     tags = marker.strip()

@@ -27,7 +27,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from distill.checks import path
 from distill.config import Config
 from distill.run.fields import GLOBAL_GROUPS, unknown
-from distill.run.mistakes import COMPOSING, one_line
+from distill.run.mistakes import COMPOSING, idle_corruption, one_line
 from distill.run.overrides import parse
 
 _PACKAGED = Path(__file__).parents[1] / "conf"
@@ -46,7 +46,7 @@ class GridSweeperConf:
     """`hydra/sweeper=grid`."""
 
     _target_: str = "hydra_plugins.distill.GridSweeper"
-    params: dict[str, Any] | None = None
+    params: dict[str, Any] = field(default_factory=dict)
     grids: list[str] = field(default_factory=list)
 
 
@@ -82,9 +82,13 @@ class Composer:
                 group; names overrides, rule and choices, or the nearest fields.
         """
         try:
-            return self._config(overrides)
+            config = self._config(overrides)
+            if problem := idle_corruption(overrides, config):
+                raise ValueError(problem)
         except COMPOSING as error:
-            raise ValueError(f"{' '.join(overrides)}: {one_line(error, overrides)}") from error
+            words, told = " ".join(overrides), one_line(error, overrides)
+            raise ValueError(told if told.startswith(words) else f"{words}: {told}") from error
+        return config
 
     def _config(self, overrides: Sequence[str]) -> Config:
         parsed = [o for o in map(self._parse, overrides) if not o.is_hydra_override()]

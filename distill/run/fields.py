@@ -14,15 +14,21 @@ from enum import Enum
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
+from hydra.conf import HydraConf
 from hydra.core.override_parser.types import Override, QuotedString
 
 from distill.checks import RULE, one_of
 from distill.config import Config
-from distill.run.overrides import parse
-from distill.store.identity import part_of
+from distill.run.overrides import SWEEPER, parse, types_of
 
 GLOBAL_GROUPS = ("world", "study")
 """Groups that pick options of others; every other group fills the field of its name and no more."""
+
+HYDRA_GROUPS = (
+    *("hydra/env", "hydra/help", "hydra/hydra_help", "hydra/hydra_logging", "hydra/job_logging"),
+    *("hydra/launcher", "hydra/output", "hydra/sweeper"),
+)
+"""Groups of Hydra's own options."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +76,16 @@ def refuse_unknown(overrides: Sequence[str]) -> None:
 
 def unknown(override: Override) -> str:
     """What is wrong with the name of a parsed override; empty if it names a field or a group."""
-    if override.is_hydra_override():
-        return ""
     name = override.package or override.key_or_group
-    if "/" in name:
+    if name.startswith("hydra/") and override.is_hydra_override():
+        problem = f"Hydra has no group {name}; it has {', '.join(HYDRA_GROUPS)}"
+        if name in HYDRA_GROUPS:
+            one = override.is_delete() or _names_options(override)
+            problem = "" if one else f"{name} takes the name of one option, as in {name}=OPTION"
+    elif override.package is not None and not (override.is_delete() or _names_options(override)):
+        key = str(override.input_line).partition("=")[0]
+        problem = f"{key} takes the name of one option, as in {key}=OPTION"
+    elif "/" in name:
         problem = f"a field is written with dots, {name.replace('/', '.')}"
     elif name in _groups() and not (override.is_delete() or _names_options(override)):
         problem = f"{name} takes the name of one option, as in {name}=OPTION"
@@ -89,7 +101,7 @@ def _names_options(override: Override) -> bool:
 
 def unknown_name(name: str) -> str:
     """Says that no config has the dotted name, and which are nearest; empty if one has it."""
-    return "" if _known(name) else f"no config has {name}; nearest: {', '.join(_nearest(name))}"
+    return "" if types_of(name) else f"no config has {name}; nearest: {', '.join(_nearest(name))}"
 
 
 def _nearest(name: str) -> list[str]:
@@ -97,9 +109,9 @@ def _nearest(name: str) -> list[str]:
 
     def order(known: str) -> tuple[float, int]:
         compared = known if "." in name else known.split(".")[-1]
-        return -SequenceMatcher(None, name, compared).ratio(), known.count(".")
+        return -SequenceMatcher(None, name.lower(), compared).ratio(), known.count(".")
 
-    return sorted(_names(), key=order)[:5]
+    return sorted(_hydra_names() if name.startswith("hydra.") else _names(), key=order)[:5]
 
 
 @cache
@@ -109,20 +121,20 @@ def _groups() -> tuple[str, ...]:
     return (*(name for name, kind in hints.items() if is_dataclass(kind)), *GLOBAL_GROUPS)
 
 
-def _known(name: str) -> bool:
-    kind: Any = Config
-    for part in name.split("."):
-        found = part_of(kind, part)
-        if found is None:
-            return False
-        kind, _ = found
-    return True
-
-
 @cache
 def _names() -> tuple[str, ...]:
     sections = tuple(f.name for f in fields(Config))
     return sections + tuple(field.name for field in describe(Config) if "." in field.name)
+
+
+@cache
+def _hydra_names() -> tuple[str, ...]:
+    """Hydra's own settings, and those of the project's sweeper."""
+    names = []
+    for name, kind in get_type_hints(HydraConf).items():
+        below = get_type_hints(kind) if is_dataclass(kind) else SWEEPER if name == "sweeper" else ()
+        names += [f"hydra.{name}", *(f"hydra.{name}.{part}" for part in below)]
+    return tuple(names)
 
 
 def config_in(kind: Any) -> Any:

@@ -12,8 +12,12 @@ from typing import Any
 
 from distill import pipeline
 from distill.config import Config
+from distill.data import files
+from distill.data.config import SourceConfig
 from distill.data.problems import load_problems
 from distill.evaluation import harness
+from distill.models import engines
+from distill.models.config import EngineConfig
 from distill.run import references
 from distill.run.mistakes import one_line
 from distill.stages import Stage
@@ -112,30 +116,64 @@ def _without_reading(config: Config) -> Iterator[str]:
         there = next(part for part in (place, *place.parents) if os.path.lexists(part))
         if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
             yield f"{name}={getattr(config, name)}: {there} is no folder that can be written in"
+    yield from filter(None, map(engines.absent, sorted({e.kind for e in _engines(config)})))
     if config.until in USED_BY and (problem := _no_model(config.student)):
         yield f"student.{problem}"
     trains, scores = config.training.method is not Method.none, config.until is Stage.evaluate
     if trains and config.until in USED_BY:
         yield from filter(None, [unusable_training(config.training, config.compute)])
-    read = [("dataset", config.dataset)] if trains else []
-    if trains and config.filter.contamination:
-        some = config.filter.benchmarks.items()
-        read += [(f"filter.benchmarks.{name}.dataset", b.dataset) for name, b in some]
     for name, benchmark in config.evaluation.benchmarks.items() if scores else ():
         sampling = benchmark.sampling or config.evaluation.sampling
-        if not benchmark.harness:
-            read.append((f"evaluation.benchmarks.{name}.dataset", benchmark.dataset))
-        elif problem := harness.unusable(benchmark.harness, config.engine, sampling):
-            yield f"evaluation.benchmarks.{name}.harness: {problem}"
-    for name, source in read:
-        own = "teacher" if source.kind == "recorded" else name
+        if benchmark.harness:
+            problem = harness.unusable(benchmark.harness, config.engine, sampling)
+            yield from [f"evaluation.benchmarks.{name}.harness: {problem}"] if problem else []
+    for name, source in _sources(config):
         path = local_path(source.path or "")
         if source.path and path is None:
-            yield f"{own}.path: there is no file {source.path!r}, seen from here or the checkout"
+            yield f"{name}.path: there is no file {source.path!r}, seen from here or the checkout"
         elif path and not (path.is_file() or path.is_dir()):
-            yield f"{own}.path={source.path} is neither a file nor a folder"
-        elif path and path.is_dir() and not any(path.iterdir()):
-            yield f"{own}.path={source.path} is an empty folder"
+            yield f"{name}.path={source.path} is neither a file nor a folder"
+    yield from unfit_folders(config)
+
+
+def unfit_folders(config: Config) -> Iterator[str]:
+    """What is wrong with folders of rows by the names of their files alone.
+
+    To be asked before anything is identified by its content, which takes hours where somebody named
+    the folder of everything.
+    """
+    for name, source in _sources(config):
+        path = local_path(source.path or "")
+        if path and path.is_dir() and not any(path.iterdir()):
+            yield f"{name}.path={source.path} is an empty folder"
+        elif path and path.is_dir() and (problem := files.unfit(path, source.split)):
+            yield f"{name}.path={source.path}: {problem}"
+
+
+def _engines(config: Config) -> Iterator[EngineConfig]:
+    """What generates text in a run."""
+    trains, scores = config.training.method is not Method.none, config.until is Stage.evaluate
+    asks = (config.filter.rating, config.teacher.convert, config.verification.judge)
+    if trains:
+        yield from (one.engine for one in (*asks, config.corruption.ask) if one)
+    if trains and config.teacher.kind in ("model", "trained") and config.teacher.engine:
+        yield config.teacher.engine
+    if scores and config.evaluation.benchmarks:
+        yield config.engine
+
+
+def _sources(config: Config) -> Iterator[tuple[str, SourceConfig]]:
+    """Where a run's rows come from, by the name of the field that says so."""
+    trains, scores = config.training.method is not Method.none, config.until is Stage.evaluate
+    if trains:
+        yield "teacher" if config.dataset.kind == "recorded" else "dataset", config.dataset
+    read = []
+    if trains and config.filter.contamination:
+        read += [(f"filter.benchmarks.{n}", b) for n, b in config.filter.benchmarks.items()]
+    if scores:
+        some = config.evaluation.benchmarks.items()
+        read += [(f"evaluation.benchmarks.{n}", b) for n, b in some if not b.harness]
+    yield from ((f"{name}.dataset", benchmark.dataset) for name, benchmark in read)
 
 
 def _field(config: Any, value: Any, name: str = "") -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
+from hydra.conf import HydraConf
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
@@ -61,8 +62,8 @@ def _reference_quoted(word: str) -> str:
     return f"{'++' if key.startswith('mix.') else ''}{key}={text}"
 
 
-def split(line: str) -> list[str]:
-    """The words of a line of a study's grid or of a reference, quoted as for a shell.
+def split(line: str, what: str = "the grid line") -> list[str]:
+    """The words of a line, such as of a study's grid or a reference, quoted as for a shell.
 
     Raises:
         ValueError: a quotation is not closed; names the line.
@@ -70,7 +71,7 @@ def split(line: str) -> list[str]:
     try:
         return long_form(shlex.split(line))
     except ValueError as error:
-        raise ValueError(f"{line!r} cannot be read: {error}") from error
+        raise ValueError(f"{what} {line!r} cannot be read: {error}") from error
 
 
 def several(word: str) -> str:
@@ -102,7 +103,7 @@ def _parse(word: str) -> Override:
     try:
         override = OverridesParser.create().parse_override(word)
     except (HydraException, ValueError, RecursionError) as error:
-        found = next(iter(str(error).splitlines()), type(error).__name__)
+        found = _found(error)
         if text:
             form = f"is read when quoted: {quoted(word)}"
             raise ValueError(f"{_shown(word)} ({found}) {form}") from error
@@ -119,6 +120,27 @@ def _parse(word: str) -> Override:
     return override
 
 
+_GRAMMAR = (
+    (r"missing EQUAL at .*", "it has no ="),
+    (r"mismatched input '<EOF>'.*", "it ends too early"),
+    (r"(?:extraneous|mismatched) input ('.*') expecting .*", r"\1 cannot stand there"),
+    (r"token recognition error at: ('.*')", r"\1 cannot stand there"),
+    (r"no viable alternative at input ('.*')", r"\1 cannot be read"),
+    (r"\w+ while evaluating '(.*?)': (.*)", r"\1: \2"),
+)
+"""What the parser of Hydra's grammar says -> what is meant."""
+
+
+def _found(error: Exception) -> str:
+    """The first that the parser found wrong, in printed characters."""
+    said = next(iter(str(error).splitlines()), type(error).__name__)
+    for pattern, meant in _GRAMMAR:
+        if re.fullmatch(pattern, said):
+            said = re.sub(pattern, meant, said)
+            break
+    return said if said.isprintable() else repr(said)[1:-1]
+
+
 def _shown(word: str) -> str:
     return word if word.isprintable() else repr(word)
 
@@ -130,10 +152,25 @@ def _as_written(override: Override, value: str) -> bool:
     return override.value() is None or str(override.value()) == value
 
 
+SWEEPER = {"grids": list[str], "params": dict[str, Any]}
+"""Fields of `hydra.sweeper` that this project's own adds, and their types."""
+
+
 def types_of(name: str) -> tuple[Any, ...]:
-    """The types that the field of a dotted name takes; none if no config has it."""
+    """The types that the field of a dotted name takes; none if no config has it.
+
+    A setting of Hydra's (`hydra.mode`) has the types of Hydra, and (Any,) below what it leaves open
+    (`hydra.launcher.n_jobs`).
+    """
     kind: Any = Config
-    for part in name.split("."):
+    parts = name.split(".")
+    if parts[0] == "hydra" and len(parts) > 1:
+        kind, parts = HydraConf, parts[1:]
+    if kind is HydraConf and parts[0] == "sweeper" and parts[1:2] and parts[1] in SWEEPER:
+        kind, parts = SWEEPER[parts[1]], parts[2:]
+    for part in parts:
+        if kind is Any:
+            break
         found = part_of(kind, part)
         if found is None:
             return ()

@@ -24,10 +24,11 @@ from typing import Any
 
 from distill.config import Config
 from distill.evaluation.intervals import run_interval
+from distill.models.engines import EngineError
 from distill.pipeline import Made
 from distill.run.formats import FORMAT, upgraded
 from distill.stages import Stage
-from distill.store.artifacts import MAKING, verify, write_json
+from distill.store.artifacts import MAKING, ArtifactError, verify, write_json
 from distill.store.identity import CHECKOUT, Artifact, run_key
 
 RUN = "run.json"
@@ -36,6 +37,9 @@ SUMMARY = "summary.json"
 
 LOCK = "run.lock"
 """File in a run's folder that whoever makes the run has locked."""
+
+TOLD = (ValueError, OSError, ArtifactError, EngineError)
+"""What a run fails on whose message says what to do; of all others the traceback is shown."""
 
 AGAIN = "delete it to have it made again"
 """What errors say of a torn file."""

@@ -169,7 +169,7 @@ def _circle(links: Sequence[tuple[str, str, Config]]) -> ValueError:
 def _composed(place: str, text: str, referring: Config) -> Config:
     """The config of the run that a reference names, up to the stage that its place needs."""
     try:
-        words = split(text)
+        words = split(text, "the reference")
         _check_words(words)
         config = _composer(_loader()).config(words)
         own = any(word.lstrip("+").startswith("compute") for word in words)

@@ -23,7 +23,7 @@ from distill.config import Config
 from distill.run import references
 from distill.run.compose import Composer, register_schema
 from distill.run.expectations import unmet
-from distill.run.inputs import unusable
+from distill.run.inputs import unfit_folders, unusable
 from distill.run.mistakes import one_line
 from distill.run.outcomes import MADE, NO_RESULT, on_disk, print_outcomes, told
 from distill.run.overrides import parse, split
@@ -73,8 +73,12 @@ def grids_of(study: str | None, sweeper: Any, axes: Sequence[str]) -> list[str]:
         axes: of the command line.
 
     Raises:
-        ValueError: the study sweeps nothing: no grids, no params, and no axes.
+        ValueError: the study sweeps nothing: no grids, no params, and no axes; or the axes name
+            several studies.
     """
+    for axis in parse(axes):
+        if axis.key_or_group == "study" and axis.is_sweep_override():
+            raise ValueError(f"{axis.input_line}: a sweep makes the runs of one study; name one")
     grids = [str(line) for line in sweeper.grids or ()]
     swept = any(override.is_sweep_override() for override in parse(axes))
     if study and not (grids or sweeper.params or swept):
@@ -186,6 +190,8 @@ def distinct(
     for overrides in asked:
         try:
             config = composer.config(overrides)
+            if problem := next(unfit_folders(config), ""):
+                raise ValueError(f"{' '.join(overrides)}: {problem}")
             place = run_folder(config, _key(config, overrides, names)), config.artifacts
             kept.setdefault(place, (overrides, config))
         except ValueError as error:

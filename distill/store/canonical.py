@@ -168,14 +168,18 @@ def content_hash(path: Path) -> str:
     return hashlib.sha256(json.dumps(hashes, separators=(",", ":")).encode()).hexdigest()
 
 
-def files(folder: Path) -> list[str]:
-    """Every file below a folder, relative to it, by name; also in folders that are links."""
+def files(folder: Path, passed_over: tuple[str, ...] = ()) -> list[str]:
+    """Every file below a folder, relative to it, by name; also in folders that are links.
+
+    Files and folders whose names begin with one of `passed_over` are left out.
+    """
     root, found = os.fspath(folder), []
     for place, folders, names in os.walk(root, followlinks=True):
+        folders[:] = [f for f in folders if not f.startswith(passed_over)]
         here = os.path.join(os.path.realpath(place), "")
         targets = [os.path.join(os.path.realpath(os.path.join(place, f)), "") for f in folders]
         folders[:] = [f for f, to in zip(folders, targets, strict=True) if not here.startswith(to)]
-        paths = (os.path.join(place, name) for name in names)
+        paths = (os.path.join(place, n) for n in names if not n.startswith(passed_over))
         found += [os.path.relpath(path, root) for path in paths if os.path.isfile(path)]
     return sorted(found)
 

@@ -161,6 +161,18 @@ def test_a_cut_off_text_without_a_mark_is_a_thought_where_its_opening_may_be_mis
         assert part.closed == (complete or not truncated or (marked and not chat))
 
 
+@pytest.mark.parametrize("truncated", [False, True])
+@pytest.mark.parametrize("thought", ["I add \\boxed{1}.", ""])
+@pytest.mark.parametrize("opening", [True, False])
+def test_a_closed_thought_is_closed_where_a_chat_server_left_its_opening_out(
+    opening, thought, truncated
+):
+    chat = EngineConfig(kind="openai", api=Api.chat)
+    text = PROMPT.thought_open * opening + thought + PROMPT.thought_close + "So \\boxed{2}, as"
+    part = stage._parsed(PROMPT, chat, {"response": text, "truncated": truncated})
+    assert part == Parsed(thought, "So \\boxed{2}, as", closed=True)
+
+
 def test_each_sample_of_a_problem_has_a_row_and_draws_of_its_own(base, problems, tmp_path):
     rows = table(evaluate(base, problems, tmp_path / "a", sampling=DRAWN, samples=3))
     assert list(rows["sample"]) == [0, 1, 2] * 7

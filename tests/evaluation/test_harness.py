@@ -104,6 +104,22 @@ def test_an_engine_that_the_harness_cannot_use_is_refused(tiny_student, tmp_path
         evaluate_with_harness(*how, compute=COMPUTE, out=tmp_path)
 
 
+def test_a_task_that_the_harness_does_not_know_is_named_with_where_they_are_listed(
+    tiny_student, tmp_path, monkeypatch
+):
+    def simple_evaluate(**asked):
+        raise KeyError(f"Spec '{asked['tasks'][0]}' is not a registered task/group/tag name")
+
+    monkeypatch.setattr("lm_eval.simple_evaluate", simple_evaluate)
+    monkeypatch.setattr("lm_eval.tasks.TaskManager", lambda include_path: include_path)
+    model = StudentConfig(name="tiny", model=str(tiny_student))
+    how = ("mmlv", SamplingConfig(), ENGINE, PROMPT, model, None)
+    with pytest.raises(
+        ValueError, match="'mmlv' is none that the harness knows; `lm-eval ls tasks"
+    ):
+        evaluate_with_harness(*how, compute=COMPUTE, out=tmp_path)
+
+
 @pytest.fixture
 def logs(tiny_student, tmp_path, monkeypatch):
     """Logged samples by task -> our rows, the summary, and what the harness was asked for."""

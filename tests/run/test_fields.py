@@ -10,6 +10,7 @@ from ablations.studies import cells
 from ablations.studies.cells import Studies
 from distill import __main__ as distill
 from distill.config import Config
+from distill.models.engines import EngineError
 from distill.run.fields import describe, refuse_unknown
 from distill.run.sweep import expand
 
@@ -54,6 +55,23 @@ def call_distill(*words: str) -> str:
         with pytest.raises(SystemExit) as stopped:
             distill.cli()
     return str(stopped.value)
+
+
+def test_a_server_that_does_not_answer_is_told_and_anything_else_shows_where_it_was(monkeypatch):
+    def stops(error):
+        monkeypatch.setattr(distill, "unusable", lambda configs, say: [])
+        monkeypatch.setattr(distill, "run_cell", lambda config, label: raise_(error))
+
+    stops(EngineError("http://x has not answered for 600 seconds"))
+    told = call_distill("tracking=none")
+    assert told == "failed: EngineError: http://x has not answered for 600 seconds"
+    stops(KeyError("a mistake of the program"))
+    with pytest.raises(KeyError):
+        call_distill("tracking=none")
+
+
+def raise_(error: Exception):
+    raise error
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ import pytest
 
 from ablations.studies.cells import Studies
 from distill.run.inputs import unusable
+from distill.store import canonical
 from tests.run.test_fields import call_distill
 
 QUICK = ["dataset.problems=20", "size.traces=5", "compute.progress=false", "tracking=none"]
@@ -35,6 +36,25 @@ def test_a_run_of_which_nothing_is_wrong_may_start(tmp_path):
     assert sorted(p.name for p in (tmp_path / "artifacts").iterdir()) == ["load_problems"]
 
 
+def test_a_folder_that_cannot_hold_the_rows_is_named_before_a_byte_of_it_is_read(
+    tmp_path, monkeypatch
+):
+    """Of a run, of a sweep and of a plan; what would be hashed might be everything there is."""
+    folder = tmp_path / "everything"
+    (folder / ".git").mkdir(parents=True)
+    for name in ("a.csv", "b.jsonl", ".git/c.parquet"):
+        (folder / name).write_text("x")
+    monkeypatch.setattr(canonical, "file_hash", lambda path: pytest.fail(f"{path} was read"))
+    words = ["dataset=json_lines", f"dataset.path={folder}", *QUICK[2:]]
+    why = f"dataset.path={folder}: {folder} has shards of several kinds (1 .csv, 1 .jsonl)"
+    assert why in call_distill(*words) and why in call_distill("-m", *words)
+    with pytest.raises(ValueError, match="shards of several kinds"):
+        Studies().cells("single", words)
+    (folder / "a.csv").unlink()
+    (folder / "b.jsonl").rename(folder / "b.txt")
+    assert "has no file of a kind that is read: JSON lines" in call_distill(*words)
+
+
 BENCHMARK = "evaluation.benchmarks.aime25.dataset"
 MISSING = [
     (["evaluation=aime25", f"{BENCHMARK}.path=/no.jsonl"], f"{BENCHMARK}.path: there is no file"),
@@ -52,6 +72,8 @@ MISSING = [
     (["student.model=students/none-such"], "students/none-such"),
     (["student.model=conf"], "student.model=conf is no model: it holds no config.json"),
     (["evaluation=general"], "lm-evaluation-harness"),
+    (["engine=vllm"], "engine=vllm needs vLLM, which is not installed: pip install"),
+    (["+ask@filter.rating=judge", "+engine@filter.rating.engine=vllm"], "engine=vllm needs vLLM"),
     (["evaluation=general", "engine=openai", "engine.base_url=http://x"], "needs engine"),
     (["training=none", "until=corrupt"], "its only stage is evaluate"),
     (["training=none", "~evaluation.benchmarks.sign_puzzle"], "evaluation.benchmarks is empty"),
@@ -61,6 +83,7 @@ MISSING = [
 @pytest.mark.parametrize(("words", "why"), MISSING)
 def test_what_is_missing_is_named_before_anything_is_made(tmp_path, monkeypatch, words, why):
     monkeypatch.setattr("distill.evaluation.harness.version", lambda package: None)
+    monkeypatch.setattr("distill.models.engines.vllm.find_spec", lambda package: None)
     found = told(tmp_path, *words)
     assert any(why in text for text in found), found
     assert not any("\n" in text for text in found)

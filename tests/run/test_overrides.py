@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from ablations.studies.cells import Studies
+from distill.config import Config
 from distill.run.overrides import parse, quoted, several
 from distill.run.sweep import expand
 from distill.store.identity import CHECKOUT
@@ -100,6 +101,9 @@ def refused(words: list[str]) -> str:
         (["training..epochs=3"], "is no override"),
         (["training.epochs='3"], "is no override"),
         (["training.epochs=3 # x"], "is no override"),
+        (["training.seed=0,"], "is no override (it ends too early); write GROUP=OPTION"),
+        (["training.epochs==3"], "is no override ('=' cannot stand there)"),
+        (["training.epochs=\x01"], r"is no override ('\x01' cannot stand there)"),
         (["💥=1"], "is no override"),
         (["teacher.path=\udcff"], "is not text in UTF-8"),
         (["training.epochs=abc"], "training.epochs must be a number > 0; got 'abc'"),
@@ -131,8 +135,21 @@ def refused(words: list[str]) -> str:
         (["-m", "corruption=none,nope"], "shuffle_steps"),
         (["-m", "until=problems,corrupt", "training=none"], "only stage is evaluate"),
         (["-m", "study.name=a,b/c"], "study.name must be a name"),
-        (["--config-dir", "/nowhere"], "/nowhere"),
+        (["--config-dir", "/nowhere"], "--config-dir: there is no folder /nowhere"),
+        (["--config-name", "nope"], "--config-name=nope: there is no nope.yaml in conf/"),
+        (["--config-path", "nope"], "--config-path=nope: there is no such folder"),
         (["--resolve"], "--resolve"),
+        (["hydra.mode=nope"], "hydra.mode must be one of RUN, MULTIRUN or null; got 'nope'"),
+        (["hydra.mod=RUN"], "no config has hydra.mod; nearest: hydra.mode"),
+        (["++hydra.x=1"], "no config has hydra.x; nearest: hydra.run"),
+        (["hydra.sweeper.grids=x"], "hydra.sweeper.grids must be a list, [VALUE,...]; got 'x'"),
+        (["hydra.sweeper.grid=x"], "there is no hydra.sweeper.grid"),
+        (["hydra/nope=x"], "Hydra has no group hydra/nope; it has hydra/env, "),
+        (["hydra/launcher=null"], "hydra/launcher takes the name of one option"),
+        (["hydra/launcher="], "hydra/launcher=: there is no such option; choose from basic, "),
+        (["hydra.searchpath=[x]"], "hydra.searchpath: there is no folder x"),
+        (["-m", "training.seed=0,1", "study=demo,smoke"], "study=demo,smoke: a sweep makes the"),
+        (["corruption.fraction=0.5"], "no corruption is chosen; say corruption=NAME for one of"),
     ],
 )
 def test_a_mistaken_request_is_told_with_its_rule_and_never_by_a_traceback(
@@ -186,6 +203,29 @@ MISTAKES = [
     ("world=null", "world takes the name of one option"),
     ("training=", "training=: there is no such option; choose from lora, micro_lora, micro_sft"),
     ("teacher=../x", "teacher=../x: there is no such option; choose from "),
+    ("+training=sft", "training has an option; write training=OPTION, without +"),
+    ("++training=sft", "++training=sft: training takes an option; write training=OPTION"),
+    ("~training=sft", "there is no training=sft to take out"),
+    ("~evaluation.benchmarks.x", "there is no evaluation.benchmarks.x to take out"),
+    ("+training.epochs=2", "training.epochs has a value; write training.epochs=VALUE, without +"),
+    ("prompt@teacher.prompt=think", "teacher.prompt has no option of prompt; write +prompt@"),
+    ("+ask@teacher=judge", "such as ask/judge cannot stand there, which has no field user"),
+    ("+ask@teacher.convert=null", "takes the name of one option, as in +ask@teacher.convert=OPT"),
+    ("teacher.engine.batch=3", "teacher.engine is null, so teacher.engine.batch cannot be set; +e"),
+    ("+evaluation.benchmarks.x={samples:2}", "+benchmark@evaluation.benchmarks.x=OPTION adds it"),
+    ("+evaluation.benchmarks.x.samples=2", "+benchmark@evaluation.benchmarks.x=OPTION adds it"),
+    ("+filter.bounds.math=x", "filter.bounds.math must be a list, [VALUE,...]; got x"),
+    ("training.union.0.kind=x", "write the whole list, training.union=[{FIELD: VALUE},...]"),
+    ("training.union.x.kind=x", "x is no place in a list, which are 0, 1, ..."),
+    ("training.seed=interval(0,1)", "an interval has no end of values; list some"),
+    ("prompt.thought_close=", "prompt.thought_close must be a text that is not empty, for the"),
+    ("TRAINING.EPOCHS=1", "no config has TRAINING.EPOCHS; nearest: training.epochs"),
+    ("+dataset.columns.answer=", "columns.answer must be a text that is not blank; got ''"),
+    ("engine={kind:openai}", "engine takes the name of one option"),
+    (
+        "corruption.steps=x",
+        "corruption.steps must be one of blank_line, reflection, model; got 'x'",
+    ),
     ("training/epochs=1", "a field is written with dots, training.epochs"),
     ("corruption=glob(*)", "corruption=glob(*) is not read; list the options"),
     ("~", "is no override"),
@@ -201,6 +241,31 @@ def test_a_mistaken_value_is_told_in_the_words_of_the_field(word, told):
         Studies().cells("single", [word])
     text = str(stopped.value)
     assert told in text and not re.search("full_key|object_type|Config search path", text)
+
+
+def test_an_address_that_is_none_is_told_with_an_example():
+    with pytest.raises(ValueError, match=r"engine.base_url must be .*http://localhost.*; got 'x'"):
+        Studies().one(["engine=openai", "engine.base_url=x"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["corruption=none,shuffle_steps", "corruption.fraction=0.33"],
+        ["corruption=none", "corruption.steps=reflection"],
+        ["training=none", "corruption.fraction=0.33"],
+        ["corruption.kind=none", "corruption.fraction=0.33"],
+        ["corruption.seed=1", "corruption.fraction=0"],
+    ],
+)
+def test_the_uncorrupted_arm_of_a_grid_may_have_the_fields_of_the_others(words):
+    assert Studies().cells("single", words)[0].config.corruption == Config().corruption
+
+
+def test_a_fraction_of_no_corruption_is_a_mistake_in_a_study_that_chooses_none():
+    with pytest.raises(ValueError, match=r"corruption.fraction=0.33 damages nothing, .*none"):
+        Studies().cells("size", ["corruption.fraction=0.33"])
+    assert len(Studies().cells("demo", ["corruption.fraction=0.33"])) == 6
 
 
 PATHS = [

@@ -1,7 +1,6 @@
 """Which fields, pins and inputs make two runs differ, stage by stage."""
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from ablations.studies.cells import Cell, Studies
 from ablations.studies.chain import WITHIN, Referred
 from ablations.studies.plan import Planned, plan, short
 from ablations.studies.recorded import recorded_config
+from distill.run.overrides import split
 from distill.stages import Stage
 from distill.store.artifacts import read_recipe
 from distill.store.identity import RECIPE
@@ -50,7 +50,7 @@ def identity(text: str, runs: Path) -> Identity:
     """The identity of the run with these overrides, or of one in `runs` by 4 digits of its key."""
     if re.fullmatch(r"[0-9a-f]{4,64}", text):
         return from_record(text, runs)
-    return from_plan(plan([Studies().one(shlex.split(text))])[0])
+    return from_plan(plan([Studies().one(split(text, "the run"))])[0])
 
 
 def from_plan(planned: Planned) -> Identity:

@@ -18,6 +18,10 @@ Prompt = list[int] | list[dict[str, str]]
 """Token ids; or, where `engine.wants_messages`, messages with `role` and `content`."""
 
 
+class EngineError(RuntimeError):
+    """An engine stopped, or could not complete some of the prompts; the message says what to do."""
+
+
 @dataclass(frozen=True)
 class Completion:
     """A model's response to a prompt."""
@@ -84,7 +88,7 @@ def generate(
     Raises:
         ValueError: there is not one seed per prompt.
         ModuleNotFoundError: the engine's package is not installed.
-        RuntimeError: the engine stopped, or could not complete some of the prompts.
+        EngineError: the engine stopped, or could not complete some of the prompts.
     """
     from tqdm import tqdm
 
@@ -103,6 +107,11 @@ def free(but: str = "") -> None:
     for name in {*ENGINES} - {but}:
         if module := sys.modules.get(f"{__name__}.{name}"):
             module.free()
+
+
+def absent(kind: str) -> str:
+    """Why such an engine cannot run here, where it needs a package that is not; else empty."""
+    return getattr(_module(kind), "absent", str)()
 
 
 def pins(engine: EngineConfig) -> dict[str, str | None]:
@@ -129,10 +138,10 @@ def completed(ids: Sequence[int], ends: Collection[int], tokenizer: Any) -> Comp
 
 
 def raise_failed(failed: Mapping[int, str], asked: int) -> None:
-    """Raise RuntimeError if any of the `asked` prompts failed: index of the prompt -> reason."""
+    """Raise EngineError if any of the `asked` prompts failed: index of the prompt -> reason."""
     if failed:
         reasons = "; ".join(f"{n} × {why}" for why, n in Counter(failed.values()).most_common(3))
-        raise RuntimeError(
+        raise EngineError(
             f"{len(failed)} of {asked} prompts could not be completed and stay pending, the first "
             f"of them number {min(failed)}: {reasons}"
         )

