@@ -80,7 +80,8 @@ MODULES = {
     "config": _module(
         *("distill/config.py", "distill/checks.py", "distill/compute.py", "distill/run/fields.py"),
         *(f"distill/{room}/config.py" for room in ("corruptions", "data", "teachers", "training")),
-        tests="run/test_fields.py run/test_compose.py test_conf.py test_identity.py test_keys.py "
+        tests="run/test_fields.py run/test_formats.py teachers/test_config.py run/test_compose.py "
+        "test_conf.py test_identity.py test_keys.py "
         "run/test_overrides.py teachers/test_recorded.py corruptions",
     ),
     "training": _module("distill/training", tests="training test_stages.py", heavy=True),
