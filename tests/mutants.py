@@ -96,7 +96,8 @@ MODULES = {
     ),
     "evaluation": _module(
         "distill/evaluation",
-        tests="evaluation ablations/statistics/test_intervals.py",
+        tests="evaluation ablations/statistics/test_intervals.py "
+        "ablations/statistics/test_variance.py",
         heavy=True,
     ),
     "statistics": _module(
