@@ -1,6 +1,7 @@
 """Lists what produced the numbers of a study: commands, versions, configs, costs and failures."""
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -16,7 +17,7 @@ from ablations.results.records import references_of
 from ablations.studies.cells import SINGLE
 from ablations.studies.chain import WITHIN
 from ablations.studies.plan import short
-from distill.run.record import FAILED, percent, read, scores
+from distill.run.record import FAILED, percent, read, scores, words_of
 from distill.stages import Stage
 
 Records = Sequence[Mapping[str, Any]]
@@ -24,9 +25,10 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def command(study: str, label: str) -> str:
-    """The command that makes one run of a study."""
+    """The command that makes one run of a study; what a shell would take for its own is quoted."""
     named = [] if study == SINGLE else [f"study={study}", "hydra.mode=RUN"]
-    return " ".join(["python -m distill", *named, label]).strip()
+    words = [shlex.quote(word) if "$" in word else word for word in words_of(label)]
+    return " ".join(["python -m distill", *named, *words])
 
 
 def commands(asked: Request) -> list[str]:

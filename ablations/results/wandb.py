@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ablations.results.runs import SCORES, frame
-from distill.run.formats import upgraded
+from distill.run.formats import upgraded, upgraded_references
 from distill.stages import Stage
 
 
@@ -43,7 +43,8 @@ def _record(summary: Mapping[str, Any], place: Path) -> dict[str, Any]:
     missing = [name for name in ("cell", "label", "config") if name not in summary]
     if missing:
         raise ValueError(f"W&B run {place} has no {', '.join(missing)}; it is not a run of distill")
-    config = upgraded(json.loads(summary["config"]), summary.get("format", 1))
+    form = summary.get("format", 1)
+    config = upgraded(json.loads(summary["config"]), form)
     benchmarks = config["evaluation"]["benchmarks"]
     scores = {name: _below(summary, f"{name}/") for name in benchmarks}
     stages = {s.value: _below(summary, f"stages/{s.value}/") for s in Stage}
@@ -53,6 +54,7 @@ def _record(summary: Mapping[str, Any], place: Path) -> dict[str, Any]:
         "study": config["study"],
         "commit": summary.get("commit"),
         "config": config,
+        "references": upgraded_references(json.loads(summary.get("references", "{}")), form),
         "stages": {
             name: {"summary": one, "seconds": summary[f"seconds/{name}"]}
             for name, one in stages.items()

@@ -31,6 +31,20 @@ def upgraded(config: Mapping[str, Any], form: int) -> Json:
     return made
 
 
+def upgraded_references(references: Mapping[str, Any], form: int) -> Json:
+    """What a record says of the runs that it refers to, their configs in this version's fields.
+
+    Raises:
+        ValueError: a later version wrote it.
+    """
+    return {
+        place: named
+        | {"config": upgraded(named["config"], form)}
+        | {"references": upgraded_references(named["references"], form)}
+        for place, named in references.items()
+    }
+
+
 def _kinds_beside_names(config: Json) -> Json:
     """Format 1 grew without a number, so any later field may be missing; `name` was the kind."""
     root: Json = {"filter": {}, "grading": {}, "verification": {}} | config

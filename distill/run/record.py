@@ -26,7 +26,7 @@ from distill.config import Config
 from distill.evaluation.intervals import run_interval
 from distill.models.engines import EngineError
 from distill.pipeline import Made
-from distill.run.formats import FORMAT, upgraded
+from distill.run.formats import FORMAT, upgraded, upgraded_references
 from distill.stages import Stage
 from distill.store.artifacts import MAKING, ArtifactError, verify, write_json
 from distill.store.identity import CHECKOUT, Artifact, run_key
@@ -142,7 +142,7 @@ def read_record(path: Path) -> dict[str, Any]:
     try:
         form = record.get("format", 1)
         config = upgraded(config if isinstance(config, dict) else {}, form)
-        references = _upgraded(record.get("references", {}), form)
+        references = upgraded_references(record.get("references", {}), form)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: {error}") from error
     parts = {"cell": str, "label": str, "study": dict, "config": dict, "stages": dict}
@@ -153,16 +153,6 @@ def read_record(path: Path) -> dict[str, Any]:
     if wrong:
         raise ValueError(f"{path} has no {', '.join(wrong)}: it is no record of a run; {AGAIN}")
     return record | {"config": config, **({"references": references} if references else {})}
-
-
-def _upgraded(references: Mapping[str, Any], form: int) -> dict[str, Any]:
-    """What a record says of the runs that it refers to, their configs in this version's fields."""
-    return {
-        place: named
-        | {"config": upgraded(named["config"], form)}
-        | {"references": _upgraded(named["references"], form)}
-        for place, named in references.items()
-    }
 
 
 def _is_step(step: Any) -> bool:

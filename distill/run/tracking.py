@@ -77,7 +77,9 @@ class Tracker:
         for name in ("format", "cell", "label", "commit"):
             self._run.summary[name] = record[name]
         # W&B keeps neither empty objects nor whole floats, which are part of a run's settings.
-        self._run.summary["config"] = json.dumps(record["config"], sort_keys=True)
+        for name in ("config", "references"):
+            if name in record:
+                self._run.summary[name] = json.dumps(record[name], sort_keys=True)
         for stage, made in record["stages"].items():
             self._keep(stage, f"stages/{stage}", made)
             self._run.summary[f"seconds/{stage}"] = made["seconds"]

@@ -84,6 +84,7 @@ def tracked(tmp_path_factory) -> Path:
         "label": "corruption=shuffle_steps",
         "commit": "1234",
         "config": {"size": {"traces": 1000}},
+        "references": {"student.after": {"text": "size=1k"}},
         "stages": {"train": trained | {"summary": {"rows": 60, "ids": ["a"]}}},
         "scores": {"sign_puzzle": scored | {"summary": {"accuracy": 0.75, "problems": 4}}},
     }
@@ -113,6 +114,7 @@ def test_scores_counts_and_seconds_are_the_summary(tracked):
     assert told["stages/train/rows"] == 60
     assert told["seconds/train"] == 2.5
     assert told["seconds/evaluate/sign_puzzle"] == 1
+    assert json.loads(told["references"]) == {"student.after": {"text": "size=1k"}}
     assert told["cell"] == KEY
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import subprocess
 from io import StringIO
 
 import pytest
@@ -11,6 +12,7 @@ from ablations.commands.answers.chain import chains, waits
 from ablations.commands.answers.explain import explain, from_plan, from_record
 from ablations.commands.answers.plan import plan_table
 from ablations.commands.answers.status import status
+from ablations.report.provenance import command
 from ablations.report.provenance import references as referred
 from ablations.studies.plan import plan
 from distill.run import references
@@ -190,6 +192,18 @@ def test_what_was_made_of_a_link_that_is_gone_is_not_waited_for(three):
     second.path.mkdir(parents=True)
     (second.path / "recipe.json").write_text("{}")
     assert waits(planned) == ""
+
+
+def test_the_command_of_a_chain_is_read_by_a_shell_as_the_run_that_it_made(studies, small):
+    first = small("size.traces=8", "training.seed=${training.seed}")
+    then = small("size.traces=12", f"'student.after={first}'")
+    for text in (small("size.traces=8"), first, then):
+        words = [*small("size.traces=9", "training.seed=2").split(), f"student.after={text}"]
+        (cell,) = studies.cells("single", words)
+        shell = ["bash", "-c", f"printf '%s\\n' {command('single', cell.label)}"]
+        words = subprocess.check_output(shell, text=True).splitlines()
+        assert words[:3] == ["python", "-m", "distill"]
+        assert studies.one(words[3:]).config == cell.config
 
 
 def test_a_report_names_each_run_that_is_referred_to_once(three):

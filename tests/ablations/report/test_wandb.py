@@ -27,7 +27,7 @@ from ablations.report.html import report as html_report
 from ablations.report.markdown import markdown
 from ablations.report.wandb import _panels, report, save, spec, sweep
 from ablations.results.runs import runs, samples
-from ablations.results.wandb import wandb_runs
+from ablations.results.wandb import _record, wandb_runs
 from ablations.studies.cells import Studies
 from distill.store.identity import CHECKOUT, version
 
@@ -187,6 +187,16 @@ def test_a_sweep_read_back_from_w_and_b_is_the_frame_of_its_records(recorded, se
         check_dtype=False,
         check_like=True,
     )
+
+
+def test_the_runs_that_a_run_refers_to_are_read_back_with_it():
+    cell = Studies().one(["student.after=size.traces=32 corruption.seed=3"])
+    record = cell.record("1" * 64)
+    told = {name: json.dumps(record[name]) for name in ("config", "references")}
+    summary = {"cell": "1" * 64, "label": cell.label, "format": record["format"]}
+    read = _record(summary | told, Path("team/distill/run"))
+    assert read["references"] == json.loads(told["references"])
+    assert _record(summary | {"config": told["config"]}, Path())["references"] == {}
 
 
 def test_only_finished_cells_of_the_study_are_asked_for(server):
