@@ -149,6 +149,7 @@ def _in_our_words(error: BaseException, outer: str, given: Mapping[str, str]) ->
         )
     if "does not support deletion" in said:
         return f"{name} cannot be taken out: only an option or an entry of a dictionary can"
+    said = re.sub(r"^\w+ raised while resolving interpolation: ", "", said)
     if isinstance(error, InterpolationResolutionError) or not (takes := _takes(name)):
         return f"{name}: {said}"
     if isinstance(error, MissingMandatoryValue):

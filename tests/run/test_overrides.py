@@ -219,6 +219,10 @@ MISTAKES = [
     ("training.union.x.kind=x", "x is no place in a list, which are 0, 1, ..."),
     ("training.seed=interval(0,1)", "an interval has no end of values; list some"),
     ("prompt.thought_close=", "prompt.thought_close must be a text that is not empty, for the"),
+    (
+        "training.epochs=${oc.env:NO_X}",
+        "training.epochs: \"Environment variable 'NO_X' not found\"",
+    ),
     ("TRAINING.EPOCHS=1", "no config has TRAINING.EPOCHS; nearest: training.epochs"),
     ("+dataset.columns.answer=", "columns.answer must be a text that is not blank; got ''"),
     ("engine={kind:openai}", "engine takes the name of one option"),
