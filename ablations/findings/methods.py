@@ -132,6 +132,7 @@ def findings(runs: pd.DataFrame, samples: pd.DataFrame) -> list[Finding]:
     for _, part in frame(runs, samples).groupby(list(ALIKE), sort=False):
         names = ("benchmark", "student", "size")
         name = ", ".join(f"{name} {part[name].iloc[0]}" for name in names)
+        name += f", {other}" if (other := part["refers"].iloc[0]) else ""
         found.append(Finding(name, sentence(part), grid(part, name), part))
     return found
 
