@@ -1,5 +1,6 @@
 """What became of the runs of a sweep: told by the launcher or read from disk, shown as a table."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +40,25 @@ def told(result: JobReturn) -> Outcome | None:
         return None
     label = run_label(result.overrides or ())
     return Outcome(label, "", "failed", {}, 0.0, reason(result._return_value))
+
+
+def finished(words: Sequence[str], config: Config) -> Outcome | None:
+    """The outcome of a run that was made before and may be used; None of any other.
+
+    What is wrong with a run is told where it is launched.
+    """
+    begun, store = time.perf_counter(), Store(Path(config.artifacts))
+    try:
+        planned = references.made(config, store.artifact)
+        key = run_key(planned)
+        record = read_finished(run_folder(config, key), planned)
+        if record is None:
+            return None
+        references.run(config, store.used)
+    except (ValueError, TypeError, OSError, ArtifactError):
+        return None
+    spent = time.perf_counter() - begun
+    return Outcome(run_label(words), key, "done before", scores(record), spent)
 
 
 def on_disk(words: Sequence[str], config: Config, begun: float, ended: str) -> Outcome:

@@ -25,7 +25,7 @@ from distill.run.compose import Composer, register_schema
 from distill.run.expectations import unmet
 from distill.run.inputs import unfit_folders, unusable
 from distill.run.mistakes import one_line
-from distill.run.outcomes import MADE, NO_RESULT, on_disk, print_outcomes, told
+from distill.run.outcomes import MADE, NO_RESULT, finished, on_disk, print_outcomes, told
 from distill.run.overrides import parse, split
 from distill.run.record import Outcome, reason, run_folder
 from distill.run.tracking import no_key
@@ -48,7 +48,7 @@ def expand(grids: Sequence[str], axes: Sequence[str]) -> list[list[str]]:
     for line in grids or [""]:
         kept = [o for o in parse(split(line)) if o.get_key_element() not in names]
         runs += _product([*outer, *kept])
-    return [run for i, run in enumerate(runs) if run not in runs[:i]]
+    return [list(run) for run in dict.fromkeys(map(tuple, runs))]
 
 
 def _product(overrides: Sequence[Override]) -> list[list[str]]:
@@ -164,16 +164,25 @@ class GridSweeper(Sweeper):
             sys.exit(1)
 
     def _launch(self, kept: Sequence[tuple[list[str], Config]]) -> list[Outcome]:
-        """What became of every run; read from its folder where the launcher does not say."""
+        """What became of every run; read from its folder where the launcher does not say.
+
+        A run that is there already is not launched: Hydra composes each job anew, which takes
+        longer than to see that nothing is to be done.
+        """
         assert self.launcher
+        known = {i: done for i, one in enumerate(kept) if (done := finished(*one))}
+        if known:
+            print(f"{len(known)} of {len(kept)} runs are done before", flush=True)
+        left = [i for i in range(len(kept)) if i not in known]
         begun, ended = time.time(), "its worker ended without a word"
         returns: Sequence[JobReturn] = ()
         try:
-            returns = self.launcher.launch([words for words, _ in kept], initial_job_idx=0)
+            if left:
+                returns = self.launcher.launch([kept[i][0] for i in left], initial_job_idx=0)
         except Exception as error:  # whatever a launcher raises where a worker was killed
             ended = f"the launcher ended with {type(error).__name__}"
             print(f"failed: the launcher: {reason(error)}", file=sys.stderr, flush=True)
-        known = dict(enumerate(map(told, returns)))
+        known |= {i: said for i, said in zip(left, map(told, returns), strict=False) if said}
         return [known.get(i) or on_disk(*one, begun, ended) for i, one in enumerate(kept)]
 
 

@@ -221,3 +221,35 @@ def test_what_became_of_runs_is_read_from_disk_where_a_launcher_lost_its_worker(
     assert ("ended with RuntimeError" in last) if ends is killed else ("without a word" in last)
     print_outcomes(outcomes)
     assert NO_RESULT in capsys.readouterr().out
+
+
+def test_runs_that_are_done_are_not_launched_and_others_are_each_in_its_place(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    studies = Studies()
+    words = [["tracking=none", "until=problems", f"dataset.problems={n}"] for n in (2, 3, 4, 5)]
+    words = [[*run, "size.traces=1"] for run in words]
+    kept = [(overrides, studies.one(overrides).config) for overrides in words]
+    for i in (0, 2, 3):
+        run_cell(kept[i][1], "before")
+    torn = next(tmp_path.glob("artifacts/load_problems/*/problems.jsonl"))
+    torn_key = torn.parent.name
+    torn.write_text("torn")
+    launched = []
+
+    class Launched:
+        def launch(self, runs, initial_job_idx):
+            launched.extend(runs)
+            done = (Outcome(" ".join(run), "k", "done", {}, 0.0) for run in runs)
+            return [JobReturn(status=JobStatus.COMPLETED, _return_value=one) for one in done]
+
+    sweeper = GridSweeper(None, [])
+    sweeper.launcher = Launched()
+    outcomes = sweeper._launch(kept)
+    assert [outcome.state for outcome in outcomes].count("done before") == 2
+    assert words[1] in launched and len(launched) == 2  # and the one with a torn artifact
+    for i, outcome in enumerate(outcomes):
+        assert (outcome.state == "done") == (words[i] in launched)
+        assert outcome.state == "done" or torn_key not in outcome.key
+    assert "2 of 4 runs are done before" in capsys.readouterr().out
