@@ -122,6 +122,7 @@ def test_a_teachers_rejected_rows_are_looked_at_again(made):
 
 def test_a_run_that_is_done_is_looked_at_again_and_its_record_stays(tmp_path, monkeypatch):
     config = Config(artifacts=str(tmp_path / "a"), runs=str(tmp_path / "r"))
+    config.until = pipeline.Stage.problems
     seen: list[float] = []
 
     def stage(number: int, *, compute: ComputeConfig, out: Path) -> None:
@@ -135,9 +136,9 @@ def test_a_run_that_is_done_is_looked_at_again_and_its_record_stays(tmp_path, mo
     monkeypatch.setitem(globals(), "served", look)
     monkeypatch.setitem(globals(), "VERSION", 1)
     monkeypatch.setattr(
-        program.pipeline,
+        pipeline,
         "run",
-        lambda config, make, log=None: [
+        lambda config, make, log, given: [
             pipeline.Made(pipeline.Stage.problems, make(stage, 1, compute=config.compute))
         ],
     )

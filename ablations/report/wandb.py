@@ -1,6 +1,7 @@
 """Writes a study as a W&B report and as a W&B sweep."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,9 @@ from ablations.studies.cells import Studies
 if TYPE_CHECKING:
     from wandb_workspaces.reports.v2 import Report
 
-COMMAND = "set -f; exec python -m distill hydra.mode=RUN tracking.mode=online ${0#cell=}"
-"""The command line that `wandb agent` runs in a shell: a run's overrides are one parameter."""
+COMMAND = 'eval "exec python -m distill hydra.mode=RUN tracking.mode=online ${0#cell=}"'
+"""The command line that `wandb agent` runs in a shell: a run's overrides are one parameter, quoted
+as for a shell."""
 
 
 def report(asked: Request, entity: str | None = None, project: str | None = None) -> "Report":
@@ -130,14 +132,11 @@ def sweep(study: str, overrides: Sequence[str] = ()) -> str:
     `wandb agent` runs `python -m distill` for each value; finished runs are skipped.
 
     Raises:
-        ValueError: no such study, or an override with a space, which the agent's shell would split.
+        ValueError: no such study.
     """
     import yaml
 
     cells = Studies().cells(study, overrides)
-    spaced = [text for cell in cells for text in cell.overrides if any(map(str.isspace, text))]
-    if spaced:
-        raise ValueError(f"an override of a W&B sweep cannot contain a space: {spaced[0]!r}")
     config = cells[0].config
     described = {
         "name": study,
@@ -145,6 +144,6 @@ def sweep(study: str, overrides: Sequence[str] = ()) -> str:
         "project": config.tracking.project,
         "method": "grid",
         "command": ["${env}", "sh", "-c", COMMAND, "${args_no_hyphens}"],
-        "parameters": {"cell": {"values": [" ".join(cell.overrides) for cell in cells]}},
+        "parameters": {"cell": {"values": [shlex.join(cell.overrides) for cell in cells]}},
     }
     return yaml.safe_dump(described, sort_keys=False, width=1000)

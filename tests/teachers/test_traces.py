@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import yaml
 
 from distill.compute import ComputeConfig
 from distill.config import Config
@@ -18,7 +17,7 @@ from distill.data.problems import load_problems
 from distill.data.trace_formats import FORMATS, READING
 from distill.grading.config import GradingConfig
 from distill.models import converse, hub
-from distill.models.config import Api, EngineConfig, PromptConfig, SamplingConfig
+from distill.models.config import Api, EngineConfig, SamplingConfig
 from distill.models.engines import Completion, Refusal
 from distill.run.compose import build
 from distill.store.artifacts import Store
@@ -28,13 +27,10 @@ from distill.teachers.traces import pins, sample_traces
 from distill.teachers.verify import verify_traces
 from distill.trace.records import Problem, read_problems, read_traces, write_records
 from tests.data.test_trace_formats import FIELDS, ROWS, TRACES, WHOLE, WITHOUT_GOLD
+from tests.prompts import PROMPTS
 from tests.server import CHAT, refused, replied, serving
 
 COMPUTE = ComputeConfig(progress=False, threads=1)
-PROMPTS = {
-    path.stem: PromptConfig(**yaml.safe_load(path.read_text(encoding="utf-8")))
-    for path in sorted((CHECKOUT / "conf" / "prompt").glob("*.yaml"))
-}
 THINK = PROMPTS["think"]
 TEACHERS = sorted(path.stem for path in (CHECKOUT / "conf" / "teacher").glob("*.yaml"))
 
@@ -275,7 +271,10 @@ def test_a_model_teacher_is_run_by_what_runs_the_student_unless_said_otherwise()
 
 @pytest.mark.parametrize("name", TEACHERS)
 def test_every_teacher_can_be_asked_or_read(hydra_compose, name):
-    teacher = build(hydra_compose(f"teacher={name}", "dataset.problems=0")).teacher
+    of = ["teacher.student='size=1k'"] if name == "trained" else []
+    teacher = build(hydra_compose(f"teacher={name}", "dataset.problems=0", *of)).teacher
+    if teacher.kind == "trained":
+        assert teacher.engine and teacher.sampling.temperature > 0 and teacher.prompt is None
     if teacher.kind == "model":
         assert teacher.prompt and teacher.sampling.temperature > 0
         assert teacher.model or name == "model"

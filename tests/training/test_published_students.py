@@ -161,7 +161,7 @@ def student(rows, tmp_path_factory):
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=2,
-            head_dim=16,
+            head_dim=32,  # the least that vLLM serves on a CPU
             max_position_embeddings=131_072 if more else 32_768,
             tie_word_embeddings=model.tied,
             eos_token_id=tokenizer.eos_token_id,
