@@ -33,6 +33,7 @@ from distill.stages import Stage
 from distill.store.artifacts import Store
 from distill.store.identity import CHECKOUT
 from distill.trace.records import read_traces
+from distill.training.config import Method
 from distill.training.rows import IGNORED
 from distill.training.tokenize import build_rows
 from tests.odd_tokenizers import wrapped
@@ -184,13 +185,45 @@ def overrides(path, student, folder):
     return [
         *("teacher=recorded", f"teacher.path={path}", "dataset.problems=0", "prompt=think"),
         *(f"size.traces={COUNT}", f"student.model={student}", "training.max_tokens=2048"),
-        *("training.epochs=6", "training.batch=4", "training.learning_rate=0.005"),
+        *("training.epochs=4", "training.batch=1", "training.learning_rate=0.005"),
         *("evaluation=gsm8k", f"{benchmark}.path={path}", f"{benchmark}.format=json_lines"),
         *(f"{benchmark}.problems={COUNT}", "evaluation.sampling.max_new_tokens=24"),
         *("+sampling@evaluation.sampling=qwen3_thinking", "engine.dtype=float32"),
         *("compute.threads=1", "compute.progress=false", "tracking=none"),
         *(f"artifacts={folder}/a", f"runs={folder}/r"),
     ]
+
+
+def opens_a_thought(name, config, made, answers) -> None:
+    """Whether generation opens a thought: the template does, or the student has learned to.
+
+    These models are too small to have learned it by heart, so the mean log-probability of the token
+    that opens a thought is compared with the untrained model's.
+    """
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    if opened := PUBLISHED[name].opened:
+        assert answers["response"].str.startswith(opened).all()
+        return
+
+    def opening_of(model):
+        network = AutoModelForCausalLM.from_pretrained(model.name, dtype=torch.float32)
+        if model.adapter:
+            network = PeftModel.from_pretrained(network, model.adapter)
+        tokenizer, nats = hub.load_tokenizer(hub.base_model(config.student)), []
+        first = tokenizer.encode("<think>\n", add_special_tokens=False)[0]
+        for question in answers["question"]:
+            asked = chat_ids(tokenizer, messages(config.prompt, question))
+            with torch.no_grad():
+                logits = network(torch.tensor([asked])).logits[0, -1]
+            nats.append(float(logits.log_softmax(-1)[first]))
+        return sum(nats) / len(nats)
+
+    trained = hub.trained_model(config.student, made[Stage.train].path)
+    least = 1 if config.training.method is Method.sft else 0
+    assert opening_of(trained) > opening_of(hub.base_model(config.student)) + least
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
@@ -246,9 +279,9 @@ def test_real_traces_are_verified_trained_on_served_and_graded(
     assert trained["rows"] == COUNT and trained["dropped"] == 0, verified
     curve = [json.loads(line)["loss"] for line in
              (made[Stage.train].path / "curve.jsonl").read_text().splitlines()]  # fmt: skip
-    assert sum(curve[-5:]) < 0.8 * sum(curve[:5])
+    whole = config.training.method is Method.sft  # an adapter of a random model learns little
+    assert sum(curve[-5:]) < (0.8 if whole else 1) * sum(curve[:5])
     answers = pandas.read_parquet(made[Stage.evaluate].path / "samples.parquet")
     assert len(answers) == answers["problem_id"].nunique() == COUNT
     assert answers["correct"].notna().all()
-    opens = answers["response"].str.startswith("<think>\n")
-    assert opens.sum() >= 0.8 * COUNT  # all rows open a thought, and so does what was trained
+    opens_a_thought(name, config, made, answers)

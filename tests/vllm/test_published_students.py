@@ -20,6 +20,7 @@ from distill.trace.records import read_traces
 from tests.training.test_published_students import (
     COUNT,
     PUBLISHED,
+    opens_a_thought,
     overrides,
     path,
     rows,
@@ -52,8 +53,7 @@ def test_real_traces_are_verified_trained_on_served_by_vllm_and_graded(
     answers = pandas.read_parquet(made[Stage.evaluate].path / "samples.parquet")
     assert len(answers) == answers["problem_id"].nunique() == COUNT
     assert answers["correct"].notna().all() and answers["tokens"].between(1, 24).all()
-    opens = answers["response"].str.startswith("<think>\n")
-    assert opens.sum() >= 0.8 * COUNT  # generation opens a thought, as all rows do
+    opens_a_thought(name, config, made, answers)
     tokenizer = hub.load_tokenizer(hub.trained_model(config.student, made[Stage.train].path))
     trace = next(read_traces(made[Stage.select].path / "traces.jsonl"))
     asked = tokenizer.decode(chat_ids(tokenizer, messages(config.prompt, trace.problem.question)))
