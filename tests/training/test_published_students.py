@@ -280,7 +280,7 @@ def test_real_traces_are_verified_trained_on_served_and_graded(
     curve = [json.loads(line)["loss"] for line in
              (made[Stage.train].path / "curve.jsonl").read_text().splitlines()]  # fmt: skip
     whole = config.training.method is Method.sft  # an adapter of a random model learns little
-    assert sum(curve[-5:]) < (0.8 if whole else 1) * sum(curve[:5])
+    assert sum(curve[-5:]) < (0.9 if whole else 1) * sum(curve[:5])
     answers = pandas.read_parquet(made[Stage.evaluate].path / "samples.parquet")
     assert len(answers) == answers["problem_id"].nunique() == COUNT
     assert answers["correct"].notna().all()
