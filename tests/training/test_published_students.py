@@ -157,12 +157,12 @@ def student(rows, tmp_path_factory):
         more = {"rope_parameters": ROPE} if model.architecture == "Llama" else {}
         config = getattr(transformers, f"{model.architecture}Config")(
             vocab_size=len(tokenizer),
-            hidden_size=64,
+            hidden_size=128,
             intermediate_size=128,
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=2,
-            head_dim=32,  # the least that vLLM serves on a CPU
+            head_dim=32,  # the least that vLLM serves on a CPU; Qwen2 divides the size by its heads
             max_position_embeddings=131_072 if more else 32_768,
             tie_word_embeddings=model.tied,
             eos_token_id=tokenizer.eos_token_id,
