@@ -5,6 +5,7 @@ Run: pytest tests/run/test_chains.py
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from copy import deepcopy
@@ -27,6 +28,7 @@ from distill.store.canonical import canonical, canonical_json
 from distill.store.identity import CHECKOUT, Names, content_hash, run_key
 from distill.trace.records import read_rows, read_traces
 from distill.training.config import Method
+from distill.training.train import train_student
 from tests.test_identity import changed, full, leaves
 
 PLACES = {
@@ -213,6 +215,24 @@ def test_references_nest_and_their_runs_come_in_order(compose):
     sizes = [one.config.size.traces for one in link.links()]
     assert sizes == [250, 500, 1000, 2000]
     assert [one.place for one in link.links()] == ["student.after"] * 3 + [""]
+
+
+def test_a_run_that_several_places_name_is_composed_and_made_once(compose):
+    round_before, depth = "dataset.seed=0", 4
+    for n in range(depth):  # each begins at the round before, which is its teacher as well
+        places = (f"{place}={round_before}" for place in ("student.after", "teacher.student"))
+        words = ["teacher=trained", f"training.seed={n}", *places]
+        round_before = shlex.join(words)
+    link = chain(compose(*words))
+    assert [one.config.training.seed for one in link.links()] == [0, *range(depth)]
+    trained, names = [], Names()
+
+    def make(stage, *identity, **how):
+        trained.extend([identity[1].seed] if stage is train_student else [])
+        return names(stage, *identity, **how)
+
+    follow(link, make)
+    assert trained == [0, *range(depth)]
 
 
 REFUSED = {
