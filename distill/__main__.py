@@ -17,7 +17,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from distill.config import Config
@@ -134,11 +134,6 @@ def _say(line: str) -> None:
     print(f"  {line}", flush=True)
 
 
-def _as_written(words: Any) -> list[str]:
-    """Overrides as they were given; read one by one, `${x}` in them would be looked up."""
-    return [str(word) for word in OmegaConf.to_container(words, resolve=False) or ()]
-
-
 def _say_what_next(config: Config, outcome: Outcome, words: Sequence[str]) -> None:
     folder = run_folder(config, outcome.key)
     for name, score in outcome.scores.items():
@@ -156,7 +151,7 @@ def main(composed: DictConfig) -> Outcome | None:
     """Hydra's entry: one run."""
     hydra_config = HydraConfig.get()
     sweeping = hydra_config.mode is RunMode.MULTIRUN
-    words = _as_written(hydra_config.overrides.task)
+    words = sweep.as_written(hydra_config.overrides.task)
     label = run_label(words)
     begun = time.perf_counter()
     try:

@@ -120,23 +120,29 @@ def read(path: Path, own: bool = False) -> Mapping[tuple[str, str, str], Rate]:
         ValueError: the file cannot be read, or a row cannot be used; names the file and the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # spreadsheets write a mark
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     rows = csv.DictReader(lines)
     columns = rows.fieldnames or ()
     absent = [name for name in ("quantity", "what", "value") if name not in columns]
-    if absent or set(columns) - set(COLUMNS):
+    if absent or set(columns) - set(COLUMNS) or len(set(columns)) < len(columns):
         raise ValueError(
             f"{path}: the columns of rates are {', '.join(COLUMNS)}, the first two and value must "
-            f"be there; got {', '.join(columns) or 'an empty file'}"
+            f"be there, each once; got {', '.join(columns) or 'an empty file'}"
         )
     found = {}
     for row in rows:
-        rate = _rate({name: (text or "").strip() for name, text in row.items() if name}, own)
+        here = f"{path}, line {rows.line_num}"
+        if None in row:
+            raise ValueError(f"{here}: more values than columns; one with a comma is quoted")
+        rate = _rate({name: (text or "").strip() for name, text in row.items()}, own)
         if isinstance(rate, str):
-            raise ValueError(f"{path}, line {rows.line_num}: {rate}")
-        found[rate.quantity, rate.what, rate.on] = rate
+            raise ValueError(f"{here}: {rate}")
+        if (this := (rate.quantity, rate.what, rate.on)) in found:
+            named = " ".join(filter(None, this))
+            raise ValueError(f"{here}: a second value of {named}; keep one")
+        found[this] = rate
     return found
 
 

@@ -175,7 +175,9 @@ def _power(study: Study) -> Part:
     found = measured or [design.grid(design.frame(plan(study.cells)))]
     blocks: list[Block] = [Tables([grid]) for grid in found if grid.rows]
     if not blocks:
-        blocks.append(Text("The study has no arm on uncorrupted traces, so it compares nothing."))
+        blocks.append(
+            Text("No section of the study has an arm to compare with uncorrupted traces.")
+        )
     blocks.append(Text(design.NOTE, "note"))
     return Part("Power: what the design could detect", "power", [Passage("", blocks)], "Power")
 

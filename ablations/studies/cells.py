@@ -17,7 +17,7 @@ from distill.run.mistakes import COMPOSING, one_line
 from distill.run.overrides import long_form, parse
 from distill.run.record import run_label
 from distill.run.references import planned
-from distill.run.sweep import distinct, expand, grids_of, listed, register, replaced
+from distill.run.sweep import axes_of, distinct, expand, grids_of, listed, register, replaced
 
 SINGLE = StudyConfig().name
 """Study of the runs that were launched without one."""
@@ -90,7 +90,7 @@ class Studies:
             sweeper = self._composer.composed((*named, *_fixed(overrides))).hydra.sweeper
         except COMPOSING as error:
             raise ValueError(one_line(error, overrides)) from error
-        axes = [f"{name}={value}" for name, value in (sweeper.params or {}).items()]
+        axes = axes_of(sweeper)
         grids = grids_of(study if named else None, sweeper, overrides)
         runs = expand(grids, [*axes, *named, *overrides])
         kept, errors = distinct(runs, self._composer)

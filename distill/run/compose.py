@@ -22,7 +22,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
 from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, ValueNode, open_dict
 
 from distill.checks import path
 from distill.config import Config
@@ -73,6 +73,7 @@ class Composer:
         self._parse = cache(lambda word: parse([word])[0])
         self._composed: dict[tuple[str, ...], DictConfig] = {}
         self._sections: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Any] = {}
+        self._fields: dict[tuple[str, tuple[str, ...], tuple[str, ...]], Any] = {}
 
     def config(self, overrides: Sequence[str]) -> Config:
         """The checked config of one run.
@@ -112,10 +113,13 @@ class Composer:
             name: tuple(w for w in words if not _REFERS.match(w)) for name, words in values.items()
         }
 
-        def section(name: str) -> Any:
-            return self._section(name, chosen.get(name, world), plain.get(name, ()))
+        def stated(field: str) -> Any:
+            name = field.partition(".")[0]
+            if name not in SECTIONS:
+                return None
+            return self._stated(field, chosen.get(name, world), plain.get(name, ()))
 
-        filled = {n: tuple(_filled(w, section) for w in words) for n, words in values.items()}
+        filled = {n: tuple(_filled(w, stated) for w in words) for n, words in values.items()}
         sections = {
             name: self._section(name, chosen.get(name, world), filled.get(name, ()))
             for name in dict.fromkeys((*SECTIONS, *chosen, *values))
@@ -160,12 +164,25 @@ class Composer:
             self._sections[key] = made
         return self._sections[key]
 
+    def _stated(self, field: str, chosen: tuple[str, ...], values: tuple[str, ...]) -> Any:
+        """What a config says of a field, before a check may reset it; None of `${...}`."""
+        key = (field, chosen, values)
+        if key not in self._fields:
+            parsed = [self._parse(text) for text in values]
+            with _lent(self.composed(chosen), parsed) as config:
+                ConfigLoaderImpl._apply_overrides_to_config(parsed, config)
+                node: Any = config
+                for part in field.split("."):
+                    node = node._get_node(part) if isinstance(node, DictConfig) else None
+                self._fields[key] = node._value() if isinstance(node, ValueNode) else None
+        return self._fields[key]
+
 
 _REFERS = re.compile(r"\+{0,2}(student\.after|teacher\.student|selection\.problems_of|mix\b)")
 _FIELD = re.compile(r"\$\{([a-z]\w*(?:\.\w+)+)\}")
 
 
-def _filled(word: str, section: Callable[[str], Any]) -> str:
+def _filled(word: str, stated: Callable[[str], Any]) -> str:
     """A reference with the values of the fields of this run that it names, `${training.seed}`.
 
     As Hydra would fill them in, but without composing the whole; what is no number and no plain
@@ -173,10 +190,7 @@ def _filled(word: str, section: Callable[[str], Any]) -> str:
     """
 
     def value(found: re.Match[str]) -> str:
-        name, *path = found[1].split(".")
-        made = section(name) if name in SECTIONS else None
-        for part in path:
-            made = getattr(made, part, None)
+        made = stated(found[1])
         plain = type(made) in (int, float) or (type(made) is str and re.fullmatch(r"[\w.]+", made))
         return str(made) if plain else found[0]
 

@@ -39,7 +39,8 @@ def long_form(words: Sequence[str]) -> list[str]:
 
     `settle=POINTS` stands for its field. A reference is a text whatever is in it, such as
     `student.after=size=1k training.seed=0`; one that is quoted already is left to Hydra, which
-    takes several quoted ones, separated by commas, as a sweep. `mix.NAME` may be a new name.
+    takes several quoted ones, separated by commas, as a sweep, null among them. `mix.NAME` may be a
+    new name.
     """
     return [f"study.{w}" if w.startswith("settle=") else _reference_quoted(w) for w in words]
 
@@ -49,7 +50,7 @@ _REFERENCES = re.compile(
     r"=(?P<text>.*)",
     re.DOTALL,
 )
-_LITERAL = re.compile(r"[^\"'{\[].*=.*", re.DOTALL)
+_LITERAL = re.compile(r"(?!null\s*,)[^\"'{\[].*=.*", re.DOTALL)
 
 
 def _reference_quoted(word: str) -> str:

@@ -22,6 +22,7 @@ from distill.config import REFERRED, Config
 from distill.pipeline import Given, Log, Made, Make
 from distill.run.compose import CONF, Composer, register_schema
 from distill.run.overrides import parse, split
+from distill.stages import Stage
 from distill.training.config import Method
 
 LONGEST = 100
@@ -54,10 +55,15 @@ class Link:
     """Place of a reference of its own -> the run that it names."""
 
     def links(self) -> Iterator["Link"]:
-        """Every run that it needs, those that others need first, itself last."""
-        for other in self.needs.values():
-            yield from other.links()
-        yield self
+        """Every run that it needs, each once, those that others need first, itself last."""
+        yield from self._links(set())
+
+    def _links(self, told: set[int]) -> Iterator["Link"]:
+        if id(self.config) not in told:
+            told.add(id(self.config))
+            for other in self.needs.values():
+                yield from other._links(told)
+            yield self
 
 
 def chain(config: Config) -> Link:
@@ -68,7 +74,7 @@ def chain(config: Config) -> Link:
             needs, or contradicts the run that refers to it; or runs refer to each other in a
             circle. Names the place, the reference and the rule.
     """
-    return _link(config, "", "", ())
+    return _link(config, "", "", (), {})
 
 
 def run(config: Config, make: Make, log: Log | None = None) -> tuple[list[Made], dict[str, Given]]:
@@ -139,11 +145,24 @@ def seedless(config: Config) -> dict[str, Any]:
 
 def follow(link: Link, make: Make, log: Log | None = None) -> Given:
     """Make the runs that a run needs, in order, and the run; `log` is called for itself alone."""
-    given = {place: follow(other, make) for place, other in link.needs.items()}
-    return Given(link.config, pipeline.run(link.config, make, log, given), given)
+    return _follow(link, make, log, {})
 
 
-def _link(config: Config, place: str, text: str, above: Sequence[tuple[str, str, Config]]) -> Link:
+def _follow(link: Link, make: Make, log: Log | None, known: dict[int, Given]) -> Given:
+    if (one := id(link.config)) not in known:
+        given = {place: _follow(other, make, None, known) for place, other in link.needs.items()}
+        known[one] = Given(link.config, pipeline.run(link.config, make, log, given), given)
+    return known[one]
+
+
+def _link(
+    config: Config,
+    place: str,
+    text: str,
+    above: Sequence[tuple[str, str, Config]],
+    known: dict[tuple[str, Stage, str], Link],
+) -> Link:
+    """A run with all that it needs; one that several places name is in `known`, with one config."""
     here = [*above, (place, text, config)]
     if same := next((i for i, (_, _, other) in enumerate(above) if other == config), None):
         raise _circle(here[same:])
@@ -151,9 +170,12 @@ def _link(config: Config, place: str, text: str, above: Sequence[tuple[str, str,
         raise _circle(here)
     needs = {}
     for where, words in config.references.items():
-        other = _composed(where, words, config)
-        needs[where] = _link(other, where, words, here)
-        _check_place(where, words, config, other)
+        same_run = words, _until(where), repr(config.compute)
+        if same_run not in known:
+            other = _composed(where, words, config)
+            known[same_run] = _link(other, where, words, here, known)
+        needs[where] = replace(known[same_run], place=where)
+        _check_place(where, words, config, needs[where].config)
     return Link(config, place, text, needs)
 
 
@@ -175,10 +197,14 @@ def _composed(place: str, text: str, referring: Config) -> Config:
         own = any(word.lstrip("+").startswith("compute") for word in words)
         shared: dict[str, Any] = {} if own else {"compute": referring.compute}
         shared |= {name: getattr(referring, name) for name in ("artifacts", "runs", "tracking")}
-        until = REFERRED["mix" if place.startswith("mix.") else place]
-        return replace(config, until=until, **shared)
+        return replace(config, until=_until(place), **shared)
     except ValueError as error:
         raise ValueError(f"{place}={text!r}: {error}") from error
+
+
+def _until(place: str) -> Stage:
+    """The stage whose artifact a reference in this place stands for."""
+    return REFERRED["mix" if place.startswith("mix.") else place]
 
 
 def _check_words(words: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from distill.config import Config
 from distill.run import references
@@ -79,13 +79,25 @@ def grids_of(study: str | None, sweeper: Any, axes: Sequence[str]) -> list[str]:
     for axis in parse(axes):
         if axis.key_or_group == "study" and axis.is_sweep_override():
             raise ValueError(f"{axis.input_line}: a sweep makes the runs of one study; name one")
-    grids = [str(line) for line in sweeper.grids or ()]
+    grids = as_written(sweeper.grids)
     swept = any(override.is_sweep_override() for override in parse(axes))
     if study and not (grids or sweeper.params or swept):
         raise ValueError(
             f"study={study} lists no runs; name some in its YAML under hydra: sweeper: grids:"
         )
     return grids
+
+
+def as_written(lines: Any) -> list[str]:
+    """Overrides in a composed config as they were given: `${x}` in them is a field of each run."""
+    found: Any = OmegaConf.to_container(lines, resolve=False) if lines else []
+    return [str(line) for line in found]
+
+
+def axes_of(sweeper: Any) -> list[str]:
+    """The axes that a composed study names in `hydra.sweeper.params`, as overrides."""
+    found: Any = OmegaConf.to_container(sweeper.params, resolve=False) if sweeper.params else {}
+    return [f"{name}={values}" for name, values in found.items()]
 
 
 def replaced(words: Sequence[str]) -> bool:
@@ -106,9 +118,7 @@ class GridSweeper(Sweeper):
     """Launches the runs of a study, goes on past those that fail, and ends with a table of all."""
 
     def __init__(self, params: dict[str, str] | None, grids: list[str]) -> None:
-        """`params`: axes, as for Hydra's basic sweeper; `grids`: lines of overrides."""
-        self.axes = [f"{name}={values}" for name, values in (params or {}).items()]
-        self.grids = grids
+        """As Hydra makes it: with `hydra.sweeper`, which `sweep` reads as it is written."""
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -125,7 +135,8 @@ class GridSweeper(Sweeper):
         assert self.config and self.launcher and self.hydra_context
         study = self.config.hydra.runtime.choices.get("study")
         grids = grids_of(study, self.config.hydra.sweeper, arguments)
-        asked = expand(grids, [*self.axes, *arguments])
+        axes = axes_of(self.config.hydra.sweeper)
+        asked = expand(grids, [*axes, *arguments])
         composer = Composer(self.hydra_context.config_loader)
         kept, errors = distinct(asked, composer)
         points = kept[0][1].study.settle if kept else None
@@ -137,7 +148,7 @@ class GridSweeper(Sweeper):
         configs = [config for _, config in kept]
 
         def own() -> list[Config]:
-            return listed(study, self.grids, self.axes, composer)
+            return listed(study, grids, axes, composer)
 
         if not replaced(self.config.hydra.overrides.hydra):
             errors = errors or unmet(configs, own)

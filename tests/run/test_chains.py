@@ -5,6 +5,7 @@ Run: pytest tests/run/test_chains.py
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from copy import deepcopy
@@ -27,6 +28,7 @@ from distill.store.canonical import canonical, canonical_json
 from distill.store.identity import CHECKOUT, Names, content_hash, run_key
 from distill.trace.records import read_rows, read_traces
 from distill.training.config import Method
+from distill.training.train import train_student
 from tests.test_identity import changed, full, leaves
 
 PLACES = {
@@ -168,6 +170,43 @@ def test_a_reference_takes_values_of_this_run_as_hydra_fills_them_in(compose):
     assert Studies()._composer._whole(long_form([*words, "training.seed=5"])) == config
 
 
+def test_a_field_that_a_check_resets_is_taken_as_it_was_stated(compose):
+    words = ["student.after=training=micro_lora training.lora_rank=${training.lora_rank}"]
+    config = compose(*words, "training.lora_rank=32")
+    assert config.student.after == "training=micro_lora training.lora_rank=32"
+    assert Studies()._composer._whole(long_form([*words, "training.lora_rank=32"])) == config
+
+
+def test_runs_with_and_without_a_reference_are_swept_in_any_order():
+    for values in ('null,"size=2k"', '"size=2k",null', '"size=2k",null,"size=0_5k"'):
+        cells = Studies().cells("single", [f"student.after={values}"])
+        found = {cell.config.student.after for cell in cells}
+        assert found == {None, "size=2k"} | ({"size=0_5k"} if "0_5k" in values else set())
+
+
+def test_a_reference_in_a_grid_takes_values_of_each_run(tmp_path):
+    places = [f"artifacts={tmp_path}/a", f"runs={tmp_path}/r", "tracking=none", "until=select"]
+    small = "dataset.problems=24 size.traces=4"
+    after = f'"{small} teacher.slip_rate=0.2 teacher.seed=${{teacher.seed}}"'
+    line = f"dataset.problems=24 size.traces=2 teacher.seed=0,1 'selection.problems_of={after}'"
+    study = {"name": "mine", "hypothesis": "none"}
+    sweeper = {"mode": "MULTIRUN", "sweeper": {"grids": [line]}}
+    text = "# @package _global_\n" + json.dumps({"study": study, "hydra": sweeper})
+    (tmp_path / "conf" / "study").mkdir(parents=True)
+    (tmp_path / "conf" / "study" / "mine.yaml").write_text(text)
+    command = [sys.executable, "-m", "distill", "study=mine", *places]
+    command += [f"--config-dir={tmp_path}/conf"]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=CHECKOUT)
+    records = map(json.loads, (f.read_text() for f in tmp_path.glob("r/mine/*/run.json")))
+    seeds = {
+        one["config"]["teacher"]["seed"]: one["config"]["selection"]["problems_of"]
+        for one in records
+    }
+    assert seeds == {n: f"{small} teacher.slip_rate=0.2 teacher.seed={n}" for n in (0, 1)}, (
+        ran.stderr
+    )
+
+
 def test_references_nest_and_their_runs_come_in_order(compose):
     third = "student.after='size=0_25k training.seed=1' size=0_5k training.seed=2"
     link = chain(
@@ -176,6 +215,24 @@ def test_references_nest_and_their_runs_come_in_order(compose):
     sizes = [one.config.size.traces for one in link.links()]
     assert sizes == [250, 500, 1000, 2000]
     assert [one.place for one in link.links()] == ["student.after"] * 3 + [""]
+
+
+def test_a_run_that_several_places_name_is_composed_and_made_once(compose):
+    round_before, depth = "dataset.seed=0", 4
+    for n in range(depth):  # each begins at the round before, which is its teacher as well
+        places = (f"{place}={round_before}" for place in ("student.after", "teacher.student"))
+        words = ["teacher=trained", f"training.seed={n}", *places]
+        round_before = shlex.join(words)
+    link = chain(compose(*words))
+    assert [one.config.training.seed for one in link.links()] == [0, *range(depth)]
+    trained, names = [], Names()
+
+    def make(stage, *identity, **how):
+        trained.extend([identity[1].seed] if stage is train_student else [])
+        return names(stage, *identity, **how)
+
+    follow(link, make)
+    assert trained == [0, *range(depth)]
 
 
 REFUSED = {

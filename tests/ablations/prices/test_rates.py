@@ -64,6 +64,15 @@ def test_your_rates_come_before_the_published_ones_and_need_no_source(own):
     assert rates.get("gpu_price", "H200") == Rates().get("gpu_price", "H200")
 
 
+def test_a_file_that_a_spreadsheet_marked_as_utf_8_is_read(own):
+    assert read(own("peak,M,,1,,,", header="\ufeff" + HEADER)).keys() == {("peak", "M", "")}
+
+
+def test_a_column_that_is_there_twice_is_refused(own):
+    with pytest.raises(ValueError, match="each once; got quantity, what, value, value"):
+        read(own("peak,M,1,2", header="quantity,what,value,value\n"))
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [
@@ -72,6 +81,8 @@ def test_your_rates_come_before_the_published_ones_and_need_no_source(own):
         ("gpu_price,H100,,-1,,,", "number >= 0, got '-1'"),
         ("gpu_price,,,1,,,", "needs a `what`"),
         ("gpu_price,H100,,nan,,,", "got 'nan'"),
+        ("read_price,M,,1,234,,,", "line 2: more values than columns; one with a comma is quoted"),
+        ("peak,M,,1,,,\npeak,M,,2,,,", "line 3: a second value of peak M; keep one"),
     ],
 )
 def test_a_row_that_cannot_be_used_is_named(own, row, says):
