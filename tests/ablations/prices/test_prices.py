@@ -1,6 +1,7 @@
 """What a plan asks of models and machines, and what that costs."""
 
 import json
+from statistics import median
 from types import SimpleNamespace
 
 import pytest
@@ -230,6 +231,76 @@ def test_what_a_stage_takes_before_its_work_is_told_apart_where_works_differ(stu
     assert few.seconds(how, Estimate(900)).value == pytest.approx(900 * 130 / 900)
 
 
+@pytest.fixture
+def trainings(studies):
+    """(work, seconds) of trainings -> what is measured, and how each was made."""
+    one = record(studies, train=None)
+    how = way(Stage.train, MICRO, "sft", ComputeConfig())
+
+    def measured(points):
+        steps = [step(f"{work}", took, rows=10, tokens=work) for work, took in points]
+        return Measured([one | {"stages": {"train": train}} for train in steps]), how
+
+    return measured
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        (((100, 30), (120, 32), (140, 34), (150, 35)), 21),  # 1.5 times apart tell 20 seconds
+        (((100, 30), (120, 32), (140, 34), (149, 34.9)), 10 * 130.9 / 509),
+        (((100, 30), (200, 40), (400, 120), (800, 100)), 21),  # one shared its machine
+        (((100, 10), (200, 40), (400, 100), (800, 220)), 10 * 370 / 1500),  # -20 before any work
+        (((100, 100), (200, 90), (400, 70), (800, 30)), 10 * 290 / 1500),  # more work, less time
+    ],
+)
+def test_what_comes_before_work_is_told_by_works_that_are_apart(trainings, points, expected):
+    found, how = trainings(points)
+    assert found.seconds(how, Estimate(10)).value == pytest.approx(expected)
+
+
+def test_of_many_recorded_runs_those_of_all_works_decide(trainings):
+    found, how = trainings([(work, 5 + max(0.1 * work, work - 360)) for work in range(1, 601)])
+    slope = found.seconds(how, Estimate(1)).value - found.seconds(how, Estimate(0)).value
+    pairs = [(a, b) for a in range(1, 601) for b in range(a + 1, 601)]
+    took = [max(0.1 * work, work - 360) for work in range(601)]
+    assert slope == pytest.approx(median((took[b] - took[a]) / (b - a) for a, b in pairs), rel=0.1)
+
+
+def test_seconds_of_several_processes_add_up(studies):
+    two = ComputeConfig(processes=2)
+    how, work = way(Stage.train, MICRO, "sft", two), Estimate(100.0)
+    trained = step("t", 90.0, rows=10, tokens=100)
+    stated = Measured([record(studies, "compute.processes=2", train=trained)])
+    assert stated.seconds(how, work).value == 180
+    made_before = trained | {"how": {"compute": {"processes": 2, "device": "auto"}}}
+    assert Measured([record(studies, train=made_before)]).seconds(how, work).value == 180
+
+
+def test_rows_are_counted_in_every_epoch_and_responses_in_every_sample(studies):
+    scored = step("e", 50.0, problems=10, samples=4, tokens=25.0)
+    trained = step("t", 1.0, rows=10, tokens=4000)
+    found = Measured([record(studies, "training.epochs=4", train=trained, evaluate=scored)])
+    assert found.row_tokens(Arm(MICRO, "sft", "none", 0.0), "scripted").value == 100
+    engine = studies.one([]).config.engine.kind
+    how = way(Stage.evaluate, MICRO, engine, ComputeConfig())
+    assert found.seconds(how, Estimate(1000)).value == 50
+
+
+def test_a_stage_that_counts_traces_is_measured_by_them(studies):
+    found = Measured([record(studies, traces=step("s", 20.0, problems=5, traces=10))])
+    assert found.seconds(way(Stage.traces, "scripted", "", None), Estimate(10)).value == 20
+
+
+def test_lengths_that_no_run_here_has_are_those_that_the_repository_records(studies):
+    scored = step("e", 1.0, problems=10, samples=1, tokens=25.0)
+    trained = step("t", 1.0, rows=10, tokens=4000)
+    recorded = Measured([record(studies, "training.epochs=4", train=trained, evaluate=scored)])
+    found, arm = Measured([], before=recorded), Arm(MICRO, "sft", "none", 0.0)
+    assert found.row_tokens(arm, "scripted").value == 100
+    assert found.response_tokens(arm, "sign_puzzle").value == 25
+
+
 def test_a_recorded_arm_is_as_long_as_it_was_and_others_as_its_student(studies):
     shuffled = ["corruption=shuffle_steps", "corruption.fraction=1.0"]
     found = Measured(
@@ -357,6 +428,32 @@ def test_whoever_is_asked_about_every_problem_there_is_is_named(studies, unreach
     assert "every problem of olympiadbench that there is 128 times (86,272 responses)" in text
     few = "evaluation.benchmarks.olympiadbench.samples=4"
     assert not warned("world=paper", "evaluation=best_of_128", few)
+
+
+@pytest.mark.parametrize(("samples", "warned"), [(20, False), (21, True)])
+def test_more_than_ten_thousand_responses_of_a_student_are_many(
+    studies, unreachable, samples, warned
+):
+    words = ("world=paper", "evaluation=paper_math")
+    cell = studies.one([*words, f"evaluation.benchmarks.math500.samples={samples}"])
+    assert bool(prices(plan([cell]), Rates()).warnings) is warned  # of 500 problems
+
+
+def test_a_student_that_answers_once_or_never_is_not_warned_of(studies, unreachable):
+    general = studies.one(["world=paper", "evaluation=general"])  # 14,042 problems of MMLU
+    trained = studies.one(["world=paper", "evaluation=best_of_128", "until=train"])
+    assert not prices(plan([general, trained]), Rates()).warnings
+
+
+def test_students_that_answer_too_much_are_counted(studies, unreachable):
+    words = ("world=paper", "evaluation=best_of_128")
+
+    def warned(count):
+        cells = [studies.one([*words, f"training.seed={seed}"]) for seed in range(count)]
+        (text,) = prices(plan(cells), Rates()).warnings
+        return text.partition(" asked")[0]
+
+    assert [warned(count) for count in (1, 2)] == ["a student is", "each of 2 students is"]
 
 
 def test_sizes_of_one_data_set_are_warned_of_together(studies, unreachable):
