@@ -1,18 +1,19 @@
 """What a plan asks of models and machines, and what that costs."""
 
 import json
+from dataclasses import replace
 from statistics import median
 from types import SimpleNamespace
 
 import pytest
 
-from ablations.prices.costs import cost, generation
+from ablations.prices.costs import Cost, by_stage, cost, generation
 from ablations.prices.demands import demands
-from ablations.prices.estimates import Estimate, unknown
+from ablations.prices.estimates import NOTHING, Estimate, unknown
 from ablations.prices.measured import Measured, of_study
 from ablations.prices.prices import missing, prices, sources
 from ablations.prices.rates import Rates
-from ablations.prices.sizes import size
+from ablations.prices.sizes import Size, size
 from ablations.prices.ways import Arm, way
 from ablations.studies.plan import Asked, plan
 from distill.compute import ComputeConfig
@@ -339,6 +340,69 @@ def test_a_large_model_that_takes_what_there_is_was_made_on_a_gpu(studies, of):
     found = Measured([record(studies, *on_a_cpu, evaluate=scored)])
     demand = of(*on_a_cpu, "evaluation=micro", records=found)[Stage.evaluate]
     assert cost(demand, Rates(), found).hours.value > 0
+
+
+def test_what_exists_has_its_price_where_it_is_asked_for(studies, of):
+    records = Measured([record(studies, train=step("t", 3600.0, rows=1000, tokens=1000))])
+    demand = replace(of(records=records)[Stage.train], artifact=SimpleNamespace(exists=True))
+    assert cost(demand, Rates(), records).hours == NOTHING
+    assert cost(demand, Rates(), records, whole=True).hours.value > 0
+
+
+def test_a_vendors_model_costs_no_hours_where_they_were_recorded(studies, of):
+    records = Measured([record(studies, "world=paper", rate=step("r", 3600.0, problems=10))])
+    demand = of("world=paper")[Stage.rate]
+    assert records.seconds(demand.way, demand.work).value > 0
+    found = cost(demand, Rates(), records)
+    assert found == cost(demand, Rates(), NONE) and found.money.value > 0
+
+
+def test_a_model_of_unknown_size_that_takes_what_there_is_was_made_on_a_gpu(studies, of):
+    asked = ("student.model=somebody/else", "engine=transformers")
+    scored = step("e", 3600.0, problems=1, samples=1, tokens=1000.0)
+    found = Measured([record(studies, *asked, evaluate=scored)])
+    price = cost(of(*asked, records=found)[Stage.evaluate], Rates(), found)
+    assert price.gpu_hours.value > 0 and not price.hours.value
+
+
+def test_activations_that_are_recomputed_cost_a_third_more_and_long_rows_more_each(of):
+    def hours(*overrides):
+        demand = of("world=paper", *overrides)[Stage.train]
+        return cost(demand, Rates(), NONE).gpu_hours.value / demand.trained.value
+
+    kept = hours("compute.gradient_checkpointing=false")
+    assert hours() == pytest.approx(4 / 3 * kept)
+    assert hours() > 1.001 * hours("training.max_tokens=100")
+
+
+def test_a_sparse_model_that_nobody_measured_has_no_speed(monkeypatch):
+    sparse = Size(30e9, None, True, "a card")
+    sizes = {"somebody/sparse": sparse}
+    monkeypatch.setattr("ablations.prices.costs.size", lambda name: sizes.get(name, size(name)))
+    assert generation("somebody/sparse", Rates()).missing == (
+        "generation of somebody/sparse on H100",
+    )
+
+
+def test_a_stage_is_shown_where_it_asks_something_or_takes_long_enough_to_wait_for(of):
+    def shown(**parts):
+        demand = replace(of()[Stage.problems], **parts.pop("demand", {}))
+        return [stage.stage for stage in by_stage([Cost(demand, **parts)])]
+
+    assert not shown() and not shown(hours=Estimate(0.05))
+    asks = [{"requests": Estimate(1)}, {"trained": Estimate(1)}, {"requests": unknown("it")}]
+    costs = [{"hours": Estimate(0.06)}, {"hours": unknown("it")}, {"gpu_hours": Estimate(0.01)}]
+    for parts in (*({"demand": ask} for ask in asks), *costs):
+        assert shown(**parts) == ["problems"]
+
+
+def test_one_recorded_run_or_a_faster_engine_tells_what_a_model_here_takes(of):
+    def wanted(engine):
+        demand = of(f"engine={engine}")[Stage.evaluate]
+        found = cost(demand, Rates(), NONE)
+        return (found.gpu_hours.missing + found.hours.missing)[0]
+
+    assert wanted("transformers").endswith("one recorded run of it, or engine=vllm")
 
 
 def test_your_rate_comes_before_recorded_seconds(studies, of, own):
