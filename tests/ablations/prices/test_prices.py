@@ -458,6 +458,28 @@ def test_another_gpu_writes_by_its_bandwidth():
     assert on["L4"] / on["H100"] == pytest.approx(300 / 3350)
 
 
+@pytest.mark.parametrize("row", ["generation,M,{gpu},5", "generation,M,,5"])
+def test_your_speed_of_a_model_counts_on_the_gpu_that_you_rent(tmp_path, row):
+    path = tmp_path / "own.csv"
+    for gpu, model in (("H100", "Qwen/Qwen3-14B"), ("L4", "Qwen/Qwen3-14B"), ("L4", "some/body")):
+        text = row.format(gpu=gpu).replace("M", model)
+        path.write_text(f"quantity,what,on,value\n{text}\n")
+        assert generation(model, Rates(path, gpu)).value == 5
+
+
+@pytest.mark.parametrize("on", ["", "H100"])
+def test_your_speed_of_a_model_comes_before_recorded_seconds(studies, of, tmp_path, on):
+    asked = ("world=paper", "evaluation=micro")
+    scored = step("e", 3600.0, problems=1, samples=1, tokens=1.0)
+    slow = Measured([record(studies, *asked, evaluate=scored)])
+    demand = of(*asked, records=slow)[Stage.evaluate]
+    assert cost(demand, Rates(), slow).gpu_hours.value > demand.written.value / 2
+    path = tmp_path / "own.csv"
+    path.write_text(f"quantity,what,on,value\ngeneration,{demand.way.model},{on},10\n")
+    hours = cost(demand, Rates(path), slow).gpu_hours.value
+    assert hours == pytest.approx(demand.written.value / 10 / 3600)
+
+
 def test_a_stage_that_is_not_known_here_has_no_price_but_hands_on_what_it_reads():
     made = SimpleNamespace(stage="mix_traces", key="k", exists=False)
     one = SimpleNamespace(asked=[Asked(made, {"parts": 3})])

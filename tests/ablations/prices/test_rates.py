@@ -71,6 +71,12 @@ def test_a_rate_of_exactly_this_comes_before_one_of_the_same_gpu(own):
     assert found == [5, 9, 7]
 
 
+def test_your_rate_of_anywhere_comes_before_the_published_one_of_a_place(own):
+    rates = Rates(own("generation,Qwen/Qwen3-14B,,5,,,", "generation,Qwen/Qwen3-32B,L4,6,,,"))
+    assert rates.get("generation", "Qwen/Qwen3-14B", "H100").value == 5
+    assert rates.get("generation", "Qwen/Qwen3-32B", "H100").value == 1131.55
+
+
 def test_a_rate_that_nobody_verified_says_so_and_your_lengths_are_named_one_by_one(own):
     path = own("gpu_price,H100,1", "question_tokens,mine,3", header="quantity,what,value\n")
     rates = Rates(path)
