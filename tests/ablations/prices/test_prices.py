@@ -14,6 +14,7 @@ from ablations.prices.measured import Measured, of_study
 from ablations.prices.prices import missing, prices, sources
 from ablations.prices.rates import Rates
 from ablations.prices.sizes import Size, size
+from ablations.prices.traces import problem_count
 from ablations.prices.ways import Arm, way
 from ablations.studies.plan import Asked, plan
 from distill.compute import ComputeConfig
@@ -24,6 +25,7 @@ from distill.store.canonical import RECIPE
 
 NONE = Measured()
 MICRO = "distill/micro/students/micro"
+QWQ = "Qwen/QwQ-32B-Preview"
 
 
 @pytest.fixture
@@ -114,6 +116,81 @@ def test_a_teacher_is_asked_about_what_the_filter_keeps(of):
     everything = of("world=paper", "filter=decontaminated")[Stage.traces].requests
     assert (everything.value, everything.at_most) == (80_000, True)
     assert of("world=paper", "filter=none")[Stage.traces].requests.at_most is False
+
+
+@pytest.fixture
+def lengths(own):
+    """A question has 10 tokens, a trace 1000, and a prompt as many as characters."""
+    return own("question_tokens,*,10", f"trace_tokens,{QWQ},1000", "characters,prompt,1")
+
+
+def test_what_is_read_and_written_is_question_prompt_and_reply(studies, of, lengths):
+    words = ("world=paper", "verification=judge", "teacher.samples=2", "training.epochs=3")
+    found, config = of(*words, rates=lengths), studies.one(words).config
+
+    def texts(prompt):
+        return len(prompt.system) + len(prompt.user)
+
+    rating, teacher, judge = config.filter.rating, config.teacher, config.verification.judge
+    kept, rows = 18_000, 4_618
+    expected = {
+        Stage.rate: (80_000, 10 + texts(rating), rating.sampling.max_new_tokens, True),
+        Stage.traces: (kept, 10 + texts(teacher.prompt), 1000, False),
+        Stage.convert: (kept, 1010 + texts(teacher.convert), 1000, False),
+        Stage.verify: (kept, 1010 + texts(judge), judge.sampling.max_new_tokens, True),
+    }
+    for stage, (requests, read, written, at_most) in expected.items():
+        demand = found[stage]
+        assert demand.requests.value == pytest.approx(requests)
+        assert demand.read.value == pytest.approx(requests * read)
+        assert demand.written.value == pytest.approx(requests * written)
+        assert demand.written.at_most is at_most
+    assert found[Stage.verify].requests.at_most  # what the grader decides is not asked about
+    row = 1010 + len(config.prompt.system)
+    assert found[Stage.train].length.value == row
+    assert found[Stage.train].trained.value == pytest.approx(3 * rows * row)
+    scored = found[Stage.evaluate]
+    asked = 10 + len(config.prompt.system + "{question}")
+    assert scored.read.value == scored.requests.value * asked
+
+
+def test_a_score_of_each_trace_is_read_off_and_nothing_is_written(of, lengths):
+    words = ("verification=reward", "verification.reward_model=some/scorer")
+    found = of("world=paper", *words, rates=lengths)[Stage.verify]
+    assert found.requests.value == 9_000 and found.read.value == pytest.approx(9_000 * 1010)
+    assert found.way.model == "some/scorer" and not found.written.value
+
+
+@pytest.mark.parametrize(
+    ("corruption", "at_most"),
+    [("delete_steps", True), ("remove_keywords", True), ("shuffle_steps", False)],
+)
+def test_what_deletes_makes_rows_shorter_by_an_unknown_length(of, corruption, at_most):
+    found = of("world=paper", f"corruption={corruption}")[Stage.train]
+    assert found.trained.at_most is at_most
+    plain = of("world=paper")[Stage.train].trained
+    assert (found.trained.value, plain.at_most) == (plain.value, False)
+
+
+def test_a_thought_that_is_written_anew_is_no_longer_than_it_was(of, lengths):
+    found = of("world=paper", "corruption=remove_keywords_reflection", rates=lengths)[Stage.rewrite]
+    assert (found.written.value, found.written.at_most) == (4_618 * 1000, True)
+
+
+def test_a_trace_is_no_longer_than_its_teacher_may_write(of, lengths):
+    found = of("world=paper", "teacher.sampling.max_new_tokens=300", rates=lengths)
+    assert (found[Stage.traces].written.value, found[Stage.convert].written.value) == (
+        pytest.approx(9_000 * 300),
+        pytest.approx(9_000 * 300),
+    )
+
+
+def test_a_published_number_of_problems_is_at_most_theirs_where_some_are_left_out():
+    asked = {"name": "numina_math", "kind": "rows", "problems": None, "subset": None}
+    found = [problem_count(Rates(), SimpleNamespace(**asked, where=w)) for w in ({}, {"a": "b"})]
+    assert [(count.value, count.at_most) for count in found] == [(162_110, False), (162_110, True)]
+    nobody = SimpleNamespace(**asked | {"name": "mine"}, where={"a": "b"})
+    assert not problem_count(Rates(), nobody).at_most
 
 
 def test_recorded_and_scripted_traces_ask_no_model(of):
