@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from ablations.prices.costs import Cost, by_stage, cost, generation
+from ablations.prices.demand import Flow, Known
 from ablations.prices.demands import demands
 from ablations.prices.estimates import NOTHING, Estimate, unknown
 from ablations.prices.measured import Measured, of_study
@@ -275,6 +276,21 @@ def test_lengths_of_traces_that_exist_are_looked_at(studies, tmp_path):
     assert train.trained.value == pytest.approx(10 * (290 / 2.9 + 100), rel=0.01)
 
 
+def test_all_of_the_first_traces_are_looked_at_and_problems_are_counted(tmp_path):
+    known, flow = Known(Rates(), NONE), Flow(Estimate(9), Estimate(9))
+    (tmp_path / "traces.jsonl").write_text(
+        "".join(
+            json.dumps({"thought": "x" * length, "solution": ""}) + "\n"
+            for length in [29] * 100 + [87] * 100 + [10**6]
+        )
+    )
+    made = SimpleNamespace(stage="s", exists=True, path=tmp_path, summary=lambda: {"problems": 4})
+    found = known.counted(made, flow)
+    assert found.tokens.value == pytest.approx(58 / 2.9)  # of the first 200
+    assert found.items.value == 4
+    assert known.counted(SimpleNamespace(exists=False), flow) == flow
+
+
 def test_seconds_are_those_of_recorded_runs_each_artifact_once(studies):
     one = record(studies, train=step("t", 90.0, rows=10, tokens=300))
     twin = record(studies, train=step("t", 90.0, rows=10, tokens=300))
@@ -394,6 +410,22 @@ def test_a_recorded_arm_is_as_long_as_it_was_and_others_as_its_student(studies):
     assert lengths == [100, 300]
     assert found.response_tokens(Arm(MICRO, "sft", "new", 1.0), "sign_puzzle").value == 200
     assert found.response_tokens(Arm(MICRO, "none", "none", 0.0), "sign_puzzle") is None
+
+
+def test_rows_and_responses_are_as_long_as_recorded_ones(studies, of):
+    scored = step("e", 1.0, problems=10, samples=1, tokens=25.0)
+    trained = step("t", 1.0, rows=10, tokens=4000)
+    found = Measured([record(studies, "training.epochs=4", train=trained, evaluate=scored)])
+    assert of(records=found)[Stage.train].length.value == 100
+    after = of("student.after=training.seed=1", "training=none", records=found)[Stage.evaluate]
+    for demand in (of(records=found)[Stage.evaluate], after):
+        assert demand.written.value == 25 * demand.requests.value
+
+
+def test_tasks_of_the_harness_ask_all_of_their_problems(studies, unreachable):
+    planned = plan([studies.one(["world=paper", "evaluation=general", "training=none"])])
+    counts = sorted(demand.requests.value for demand in demands(planned, Rates(), NONE))
+    assert counts == [541, 1172, 2750, 14_042]  # `mgsm_direct` has those of `mgsm`
 
 
 def test_hours_of_this_machine_have_no_price_and_those_of_a_gpu_have(studies, of):
