@@ -422,6 +422,28 @@ def test_rows_and_responses_are_as_long_as_recorded_ones(studies, of):
         assert demand.written.value == 25 * demand.requests.value
 
 
+def test_a_base_is_not_as_long_as_students_that_are_trained(studies, unreachable):
+    words = ("world=paper", "evaluation=paper_math", "+benchmark@evaluation.benchmarks.g=gsm8k")
+
+    def written(*more):
+        found = demands(plan([studies.one([*words, *more])]), Rates(), NONE)
+        (demand,) = [d for d in found if d.stage == Stage.evaluate and d.requests.value == 1319]
+        return demand.written.value / 1319, demand.written.at_most
+
+    assert written() == (657, False)
+    assert written("training=none") == (32_768, True)
+
+
+def test_a_reward_model_that_was_recorded_has_a_price(studies, of):
+    words = ("world=paper", "verification=reward")
+    demand = of(*words)[Stage.verify]
+    assert cost(demand, Rates(), NONE).gpu_hours.missing
+    scored = step("v", 3600.0, traces=1000)
+    records = Measured([record(studies, *words, verify=scored)])
+    found = cost(demand, Rates(), records).gpu_hours
+    assert found.value == pytest.approx(9_000 / 1000) and not found.missing
+
+
 def test_tasks_of_the_harness_ask_all_of_their_problems(studies, unreachable):
     planned = plan([studies.one(["world=paper", "evaluation=general", "training=none"])])
     counts = sorted(demand.requests.value for demand in demands(planned, Rates(), NONE))
