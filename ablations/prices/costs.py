@@ -102,7 +102,7 @@ def cost(demand: Demand, rates: Rates, records: Measured, whole: bool = False) -
     if demand.done and not whole:
         return Cost(demand)
     quantity = "training_use" if demand.stage == Stage.train else "generation"
-    stated = rates.own(quantity, demand.way.model)
+    stated = rates.own(quantity, demand.way.model, rates.gpu)
     seconds = None if stated else records.seconds(demand.way, demand.work)
     if seconds is not None and demand.way.engine != "openai":
         hours = seconds / HOUR
@@ -162,8 +162,10 @@ def generation(model: str, rates: Rates) -> Estimate:
     faster, so that hours are at most what follows; else of the largest, by its parameters. On
     another GPU by the bandwidth of its memory, which bounds generation.
     """
-    if own := rates.find("generation", model, rates.gpu):
-        return own.estimate
+    if mine := rates.own("generation", model, rates.gpu):
+        return mine
+    if measured := rates.find("generation", model, rates.gpu):
+        return measured.estimate
     speed = _alike(model, rates)
     if rates.gpu == MEASURED_ON:
         return speed

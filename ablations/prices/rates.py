@@ -97,13 +97,15 @@ class Rates:
         """The row of exactly this."""
         return self._rates.get((quantity, what, on))
 
-    def own(self, quantity: str, what: str) -> Estimate | None:
-        """The user's rate of exactly this, which comes before what was recorded."""
-        found = self.find(quantity, what)
-        return found.estimate if found and found.own else None
+    def own(self, quantity: str, what: str, on: str = "") -> Estimate | None:
+        """The user's rate of exactly this, or wherever it is; it comes before what was recorded."""
+        rows = (self.find(quantity, what, place) for place in (on, ""))
+        return next((row.estimate for row in rows if row and row.own), None)
 
     def get(self, quantity: str, what: str, on: str = "") -> Estimate:
         """A rate, of `what` or of all that are not named; unknown if there is none."""
+        if mine := self.own(quantity, what, on):
+            return mine
         places = ((name, place) for name in (what, ANY) for place in (on, ""))
         found = next(filter(None, (self.find(quantity, *place) for place in places)), None)
         return found.estimate if found else unknown(f"{quantity} of {what}{on and ' on ' + on}")

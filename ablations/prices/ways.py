@@ -70,8 +70,10 @@ def recorded_way(config: Mapping[str, Any], stage: str, compute: Mapping[str, An
         return way(stage, student, config["engine"]["kind"], compute)
     if asked := models.get(stage):
         return way(stage, asked["model"], asked["engine"]["kind"], compute)
-    of_problems = stage in (Stage.problems, Stage.filter)
-    named = config["dataset"].get("name") if of_problems else teacher_of(teacher)
+    if stage == Stage.verify and (scorer := config["verification"].get("reward_model")):
+        return way(stage, scorer, "", compute)
+    dataset, of_problems = config["dataset"], stage in (Stage.problems, Stage.filter)
+    named = dataset.get("name") or dataset.get("kind") if of_problems else teacher_of(teacher)
     return way(stage, str(named), "", None)
 
 

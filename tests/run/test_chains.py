@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -155,12 +156,16 @@ def test_a_reference_is_composed_by_the_defaults_and_not_by_the_run_that_refers(
 
 
 def test_where_and_how_a_chain_is_made_is_that_of_the_run(compose, tmp_path):
-    words = (f"artifacts={tmp_path}", "compute.threads=3", "tracking=none")
+    places = (f"artifacts={tmp_path}", f"runs={tmp_path}/runs")
+    words = (*places, "compute.threads=3", "tracking=none")
     link = chain(compose("student.after=training.seed=4", *words)).needs["student.after"]
-    assert link.config.artifacts == str(tmp_path) and link.config.tracking.name == "none"
+    assert (link.config.artifacts, link.config.runs) == (str(tmp_path), f"{tmp_path}/runs")
+    assert link.config.tracking.name == "none"
     assert link.config.compute.threads == 3
     own = chain(compose("student.after=compute.threads=1", *words)).needs["student.after"].config
     assert own.compute.threads == 1 and own.until is Stage.train
+    plus = chain(compose("student.after=++compute.threads=1", *words)).needs["student.after"]
+    assert plus.config.compute.threads == 1
 
 
 def test_a_reference_takes_values_of_this_run_as_hydra_fills_them_in(compose):
@@ -235,12 +240,43 @@ def test_a_run_that_several_places_name_is_composed_and_made_once(compose):
     assert trained == [0, *range(depth)]
 
 
+def test_only_the_run_itself_is_logged(compose):
+    names, logs = Names(), []
+
+    def make(stage, *identity, **how):
+        logs.extend([how["log"]] if "log" in how else [])
+        return names(stage, *identity, **how)
+
+    references.run(compose("student.after=training.seed=1"), make, print)
+    assert logs == [None, print]
+
+
+def test_a_students_traces_are_those_of_all_parts_and_of_no_other_run(compose):
+    after, pairs = "student.after=size=0_25k", "selection.problems_of=size.traces=100"
+    alone = compose(after, pairs, "size=2k")
+    assert references.traces(alone) == 2000
+    parts = ("mix.a=size=1k dataset.seed=1", "mix.b=size=0_5k dataset.seed=2")
+    assert references.traces(compose(after, pairs, "size=2k", *parts)) == 3500
+
+
+def test_what_is_planned_and_described_of_a_chain_goes_all_the_way_down(compose):
+    config = compose(f"{AFTER} student.after='training.seed=2'", "mix.a=dataset.seed=1")
+    planned = references.planned(config)
+    described = references.described(config, references.run(config, Names())[1])
+    for said in (planned, described):
+        first = said["student.after"]["references"]["student.after"]
+        assert first["text"] == "training.seed=2" and first["config"]["training"]["seed"] == 2
+        assert first["references"] == said["mix.a"]["references"] == {}
+    assert "part" in described["mix.a"] and "part" not in described["student.after"]
+
+
 REFUSED = {
     "student.after=training=none": "training=none and trains no student; name one that is trained",
     "student.after=student=micro_clean": "micro_clean.* and this one names .*micro.* same student",
     "student.after=size=1k,2k": "lists several values, and a reference is one run",
     "student.after=study=table2": "study names several runs",
     "student.after=artifacts=x": "artifacts is that of the run that refers to it",
+    "student.after=++artifacts=x": "artifacts is that of the run that refers to it",
     "student.after=tracking=none": "tracking is that of the run that refers to it",
     "student.after=until=select": "until follows from its place",
     "student.after=hydra.mode=RUN": "is a setting of Hydra's",
@@ -262,6 +298,14 @@ def test_a_reference_that_is_no_run_for_its_place_is_refused_in_words(compose, w
     if "same traces" not in REFUSED[word]:
         place, _, text = word.partition("=")
         assert f"{place}={text!r}" in str(raised.value)
+
+
+def test_a_student_at_another_revision_is_another_student(compose):
+    student = "student.model=some/body"
+    same = compose(student, f"student.after={student} training.seed=1")
+    assert chain(same).needs["student.after"].config.student == replace(same.student, after=None)
+    with pytest.raises(ValueError, match=r"student\.revision=v1 .*, and this one names main"):
+        chain(compose(student, f"student.after={student} student.revision=v1"))
 
 
 def test_an_untrained_run_is_no_teacher(compose):
@@ -298,6 +342,28 @@ def test_a_circle_is_refused_and_named_before_anything_runs(options, tmp_path, n
     if name != "deeper":  # whose seed grows until it is too large
         assert "in a circle" in ran.stderr and f"student={name}" in ran.stderr
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [
+        ([1, 2, 1], "'1' -> '2' -> '1' -> the first again"),
+        ([1, 2, 3, 1], "'1' -> '2' -> '3' -> '1' -> the first again"),
+        ([1, 2, 3, 4, 1], "'1' -> '2' -> '3' -> '4' -> ... 1 more -> the first again"),
+    ],
+)
+def test_a_circle_is_told_without_what_leads_to_it(monkeypatch, after, told):
+    def numbered(seed):
+        config = Config()
+        config.student.model, config.until, config.training.seed = "m", Stage.train, seed
+        config.prompt.thought_open = config.prompt.thought_close = "x"
+        config.student.after = str(after[seed])
+        return config
+
+    monkeypatch.setattr(references, "_composed", lambda place, text, config: numbered(int(text)))
+    with pytest.raises(ValueError, match="in a circle: ") as raised:
+        chain(numbered(0))
+    assert f"in a circle: {told}" in str(raised.value).replace("student.after=", "")
 
 
 def test_a_chain_has_an_end(monkeypatch):
@@ -493,6 +559,27 @@ def test_seeds_of_a_chain_are_one_arm_where_a_study_settles(compose):
     assert first == second
     other = references.seedless(compose("student.after=size=2k"))
     assert other != first
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "corruption=random_digits corruption.fraction=0.5 corruption.seed=SEED",
+        "selection.problems_of='size=2k training.seed=SEED'",
+        "'mix.a=dataset.seed=1 training.seed=SEED'",
+        "teacher=trained teacher.student='training=micro_lora training.seed=SEED'",
+    ],
+)
+def test_seeds_anywhere_in_a_chain_are_one_arm(compose, words):
+    seeds = (shlex.split(words.replace("SEED", str(seed))) for seed in (1, 2))
+    first, second = (references.seedless(compose(*some)) for some in seeds)
+    assert first == second
+
+
+def test_the_order_of_the_words_of_a_reference_is_that_of_a_command_line(compose):
+    seeds = ("training.seed=1 training.seed=2", "training.seed=2 training.seed=1")
+    found = [chain(compose(f"student.after={words}")).needs["student.after"] for words in seeds]
+    assert [link.config.training.seed for link in found] == [2, 1]
 
 
 def test_the_student_that_a_run_begins_at_is_served_where_an_adapter_needs_it(

@@ -6,6 +6,7 @@ Run: pytest tests/training/test_mixture.py
 import json
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +18,8 @@ from distill.store.identity import content_hash
 from distill.trace.records import read_rows, write_records
 from distill.training import train as stage
 from distill.training.config import Batching, Method, Part, TrainingConfig
-from distill.training.merge import merge_adapter
+from distill.training.merge import merge_adapter, pins
+from distill.training.mixture import PARTS, PartLosses, with_parts
 from distill.training.tokenize import build_parts
 from tests.micro_corpus import PROMPT, traces
 
@@ -73,6 +75,57 @@ def summary(out):
 def names(corpora):
     parts = zip((PROMPT, OTHER), corpora, strict=True)
     return [Part(prompt, corpus, corpus, []).name for prompt, corpus in parts]
+
+
+class Alone:
+    """One process."""
+
+    def reduce(self, sums, how):
+        return sums if how == "sum" else None
+
+
+class Two(Alone):
+    """Two processes that counted the same."""
+
+    def reduce(self, sums, how):
+        return 2 * sums
+
+
+def counted(losses, *batches):
+    """Counts batches of (loss of each token, whether it is trained on, number of its part)."""
+    import torch
+
+    for nll, mask, of in batches:
+        outputs = SimpleNamespace(
+            log_probs=-torch.tensor(nll).float(), label_mask=torch.tensor(mask)
+        )
+        model = losses.counting(lambda outputs=outputs: outputs, torch.tensor(of))
+        assert model() is outputs
+
+
+def test_losses_are_means_over_tokens_that_are_trained_on_since_the_last_call():
+    losses = PartLosses(["a", "b", "c"])
+    first = [[1, 2, 3], [4, 5, 6]], [[0, 1, 1], [1, 1, 0]], [[9, 0, 0, 1], [9, 1, 1, 1]]
+    second = [[7, 8]], [[1, 0]], [[9, 0, 0]]
+    counted(losses, first, second)
+    assert losses.taken(Alone()) == {"a": (2 + 7) / 2, "b": (3 + 4 + 5) / 3, "c": None}
+    counted(losses, second)
+    assert losses.taken(Two()) == {"a": 7, "b": None, "c": None}
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([[0] * 4] * 2, [[0, 0, 0, 0], [1, 1, 0, 0]]),  # a batch of padded rows
+        ([[0] * 6], [[0, 0, 0, 1, 1, 0]]),  # rows joined, and filled up
+    ],
+)
+def test_the_part_of_a_token_is_where_its_label_is(labels, expected):
+    import torch
+
+    collated = with_parts(lambda examples: {"labels": torch.tensor(labels)})
+    found = collated([{PARTS: [0, 0, 0]}, {PARTS: [1, 1]}])
+    assert found[PARTS].tolist() == expected
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +266,40 @@ def test_a_merged_model_is_its_base_with_the_adapter_in_the_bases_format(base, a
     assert summary(merged) == {
         "parameters": summary(adapted)["parameters"] - summary(adapted)["trainable_parameters"]
     }
+
+
+def test_weights_are_summed_in_float32_and_rounded_once(base, adapted, merged):
+    import torch
+    from safetensors.torch import load_file
+
+    adapter = load_file(adapted / "adapter" / "adapter_model.safetensors")
+    before, after = (load_file(f / "model.safetensors") for f in (base, merged / "model"))
+    there = [name.removesuffix(".lora_A.weight") for name in adapter if ".lora_A." in name]
+    assert there
+    for name in there:
+        down, up = (adapter[f"{name}.lora_{side}.weight"].float() for side in "AB")
+        weight = name.removeprefix("base_model.model.") + ".weight"
+        whole = before[weight].float() + LORA.lora_alpha / LORA.lora_rank * (up @ down)
+        differ = whole.to(torch.bfloat16) != after[weight]
+        assert differ.float().mean() < 2e-3  # the order of a sum may round it otherwise
+
+
+def test_an_adapter_over_a_begun_model_is_merged_into_that(base, corpora, merged, tmp_path):
+    student = StudentConfig(name="tiny", model=str(base))
+    made = train(base, corpora[:1], LORA, tmp_path / "out", begun=merged)
+    (tmp_path / "both").mkdir()
+    merge_adapter(student, made, merged, compute=COMPUTE, out=tmp_path / "both")
+    apart = logits(hub.trained_model(student, made, merged))
+    whole = logits(hub.base_model(student, tmp_path / "both"))
+    assert (whole - apart).abs().max() < 0.05 * (
+        apart - logits(hub.base_model(student))
+    ).abs().max()
+
+
+def test_what_is_merged_is_told_by_the_base_and_the_libraries(base):
+    found = pins(StudentConfig(name="tiny", model=str(base)))
+    assert found["model"] == content_hash(base)
+    assert {"torch", "transformers", "peft"} <= set(found) and all(found.values())
 
 
 def test_training_begins_where_another_ended(base, corpora, adapted, merged, tmp_path):

@@ -14,6 +14,7 @@ from ablations.commands.answers.plan import plan_table
 from ablations.commands.answers.status import status
 from ablations.report.provenance import command
 from ablations.report.provenance import references as referred
+from ablations.studies.chain import own_words
 from ablations.studies.plan import plan
 from distill.run import references
 from distill.run.record import read_record, write_record
@@ -164,6 +165,12 @@ def test_a_tree_draws_each_link_once_and_says_what_is_shared(studies, small, tmp
     text = printed(plan_table(plan(cells)))
     assert "✓ exists, shared by 4 runs" in text
     assert text.index("stages, in order") < text.index("student.after  ") < text.index("distinct")
+
+
+def test_references_are_no_words_of_a_runs_own():
+    references = ["student.after=a=1", "+mix.b=a=1", "++selection.problems_of=a=1"]
+    own = ["size=2k", "student.name=mix.b", "++teacher=trained", "selection.by=score"]
+    assert own_words([*references, *own, "teacher.student=a=1"]) == " ".join(own)
 
 
 def test_a_plan_without_references_has_no_tree(studies):

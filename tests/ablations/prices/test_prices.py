@@ -1,17 +1,21 @@
 """What a plan asks of models and machines, and what that costs."""
 
 import json
+from dataclasses import replace
+from statistics import median
 from types import SimpleNamespace
 
 import pytest
 
-from ablations.prices.costs import cost, generation
+from ablations.prices.costs import Cost, by_stage, cost, generation
+from ablations.prices.demand import Flow, Known
 from ablations.prices.demands import demands
-from ablations.prices.estimates import Estimate, unknown
+from ablations.prices.estimates import NOTHING, Estimate, unknown
 from ablations.prices.measured import Measured, of_study
 from ablations.prices.prices import missing, prices, sources
 from ablations.prices.rates import Rates
-from ablations.prices.sizes import size
+from ablations.prices.sizes import Size, size
+from ablations.prices.traces import problem_count
 from ablations.prices.ways import Arm, way
 from ablations.studies.plan import Asked, plan
 from distill.compute import ComputeConfig
@@ -22,6 +26,7 @@ from distill.store.canonical import RECIPE
 
 NONE = Measured()
 MICRO = "distill/micro/students/micro"
+QWQ = "Qwen/QwQ-32B-Preview"
 
 
 @pytest.fixture
@@ -114,6 +119,81 @@ def test_a_teacher_is_asked_about_what_the_filter_keeps(of):
     assert of("world=paper", "filter=none")[Stage.traces].requests.at_most is False
 
 
+@pytest.fixture
+def lengths(own):
+    """A question has 10 tokens, a trace 1000, and a prompt as many as characters."""
+    return own("question_tokens,*,10", f"trace_tokens,{QWQ},1000", "characters,prompt,1")
+
+
+def test_what_is_read_and_written_is_question_prompt_and_reply(studies, of, lengths):
+    words = ("world=paper", "verification=judge", "teacher.samples=2", "training.epochs=3")
+    found, config = of(*words, rates=lengths), studies.one(words).config
+
+    def texts(prompt):
+        return len(prompt.system) + len(prompt.user)
+
+    rating, teacher, judge = config.filter.rating, config.teacher, config.verification.judge
+    kept, rows = 18_000, 4_618
+    expected = {
+        Stage.rate: (80_000, 10 + texts(rating), rating.sampling.max_new_tokens, True),
+        Stage.traces: (kept, 10 + texts(teacher.prompt), 1000, False),
+        Stage.convert: (kept, 1010 + texts(teacher.convert), 1000, False),
+        Stage.verify: (kept, 1010 + texts(judge), judge.sampling.max_new_tokens, True),
+    }
+    for stage, (requests, read, written, at_most) in expected.items():
+        demand = found[stage]
+        assert demand.requests.value == pytest.approx(requests)
+        assert demand.read.value == pytest.approx(requests * read)
+        assert demand.written.value == pytest.approx(requests * written)
+        assert demand.written.at_most is at_most
+    assert found[Stage.verify].requests.at_most  # what the grader decides is not asked about
+    row = 1010 + len(config.prompt.system)
+    assert found[Stage.train].length.value == row
+    assert found[Stage.train].trained.value == pytest.approx(3 * rows * row)
+    scored = found[Stage.evaluate]
+    asked = 10 + len(config.prompt.system + "{question}")
+    assert scored.read.value == scored.requests.value * asked
+
+
+def test_a_score_of_each_trace_is_read_off_and_nothing_is_written(of, lengths):
+    words = ("verification=reward", "verification.reward_model=some/scorer")
+    found = of("world=paper", *words, rates=lengths)[Stage.verify]
+    assert found.requests.value == 9_000 and found.read.value == pytest.approx(9_000 * 1010)
+    assert found.way.model == "some/scorer" and not found.written.value
+
+
+@pytest.mark.parametrize(
+    ("corruption", "at_most"),
+    [("delete_steps", True), ("remove_keywords", True), ("shuffle_steps", False)],
+)
+def test_what_deletes_makes_rows_shorter_by_an_unknown_length(of, corruption, at_most):
+    found = of("world=paper", f"corruption={corruption}")[Stage.train]
+    assert found.trained.at_most is at_most
+    plain = of("world=paper")[Stage.train].trained
+    assert (found.trained.value, plain.at_most) == (plain.value, False)
+
+
+def test_a_thought_that_is_written_anew_is_no_longer_than_it_was(of, lengths):
+    found = of("world=paper", "corruption=remove_keywords_reflection", rates=lengths)[Stage.rewrite]
+    assert (found.written.value, found.written.at_most) == (4_618 * 1000, True)
+
+
+def test_a_trace_is_no_longer_than_its_teacher_may_write(of, lengths):
+    found = of("world=paper", "teacher.sampling.max_new_tokens=300", rates=lengths)
+    assert (found[Stage.traces].written.value, found[Stage.convert].written.value) == (
+        pytest.approx(9_000 * 300),
+        pytest.approx(9_000 * 300),
+    )
+
+
+def test_a_published_number_of_problems_is_at_most_theirs_where_some_are_left_out():
+    asked = {"name": "numina_math", "kind": "rows", "problems": None, "subset": None}
+    found = [problem_count(Rates(), SimpleNamespace(**asked, where=w)) for w in ({}, {"a": "b"})]
+    assert [(count.value, count.at_most) for count in found] == [(162_110, False), (162_110, True)]
+    nobody = SimpleNamespace(**asked | {"name": "mine"}, where={"a": "b"})
+    assert not problem_count(Rates(), nobody).at_most
+
+
 def test_recorded_and_scripted_traces_ask_no_model(of):
     assert not of()[Stage.traces].requests.value
     assert not of("world=one_gpu")[Stage.traces].requests.value
@@ -196,6 +276,21 @@ def test_lengths_of_traces_that_exist_are_looked_at(studies, tmp_path):
     assert train.trained.value == pytest.approx(10 * (290 / 2.9 + 100), rel=0.01)
 
 
+def test_all_of_the_first_traces_are_looked_at_and_problems_are_counted(tmp_path):
+    known, flow = Known(Rates(), NONE), Flow(Estimate(9), Estimate(9))
+    (tmp_path / "traces.jsonl").write_text(
+        "".join(
+            json.dumps({"thought": "x" * length, "solution": ""}) + "\n"
+            for length in [29] * 100 + [87] * 100 + [10**6]
+        )
+    )
+    made = SimpleNamespace(stage="s", exists=True, path=tmp_path, summary=lambda: {"problems": 4})
+    found = known.counted(made, flow)
+    assert found.tokens.value == pytest.approx(58 / 2.9)  # of the first 200
+    assert found.items.value == 4
+    assert known.counted(SimpleNamespace(exists=False), flow) == flow
+
+
 def test_seconds_are_those_of_recorded_runs_each_artifact_once(studies):
     one = record(studies, train=step("t", 90.0, rows=10, tokens=300))
     twin = record(studies, train=step("t", 90.0, rows=10, tokens=300))
@@ -230,6 +325,76 @@ def test_what_a_stage_takes_before_its_work_is_told_apart_where_works_differ(stu
     assert few.seconds(how, Estimate(900)).value == pytest.approx(900 * 130 / 900)
 
 
+@pytest.fixture
+def trainings(studies):
+    """(work, seconds) of trainings -> what is measured, and how each was made."""
+    one = record(studies, train=None)
+    how = way(Stage.train, MICRO, "sft", ComputeConfig())
+
+    def measured(points):
+        steps = [step(f"{work}", took, rows=10, tokens=work) for work, took in points]
+        return Measured([one | {"stages": {"train": train}} for train in steps]), how
+
+    return measured
+
+
+@pytest.mark.parametrize(
+    ("points", "expected"),
+    [
+        (((100, 30), (120, 32), (140, 34), (150, 35)), 21),  # 1.5 times apart tell 20 seconds
+        (((100, 30), (120, 32), (140, 34), (149, 34.9)), 10 * 130.9 / 509),
+        (((100, 30), (200, 40), (400, 120), (800, 100)), 21),  # one shared its machine
+        (((100, 10), (200, 40), (400, 100), (800, 220)), 10 * 370 / 1500),  # -20 before any work
+        (((100, 100), (200, 90), (400, 70), (800, 30)), 10 * 290 / 1500),  # more work, less time
+    ],
+)
+def test_what_comes_before_work_is_told_by_works_that_are_apart(trainings, points, expected):
+    found, how = trainings(points)
+    assert found.seconds(how, Estimate(10)).value == pytest.approx(expected)
+
+
+def test_of_many_recorded_runs_those_of_all_works_decide(trainings):
+    found, how = trainings([(work, 5 + max(0.1 * work, work - 360)) for work in range(1, 601)])
+    slope = found.seconds(how, Estimate(1)).value - found.seconds(how, Estimate(0)).value
+    pairs = [(a, b) for a in range(1, 601) for b in range(a + 1, 601)]
+    took = [max(0.1 * work, work - 360) for work in range(601)]
+    assert slope == pytest.approx(median((took[b] - took[a]) / (b - a) for a, b in pairs), rel=0.1)
+
+
+def test_seconds_of_several_processes_add_up(studies):
+    two = ComputeConfig(processes=2)
+    how, work = way(Stage.train, MICRO, "sft", two), Estimate(100.0)
+    trained = step("t", 90.0, rows=10, tokens=100)
+    stated = Measured([record(studies, "compute.processes=2", train=trained)])
+    assert stated.seconds(how, work).value == 180
+    made_before = trained | {"how": {"compute": {"processes": 2, "device": "auto"}}}
+    assert Measured([record(studies, train=made_before)]).seconds(how, work).value == 180
+
+
+def test_rows_are_counted_in_every_epoch_and_responses_in_every_sample(studies):
+    scored = step("e", 50.0, problems=10, samples=4, tokens=25.0)
+    trained = step("t", 1.0, rows=10, tokens=4000)
+    found = Measured([record(studies, "training.epochs=4", train=trained, evaluate=scored)])
+    assert found.row_tokens(Arm(MICRO, "sft", "none", 0.0), "scripted").value == 100
+    engine = studies.one([]).config.engine.kind
+    how = way(Stage.evaluate, MICRO, engine, ComputeConfig())
+    assert found.seconds(how, Estimate(1000)).value == 50
+
+
+def test_a_stage_that_counts_traces_is_measured_by_them(studies):
+    found = Measured([record(studies, traces=step("s", 20.0, problems=5, traces=10))])
+    assert found.seconds(way(Stage.traces, "scripted", "", None), Estimate(10)).value == 20
+
+
+def test_lengths_that_no_run_here_has_are_those_that_the_repository_records(studies):
+    scored = step("e", 1.0, problems=10, samples=1, tokens=25.0)
+    trained = step("t", 1.0, rows=10, tokens=4000)
+    recorded = Measured([record(studies, "training.epochs=4", train=trained, evaluate=scored)])
+    found, arm = Measured([], before=recorded), Arm(MICRO, "sft", "none", 0.0)
+    assert found.row_tokens(arm, "scripted").value == 100
+    assert found.response_tokens(arm, "sign_puzzle").value == 25
+
+
 def test_a_recorded_arm_is_as_long_as_it_was_and_others_as_its_student(studies):
     shuffled = ["corruption=shuffle_steps", "corruption.fraction=1.0"]
     found = Measured(
@@ -245,6 +410,44 @@ def test_a_recorded_arm_is_as_long_as_it_was_and_others_as_its_student(studies):
     assert lengths == [100, 300]
     assert found.response_tokens(Arm(MICRO, "sft", "new", 1.0), "sign_puzzle").value == 200
     assert found.response_tokens(Arm(MICRO, "none", "none", 0.0), "sign_puzzle") is None
+
+
+def test_rows_and_responses_are_as_long_as_recorded_ones(studies, of):
+    scored = step("e", 1.0, problems=10, samples=1, tokens=25.0)
+    trained = step("t", 1.0, rows=10, tokens=4000)
+    found = Measured([record(studies, "training.epochs=4", train=trained, evaluate=scored)])
+    assert of(records=found)[Stage.train].length.value == 100
+    after = of("student.after=training.seed=1", "training=none", records=found)[Stage.evaluate]
+    for demand in (of(records=found)[Stage.evaluate], after):
+        assert demand.written.value == 25 * demand.requests.value
+
+
+def test_a_base_is_not_as_long_as_students_that_are_trained(studies, unreachable):
+    words = ("world=paper", "evaluation=paper_math", "+benchmark@evaluation.benchmarks.g=gsm8k")
+
+    def written(*more):
+        found = demands(plan([studies.one([*words, *more])]), Rates(), NONE)
+        (demand,) = [d for d in found if d.stage == Stage.evaluate and d.requests.value == 1319]
+        return demand.written.value / 1319, demand.written.at_most
+
+    assert written() == (657, False)
+    assert written("training=none") == (32_768, True)
+
+
+def test_a_reward_model_that_was_recorded_has_a_price(studies, of):
+    words = ("world=paper", "verification=reward")
+    demand = of(*words)[Stage.verify]
+    assert cost(demand, Rates(), NONE).gpu_hours.missing
+    scored = step("v", 3600.0, traces=1000)
+    records = Measured([record(studies, *words, verify=scored)])
+    found = cost(demand, Rates(), records).gpu_hours
+    assert found.value == pytest.approx(9_000 / 1000) and not found.missing
+
+
+def test_tasks_of_the_harness_ask_all_of_their_problems(studies, unreachable):
+    planned = plan([studies.one(["world=paper", "evaluation=general", "training=none"])])
+    counts = sorted(demand.requests.value for demand in demands(planned, Rates(), NONE))
+    assert counts == [541, 1172, 2750, 14_042]  # `mgsm_direct` has those of `mgsm`
 
 
 def test_hours_of_this_machine_have_no_price_and_those_of_a_gpu_have(studies, of):
@@ -268,6 +471,69 @@ def test_a_large_model_that_takes_what_there_is_was_made_on_a_gpu(studies, of):
     found = Measured([record(studies, *on_a_cpu, evaluate=scored)])
     demand = of(*on_a_cpu, "evaluation=micro", records=found)[Stage.evaluate]
     assert cost(demand, Rates(), found).hours.value > 0
+
+
+def test_what_exists_has_its_price_where_it_is_asked_for(studies, of):
+    records = Measured([record(studies, train=step("t", 3600.0, rows=1000, tokens=1000))])
+    demand = replace(of(records=records)[Stage.train], artifact=SimpleNamespace(exists=True))
+    assert cost(demand, Rates(), records).hours == NOTHING
+    assert cost(demand, Rates(), records, whole=True).hours.value > 0
+
+
+def test_a_vendors_model_costs_no_hours_where_they_were_recorded(studies, of):
+    records = Measured([record(studies, "world=paper", rate=step("r", 3600.0, problems=10))])
+    demand = of("world=paper")[Stage.rate]
+    assert records.seconds(demand.way, demand.work).value > 0
+    found = cost(demand, Rates(), records)
+    assert found == cost(demand, Rates(), NONE) and found.money.value > 0
+
+
+def test_a_model_of_unknown_size_that_takes_what_there_is_was_made_on_a_gpu(studies, of):
+    asked = ("student.model=somebody/else", "engine=transformers")
+    scored = step("e", 3600.0, problems=1, samples=1, tokens=1000.0)
+    found = Measured([record(studies, *asked, evaluate=scored)])
+    price = cost(of(*asked, records=found)[Stage.evaluate], Rates(), found)
+    assert price.gpu_hours.value > 0 and not price.hours.value
+
+
+def test_activations_that_are_recomputed_cost_a_third_more_and_long_rows_more_each(of):
+    def hours(*overrides):
+        demand = of("world=paper", *overrides)[Stage.train]
+        return cost(demand, Rates(), NONE).gpu_hours.value / demand.trained.value
+
+    kept = hours("compute.gradient_checkpointing=false")
+    assert hours() == pytest.approx(4 / 3 * kept)
+    assert hours() > 1.001 * hours("training.max_tokens=100")
+
+
+def test_a_sparse_model_that_nobody_measured_has_no_speed(monkeypatch):
+    sparse = Size(30e9, None, True, "a card")
+    sizes = {"somebody/sparse": sparse}
+    monkeypatch.setattr("ablations.prices.costs.size", lambda name: sizes.get(name, size(name)))
+    assert generation("somebody/sparse", Rates()).missing == (
+        "generation of somebody/sparse on H100",
+    )
+
+
+def test_a_stage_is_shown_where_it_asks_something_or_takes_long_enough_to_wait_for(of):
+    def shown(**parts):
+        demand = replace(of()[Stage.problems], **parts.pop("demand", {}))
+        return [stage.stage for stage in by_stage([Cost(demand, **parts)])]
+
+    assert not shown() and not shown(hours=Estimate(0.05))
+    asks = [{"requests": Estimate(1)}, {"trained": Estimate(1)}, {"requests": unknown("it")}]
+    costs = [{"hours": Estimate(0.06)}, {"hours": unknown("it")}, {"gpu_hours": Estimate(0.01)}]
+    for parts in (*({"demand": ask} for ask in asks), *costs):
+        assert shown(**parts) == ["problems"]
+
+
+def test_one_recorded_run_or_a_faster_engine_tells_what_a_model_here_takes(of):
+    def wanted(engine):
+        demand = of(f"engine={engine}")[Stage.evaluate]
+        found = cost(demand, Rates(), NONE)
+        return (found.gpu_hours.missing + found.hours.missing)[0]
+
+    assert wanted("transformers").endswith("one recorded run of it, or engine=vllm")
 
 
 def test_your_rate_comes_before_recorded_seconds(studies, of, own):
@@ -323,6 +589,28 @@ def test_another_gpu_writes_by_its_bandwidth():
     assert on["L4"] / on["H100"] == pytest.approx(300 / 3350)
 
 
+@pytest.mark.parametrize("row", ["generation,M,{gpu},5", "generation,M,,5"])
+def test_your_speed_of_a_model_counts_on_the_gpu_that_you_rent(tmp_path, row):
+    path = tmp_path / "own.csv"
+    for gpu, model in (("H100", "Qwen/Qwen3-14B"), ("L4", "Qwen/Qwen3-14B"), ("L4", "some/body")):
+        text = row.format(gpu=gpu).replace("M", model)
+        path.write_text(f"quantity,what,on,value\n{text}\n")
+        assert generation(model, Rates(path, gpu)).value == 5
+
+
+@pytest.mark.parametrize("on", ["", "H100"])
+def test_your_speed_of_a_model_comes_before_recorded_seconds(studies, of, tmp_path, on):
+    asked = ("world=paper", "evaluation=micro")
+    scored = step("e", 3600.0, problems=1, samples=1, tokens=1.0)
+    slow = Measured([record(studies, *asked, evaluate=scored)])
+    demand = of(*asked, records=slow)[Stage.evaluate]
+    assert cost(demand, Rates(), slow).gpu_hours.value > demand.written.value / 2
+    path = tmp_path / "own.csv"
+    path.write_text(f"quantity,what,on,value\ngeneration,{demand.way.model},{on},10\n")
+    hours = cost(demand, Rates(path), slow).gpu_hours.value
+    assert hours == pytest.approx(demand.written.value / 10 / 3600)
+
+
 def test_a_stage_that_is_not_known_here_has_no_price_but_hands_on_what_it_reads():
     made = SimpleNamespace(stage="mix_traces", key="k", exists=False)
     one = SimpleNamespace(asked=[Asked(made, {"parts": 3})])
@@ -357,6 +645,32 @@ def test_whoever_is_asked_about_every_problem_there_is_is_named(studies, unreach
     assert "every problem of olympiadbench that there is 128 times (86,272 responses)" in text
     few = "evaluation.benchmarks.olympiadbench.samples=4"
     assert not warned("world=paper", "evaluation=best_of_128", few)
+
+
+@pytest.mark.parametrize(("samples", "warned"), [(20, False), (21, True)])
+def test_more_than_ten_thousand_responses_of_a_student_are_many(
+    studies, unreachable, samples, warned
+):
+    words = ("world=paper", "evaluation=paper_math")
+    cell = studies.one([*words, f"evaluation.benchmarks.math500.samples={samples}"])
+    assert bool(prices(plan([cell]), Rates()).warnings) is warned  # of 500 problems
+
+
+def test_a_student_that_answers_once_or_never_is_not_warned_of(studies, unreachable):
+    general = studies.one(["world=paper", "evaluation=general"])  # 14,042 problems of MMLU
+    trained = studies.one(["world=paper", "evaluation=best_of_128", "until=train"])
+    assert not prices(plan([general, trained]), Rates()).warnings
+
+
+def test_students_that_answer_too_much_are_counted(studies, unreachable):
+    words = ("world=paper", "evaluation=best_of_128")
+
+    def warned(count):
+        cells = [studies.one([*words, f"training.seed={seed}"]) for seed in range(count)]
+        (text,) = prices(plan(cells), Rates()).warnings
+        return text.partition(" asked")[0]
+
+    assert [warned(count) for count in (1, 2)] == ["a student is", "each of 2 students is"]
 
 
 def test_sizes_of_one_data_set_are_warned_of_together(studies, unreachable):

@@ -1,10 +1,11 @@
 """Published rates have sources; a user's own come first, and mistakes in them are named."""
 
 import csv
+import json
 
 import pytest
 
-from ablations.prices.rates import ANY, PUBLISHED, QUANTITIES, Rates, read
+from ablations.prices.rates import ANY, BRIEFLY, PUBLISHED, QUANTITIES, Rates, read
 from ablations.prices.sizes import Shape, size
 from ablations.reference import FOLDER, problem_counts
 from distill.store.identity import CHECKOUT
@@ -73,6 +74,30 @@ def test_a_column_that_is_there_twice_is_refused(own):
         read(own("peak,M,1,2", header="quantity,what,value,value\n"))
 
 
+def test_a_rate_of_exactly_this_comes_before_one_of_the_same_gpu(own):
+    rates = Rates(own("generation,M,,5,,,", "generation,*,H200,7,,,", "generation,N,H200,9,,,"))
+    found = [rates.get("generation", what, "H200").value for what in ("M", "N", "another")]
+    assert found == [5, 9, 7]
+
+
+def test_your_rate_of_anywhere_comes_before_the_published_one_of_a_place(own):
+    rates = Rates(own("generation,Qwen/Qwen3-14B,,5,,,", "generation,Qwen/Qwen3-32B,L4,6,,,"))
+    assert rates.get("generation", "Qwen/Qwen3-14B", "H100").value == 5
+    assert rates.get("generation", "Qwen/Qwen3-32B", "H100").value == 1131.55
+
+
+def test_a_rate_that_nobody_verified_says_so_and_your_lengths_are_named_one_by_one(own):
+    path = own("gpu_price,H100,1", "question_tokens,mine,3", header="quantity,what,value\n")
+    rates = Rates(path)
+    assert rates.get("gpu_price", "H100").sources == ("gpu_price of H100: 1, your rate",)
+    assert rates.get("question_tokens", "mine").sources == (
+        "question_tokens of mine: 3, your rate",
+    )
+    assert rates.get("question_tokens", "another").sources == (BRIEFLY,)
+    (peak,) = rates.get("peak", "H100").sources
+    assert peak.endswith("dense bfloat16, not verified")
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [
@@ -93,6 +118,8 @@ def test_a_row_that_cannot_be_used_is_named(own, row, says):
 def test_a_file_without_the_columns_of_rates_is_refused(own, tmp_path):
     with pytest.raises(ValueError, match="the columns of rates are quantity, what"):
         read(own("1,2", header="a,b\n"))
+    with pytest.raises(ValueError, match="got quantity, what, value, gpu"):
+        read(own("peak,H100,1,H100", header="quantity,what,value,gpu\n"))
     with pytest.raises(ValueError, match="cannot be read"):
         read(tmp_path / "none.csv")
 
@@ -121,6 +148,21 @@ def test_a_local_model_is_sized_by_its_config():
     assert found.shape == Shape(192, 512, 4, 3, 3, 64, 435, True)
     recorded = 1_854_720  # as its trainings count them: norms are not in ours
     assert found.parameters == pytest.approx(recorded, rel=0.002)
+
+
+def test_what_a_config_does_not_say_of_a_shape_is_as_usual(tmp_path):
+    said = {"hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 2}
+    said |= {"num_attention_heads": 4, "vocab_size": 32}
+    for number, more in enumerate(({}, {"head_dim": None, "num_key_value_heads": None})):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps(said | more))
+        assert size(str(folder)).shape == Shape(8, 16, 2, 4, 4, 2, 32, tied=True)
+
+
+def test_a_model_is_sparse_where_a_token_meets_a_part_of_it():
+    assert size("deepseek-ai/DeepSeek-R1").sparse and not size("Qwen/Qwen3-32B").sparse
+    assert not size("distill/micro/students/micro").sparse
 
 
 def test_a_model_that_nobody_knows_has_no_size(tmp_path):
