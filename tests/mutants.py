@@ -118,6 +118,12 @@ MODULES = {
     "papers": _module(
         "ablations/papers", tests="ablations/papers ablations/reference ablations/render"
     ),
+    "prices": _module("ablations/prices", tests="ablations/prices"),
+    "chains": _module(
+        *("distill/run/references.py", "ablations/studies/chain.py"),
+        tests="run/test_chains.py ablations/commands/test_chain.py",
+        heavy=True,
+    ),
 }
 """Module -> its files and its tests; a table of this repository is `findings`, `results` and
 `papers`."""

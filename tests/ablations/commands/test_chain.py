@@ -167,6 +167,14 @@ def test_a_tree_draws_each_link_once_and_says_what_is_shared(studies, small, tmp
     assert text.index("stages, in order") < text.index("student.after  ") < text.index("distinct")
 
 
+def test_a_link_is_placed_by_all_that_lead_to_it(studies):
+    words = "teacher=trained teacher.student='training=micro_lora' training.seed=1"
+    third = f'student.after="{words}" training.seed=2'
+    (planned,) = plan([studies.one([f"student.after={third}"])])
+    places = [link.place for link in planned.referred[0].links()]
+    assert places == [f"{FIRST} > teacher.student", FIRST, SECOND]
+
+
 def test_references_are_no_words_of_a_runs_own():
     references = ["student.after=a=1", "+mix.b=a=1", "++selection.problems_of=a=1"]
     own = ["size=2k", "student.name=mix.b", "++teacher=trained", "selection.by=score"]

@@ -234,6 +234,17 @@ def test_a_difference_within_the_margin_is_marked_as_equivalent_and_a_large_p_is
     assert not tight["equivalent"].eq(True).any()
 
 
+def test_the_margin_of_equivalence_is_in_points(make_run, tmp_path, monkeypatch):
+    for name in ("none", "shuffle_steps"):
+        for seed in range(2):
+            right = answers(0.5, n=40, seed=seed)
+            make_run([f"corruption={name}", f"training.seed={seed}"], right, f"{name}{seed}")
+    done, margins = (runs(tmp_path / "runs"), samples(tmp_path / "runs")), []
+    monkeypatch.setattr(arms.intervals, "equivalent", lambda _, margin: margins.append(margin))
+    arms.frame(*done, margin=8)
+    assert margins == [0.08]
+
+
 def test_an_arm_whose_runs_vary_by_far_more_is_marked_and_keeps_its_own_interval(
     make_run, tmp_path
 ):
@@ -271,6 +282,14 @@ def test_recorded_runs_keep_their_sections_and_gain_the_arms_that_are_missing(
     assert table["arm"].tolist() == ["base", "uncorrupted", "steps shuffled 100 %"]
     assert table["state"].tolist() == ["done", "done", "not run"]
     assert set(table["student"]) == {"micro_clean"}
+
+
+def test_arms_in_several_recorded_sections_are_rows_of_their_own(studies, make_run, tmp_path):
+    for student in ("micro", "micro_clean"):
+        make_run([f"student={student}", "corruption=none"], [True, False], student)
+    asked = in_sections(asked_runs(studies.cells("smoke")), runs(tmp_path / "runs"))
+    assert set(asked["student"]) == {"micro", "micro_clean"}
+    assert asked.index.tolist() == [*range(len(asked))]
 
 
 def test_what_is_asked_of_a_training_that_no_recorded_run_has_is_a_section_of_its_own(

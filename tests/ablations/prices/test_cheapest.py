@@ -1,15 +1,21 @@
 """The cheapest design has the power, and no cheaper one of the grid has it."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from ablations.commands.answers.price import design_table
 from ablations.prices import cheapest as designs
 from ablations.prices.cheapest import cheapest
+from ablations.prices.estimates import Estimate
 from ablations.prices.prices import prices
 from ablations.prices.rates import Rates
 from ablations.statistics.power import POWER, Assumptions, Design, power
 from ablations.studies.plan import plan
+from distill.data.config import DatasetConfig
 from tests.ablations.prices.test_show import printed
+
+PARTS = ("gpu_hours", "hours", "money")
 
 
 @pytest.fixture
@@ -55,6 +61,49 @@ def test_more_answers_are_drawn_only_where_they_vary(priced):
 
     assert samples() == {1}
     assert samples("evaluation.sampling.temperature=1") == set(designs.SAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("own", "kind", "problems"),
+    [
+        (400, "recorded", {100, 200, 400}),
+        (400, "sign_puzzle", {100, 200, 400, 800, 1600}),
+        (48, "recorded", {20, 24, 48}),  # 20 at least
+        (12, "recorded", {12}),  # but where there are no more
+    ],
+)
+def test_a_design_asks_a_share_of_the_problems_or_more_where_they_are_made(own, kind, problems):
+    grid = designs._designs(Design(own, 1, (1, 1), 4), True, DatasetConfig(kind=kind))
+    assert {design.problems for design in grid} == problems
+
+
+def test_only_what_has_no_more_of_anything_than_what_failed_is_passed_over(monkeypatch):
+    sizes = [(8, 400, 1), (2, 100, 1), (8, 400, 1), (2, 800, 1), (2, 100, 4), (9, 900, 9)]
+    grid = [
+        SimpleNamespace(design=Design(problems, samples, (seeds, seeds), 3))
+        for seeds, problems, samples in sizes
+    ]
+    asked = []
+
+    def power(difference, design, usual):
+        asked.append((design.seeds[0], design.problems, design.samples))
+        return POWER if design.samples >= 4 else POWER - 0.01
+
+    monkeypatch.setattr(designs, "power", power)
+    assert designs._first(grid, 0.01) is grid[4]
+    assert asked == [(8, 400, 1), (2, 800, 1), (2, 100, 4)]
+    assert designs._first(grid[:4], 0.01) is None
+
+
+def test_a_price_grows_with_what_it_is_made_of():
+    def costs(*hours):
+        return [SimpleNamespace(**dict.fromkeys(PARTS, Estimate(hour))) for hour in hours]
+
+    own = Design(problems=100, samples=1, seeds=(2, 2), arms=3)
+    parts = designs._Parts(costs(1000), costs(9, 11), costs(1, 3), costs(100))
+    other = Design(problems=50, samples=4, seeds=(5, 5), arms=3)
+    assert designs._priced(own, own, parts).hours.value == 1000 + 6 * (10 + 2) + 100
+    assert designs._priced(other, own, parts).money.value == 1000 + 15 * (10 + 2 * 2) + 100 * 2
 
 
 def test_what_no_design_detects_is_said_with_what_the_largest_does(priced, monkeypatch):

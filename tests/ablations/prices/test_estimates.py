@@ -33,6 +33,7 @@ def test_a_limit_stands_for_what_is_unknown_or_larger():
     assert unknown("length").capped(10, "limit") == Estimate(10, ("limit",), at_most=True)
     assert Estimate(11.0).capped(10, "limit") == Estimate(10, ("limit",), at_most=True)
     assert Estimate(9.0, ("seen",)).capped(10, "limit") == Estimate(9.0, ("seen",))
+    assert Estimate(10.0, ("seen",)).capped(10, "limit") == Estimate(10.0, ("seen",))
 
 
 def test_limits_and_sources_survive_what_is_computed_from_them():

@@ -434,6 +434,24 @@ def test_a_base_is_not_as_long_as_students_that_are_trained(studies, unreachable
     assert written("training=none") == (32_768, True)
 
 
+def test_your_lengths_come_before_recorded_ones(studies, of, own):
+    scored = step("e", 1.0, problems=10, samples=1, tokens=25.0)
+    trained = step("t", 1.0, rows=10, tokens=4000)
+    found = Measured([record(studies, "training.epochs=4", train=trained, evaluate=scored)])
+    rates = own(
+        *("trace_tokens,scripted,70", "question_tokens,*,10", "response_tokens,sign_puzzle,7")
+    )
+    mine = of(rates=rates, records=found)
+    system = Known(rates, found).text(studies.one([]).config.prompt.system)
+    assert mine[Stage.train].length.value == pytest.approx(80 + system.value)
+    assert mine[Stage.evaluate].written.value == 7 * mine[Stage.evaluate].requests.value
+
+
+def test_a_student_that_answers_several_times_is_asked_as_often(of):
+    demand = of("world=paper", "evaluation=best_of_128")[Stage.evaluate]
+    assert demand.requests.value == 674 * 128
+
+
 def test_a_reward_model_that_was_recorded_has_a_price(studies, of):
     words = ("world=paper", "verification=reward")
     demand = of(*words)[Stage.verify]
