@@ -164,8 +164,9 @@ def _link(
 ) -> Link:
     """A run with all that it needs; one that several places name is in `known`, with one config."""
     here = [*above, (place, text, config)]
-    if same := next((i for i, (_, _, other) in enumerate(above) if other == config), None):
-        raise _circle(here[same:])
+    for i, (_, _, other) in enumerate(above):
+        if replace(other, until=config.until) == config:
+            raise _circle(here[i:-1] if i else here[1:])
     if len(here) > LONGEST:
         raise _circle(here)
     needs = {}
