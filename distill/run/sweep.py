@@ -183,7 +183,7 @@ class GridSweeper(Sweeper):
         assert self.launcher
         known = {i: done for i, one in enumerate(kept) if (done := finished(*one))}
         if known:
-            print(f"{len(known)} of {len(kept)} runs are done before", flush=True)
+            print(f"{len(known)} of {len(kept)} runs are there already", flush=True)
         left = [i for i in range(len(kept)) if i not in known]
         begun, ended = time.time(), "its worker ended without a word"
         returns: Sequence[JobReturn] = ()

@@ -252,4 +252,4 @@ def test_runs_that_are_done_are_not_launched_and_others_are_each_in_its_place(
     for i, outcome in enumerate(outcomes):
         assert (outcome.state == "done") == (words[i] in launched)
         assert outcome.state == "done" or torn_key not in outcome.key
-    assert "2 of 4 runs are done before" in capsys.readouterr().out
+    assert "2 of 4 runs are there already" in capsys.readouterr().out
