@@ -264,6 +264,7 @@ def test_a_student_that_cannot_be_trained_is_refused_in_words(
 ):
     # Hydra, which another test in this process may have run, disables the loggers that there are.
     monkeypatch.setattr(logging.getLogger("distill.training.sft"), "disabled", False)
+    caplog.set_level(logging.WARNING, "distill.training.sft")
     endless = tmp_path / "endless"
     shutil.copytree(base, endless)
     for name in ("tokenizer_config.json", "tokenizer.json"):

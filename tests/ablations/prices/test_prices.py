@@ -223,7 +223,9 @@ def test_a_response_whose_length_nobody_knows_is_as_long_as_its_limit(of):
 )
 def test_the_papers_arms_answer_as_long_as_the_paper_says(studies, unreachable, arm, tokens):
     cell = studies.one(["world=paper", "evaluation=paper_math", *arm])
-    cell.config.evaluation.benchmarks = {"aime24": cell.config.evaluation.benchmarks["aime24"]}
+    evaluation = cell.config.evaluation
+    one = replace(evaluation, benchmarks={"aime24": evaluation.benchmarks["aime24"]})
+    cell = replace(cell, config=replace(cell.config, evaluation=one))
     (demand,) = [d for d in demands(plan([cell]), Rates(), NONE) if d.stage == Stage.evaluate]
     assert demand.requests.value == 30
     assert demand.written.value == pytest.approx(30 * tokens)
