@@ -1,5 +1,6 @@
 """What all tests share: no network, W&B login or clock, and Hydra's way of composing a config."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--accept` writes down what a test compares with; `--sweeps` says how often to contend."""
     parser.addoption("--accept", action="store_true", help="record what was decided to change")
     parser.addoption("--sweeps", type=int, default=2, help="of processes that make one study")
+
+
+@pytest.fixture(autouse=True)
+def loggers_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hydra, which another test may have run in this process, disables loggers that there are."""
+    monkeypatch.setattr(logging.root.manager, "disable", 0)
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("distill") and isinstance(logger, logging.Logger):
+            monkeypatch.setattr(logger, "disabled", False)
+            logger._cache.clear()
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def _link(
     """A run with all that it needs; one that several places name is in `known`, with one config."""
     here = [*above, (place, text, config)]
     for i, (_, _, other) in enumerate(above):
-        if replace(other, until=config.until) == config:
+        if vars(other) | {"until": config.until} == vars(config):
             raise _circle(here[i:-1] if i else here[1:])
     if len(here) > LONGEST:
         raise _circle(here)

@@ -5,7 +5,6 @@ Run: pytest tests/training/test_train.py
 
 import gc
 import json
-import logging
 import math
 import os
 import re
@@ -262,9 +261,6 @@ def test_rows_longer_than_the_students_positions_are_refused_with_both_numbers(
 def test_a_student_that_cannot_be_trained_is_refused_in_words(
     base, corpus, tmp_path, caplog, monkeypatch
 ):
-    # Hydra, which another test in this process may have run, disables the loggers that there are.
-    monkeypatch.setattr(logging.getLogger("distill.training.sft"), "disabled", False)
-    caplog.set_level(logging.WARNING, "distill.training.sft")
     endless = tmp_path / "endless"
     shutil.copytree(base, endless)
     for name in ("tokenizer_config.json", "tokenizer.json"):
