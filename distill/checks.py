@@ -16,7 +16,7 @@ LABEL = {"label": True}
 APART = {"apart": True}
 """Marks a config whose own artifact is made first: it enters later keys through that artifact."""
 
-REFERENCE = APART | {"reference": True}
+REFERENCE = APART
 """Marks a text that stands for another run, as one would type it after `python -m distill`; what
 that run makes enters later keys, and how the text is spelled does not."""
 

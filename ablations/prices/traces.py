@@ -113,7 +113,7 @@ def selected(known: Known, asked: Asked) -> Followed:
 
 
 def rewritten(known: Known, asked: Asked) -> Followed:
-    """A thought each, written anew and no longer than it was."""
+    """A thought each, rewritten and no longer than it was."""
     flow = known.input(asked, "traces")
     texts, writes = flow.question + flow.tokens, replace(flow.tokens, at_most=True)
     ask = asked.given["model"]

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from distill.config import REFERRED, Config
+from distill.config import Config
 from distill.pipeline import Given, Made
-from distill.run.overrides import split
+from distill.run.overrides import is_reference, split
 
 WITHIN = " > "
 """Between the place of a reference and one within it: `student.after > teacher.student`."""
@@ -75,9 +75,4 @@ def missing(links: list[Referred]) -> Iterator[Referred]:
 
 def own_words(overrides: Sequence[str]) -> str:
     """The overrides of a run without its references."""
-    return " ".join(word for word in overrides if not _is_reference(word))
-
-
-def _is_reference(word: str) -> bool:
-    field = word.lstrip("+~").partition("=")[0]
-    return field in REFERRED or field.startswith("mix.")
+    return " ".join(word for word in overrides if not is_reference(word))

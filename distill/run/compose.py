@@ -28,7 +28,7 @@ from distill.checks import path
 from distill.config import Config
 from distill.run.fields import GLOBAL_GROUPS, unknown
 from distill.run.mistakes import COMPOSING, idle_corruption, one_line
-from distill.run.overrides import parse
+from distill.run.overrides import is_reference, parse
 
 _PACKAGED = Path(__file__).parents[1] / "conf"
 CONF = _PACKAGED if _PACKAGED.is_dir() else _PACKAGED.parents[1] / "conf"
@@ -110,7 +110,7 @@ class Composer:
             if group not in GLOBAL_GROUPS and given.get(group) != option
         }
         plain = {
-            name: tuple(w for w in words if not _REFERS.match(w)) for name, words in values.items()
+            name: tuple(w for w in words if not is_reference(w)) for name, words in values.items()
         }
 
         def stated(field: str) -> Any:
@@ -178,7 +178,6 @@ class Composer:
         return self._fields[key]
 
 
-_REFERS = re.compile(r"\+{0,2}(student\.after|teacher\.student|selection\.problems_of|mix\b)")
 _FIELD = re.compile(r"\$\{([a-z]\w*(?:\.\w+)+)\}")
 
 
@@ -194,7 +193,7 @@ def _filled(word: str, stated: Callable[[str], Any]) -> str:
         plain = type(made) in (int, float) or (type(made) is str and re.fullmatch(r"[\w.]+", made))
         return str(made) if plain else found[0]
 
-    return _FIELD.sub(value, word) if _REFERS.match(word) and "\\" not in word else word
+    return _FIELD.sub(value, word) if is_reference(word) and "\\" not in word else word
 
 
 class _ReadOnce(ConfigRepository):

@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
-from distill.config import Config
+from distill.config import REFERRED, Config
 from distill.store.identity import part_of
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -45,19 +45,19 @@ def long_form(words: Sequence[str]) -> list[str]:
     return [f"study.{w}" if w.startswith("settle=") else _reference_quoted(w) for w in words]
 
 
-_REFERENCES = re.compile(
-    r"(?P<key>\+{0,2}(student\.after|teacher\.student|selection\.problems_of|mix\.[^=]+))"
-    r"=(?P<text>.*)",
-    re.DOTALL,
-)
+def is_reference(word: str) -> bool:
+    """Whether an override sets a field that refers to another run."""
+    field = word.lstrip("+~").partition("=")[0]
+    return field in REFERRED or field.startswith("mix.")
+
+
 _LITERAL = re.compile(r"(?!null\s*,)[^\"'{\[].*=.*", re.DOTALL)
 
 
 def _reference_quoted(word: str) -> str:
-    found = _REFERENCES.fullmatch(word)
-    if not found:
+    key, sign, text = word.partition("=")
+    if not sign or key.startswith("~") or key == "mix" or not is_reference(word):
         return word
-    key, text = found["key"], found["text"]
     if _LITERAL.fullmatch(text):
         text = QuotedString(text, Quote.double).with_quotes()
     return f"{'++' if key.startswith('mix.') else ''}{key}={text}"

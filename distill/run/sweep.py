@@ -177,7 +177,7 @@ class GridSweeper(Sweeper):
     def _launch(self, kept: Sequence[tuple[list[str], Config]]) -> list[Outcome]:
         """What became of every run; read from its folder where the launcher does not say.
 
-        A run that is there already is not launched: Hydra composes each job anew, which takes
+        A run that is there already is not launched: Hydra composes every job again, which takes
         longer than to see that nothing is to be done.
         """
         assert self.launcher
