@@ -9,7 +9,7 @@ from distill.models import hub, network
 from distill.store.artifacts import write_json
 from distill.trace.records import write_rows
 from distill.training import checkpoint, sharding, trainer
-from distill.training.config import Job
+from distill.training.config import Job, Kernel
 from distill.training.progress import Progress, curve_row, recorder
 from distill.training.rows import Row
 from distill.training.tokenize import build_parts
@@ -65,6 +65,7 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
         *(model, tokenizer, dataset, order, arguments),
         adapter=adapter,
         epoch=epoch,
+        compiled=training.kernel is Kernel.compiled,
         parts=[part.name for part in job.parts],
     )
     run.add_callback(recorder(order, progress, compute.processes))
