@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import finalize
 
 import pandas as pd
 
 from ablations.render.grid import Grid
 from ablations.results.arms import ARM
 from ablations.results.settings import SETTINGS
-from ablations.statistics.intervals import Shares, by_seed
+from ablations.statistics.intervals import Shares, by_run, complete
 from distill.evaluation.variance import Spread, pooled
 
 SECTION = ("benchmark", "student", "training", "size", "teacher", "dataset", *SETTINGS)
@@ -111,8 +112,9 @@ def arm_shares(runs: pd.DataFrame, samples: pd.DataFrame) -> Shares:
 
     Runs are in the order of their seeds; of an untrained student by problem alone.
     """
-    chosen = samples["cell"].isin(runs["cell"]) & samples["benchmark"].isin(runs["benchmark"])
-    shares = by_seed(samples[chosen])
+    every = _every_share(samples, frozenset(runs["benchmark"]))
+    shares = every.loc[:, every.columns.isin(runs["cell"])].copy()
+    shares = complete(shares.dropna(how="all") if shares.isna().any(axis=None) else shares)
     if (runs["method"] == "none").all() and shares.shape[1] == 1:
         return shares.iloc[:, 0]
     return shares[list(runs.sort_values(["training_seed", "corruption_seed"])["cell"].unique())]
@@ -123,6 +125,25 @@ def section_spread(runs: pd.DataFrame, samples: pd.DataFrame) -> Spread | None:
     trained = runs[(runs["method"] != "none") & runs["accuracy"].notna()]
     arms = [arm for _, arm in trained.groupby(list(ARM), dropna=False) if len(arm) > 1]
     return pooled([pd.DataFrame(arm_shares(arm, samples)) for arm in arms])
+
+
+_KNOWN: dict[int, dict[frozenset[str], pd.DataFrame]] = {}
+"""`id` of a frame of samples, as long as it lives -> benchmarks -> `_every_share`."""
+
+
+def _every_share(samples: pd.DataFrame, benchmarks: frozenset[str]) -> pd.DataFrame:
+    """Share of right samples by problem and run, of all runs on these benchmarks at once.
+
+    A report asks for the shares of each arm a dozen times; grouping the rows of every run takes as
+    long as finding those of one. Frames are never changed in place, so each is grouped once.
+    """
+    if id(samples) not in _KNOWN:
+        _KNOWN[id(samples)] = {}
+        finalize(samples, _KNOWN.pop, id(samples))
+    known = _KNOWN[id(samples)]
+    if benchmarks not in known:
+        known[benchmarks] = by_run(samples[samples["benchmark"].isin(benchmarks)])
+    return known[benchmarks]
 
 
 def of_one_setting(runs: pd.DataFrame, alike: Sequence[str], varied: Sequence[str]) -> pd.DataFrame:
