@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from weakref import finalize
 
 import pandas as pd
@@ -14,6 +15,9 @@ from distill.evaluation.variance import Spread, pooled
 
 SECTION = ("benchmark", "student", "training", "size", "teacher", "dataset", *SETTINGS)
 """What the arms of one section share."""
+
+SEEDS = ("training_seed", "corruption_seed")
+"""In which runs of one arm differ."""
 
 
 @dataclass(frozen=True)
@@ -110,40 +114,41 @@ def in_sections(asked: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 def arm_shares(runs: pd.DataFrame, samples: pd.DataFrame) -> Shares:
     """Share of right samples by problem and run (`intervals.by_seed`), of one arm's runs.
 
-    Runs are in the order of their seeds; of an untrained student by problem alone.
-    """
-    every = _every_share(samples, frozenset(runs["benchmark"]))
-    shares = every.loc[:, every.columns.isin(runs["cell"])].copy()
-    shares = complete(shares.dropna(how="all") if shares.isna().any(axis=None) else shares)
-    if (runs["method"] == "none").all() and shares.shape[1] == 1:
-        return shares.iloc[:, 0]
-    return shares[list(runs.sort_values(["training_seed", "corruption_seed"])["cell"].unique())]
-
-
-def section_spread(runs: pd.DataFrame, samples: pd.DataFrame) -> Spread | None:
-    """How much runs of one arm differ, from all arms of a section's trained runs."""
-    trained = runs[(runs["method"] != "none") & runs["accuracy"].notna()]
-    arms = [arm for _, arm in trained.groupby(list(ARM), dropna=False) if len(arm) > 1]
-    return pooled([pd.DataFrame(arm_shares(arm, samples)) for arm in arms])
-
-
-_KNOWN: dict[int, dict[frozenset[str], pd.DataFrame]] = {}
-"""`id` of a frame of samples, as long as it lives -> benchmarks -> `_every_share`."""
-
-
-def _every_share(samples: pd.DataFrame, benchmarks: frozenset[str]) -> pd.DataFrame:
-    """Share of right samples by problem and run, of all runs on these benchmarks at once.
-
-    A report asks for the shares of each arm a dozen times; grouping the rows of every run takes as
-    long as finding those of one. Frames are never changed in place, so each is grouped once.
+    Runs are in the order of their seeds; of an untrained student by problem alone. Neither the
+    samples nor what is returned is ever changed in place: a report asks for each arm a dozen times.
     """
     if id(samples) not in _KNOWN:
         _KNOWN[id(samples)] = {}
         finalize(samples, _KNOWN.pop, id(samples))
-    known = _KNOWN[id(samples)]
-    if benchmarks not in known:
+    known, benchmarks = _KNOWN[id(samples)], frozenset(runs["benchmark"])
+    if benchmarks not in known:  # grouping all rows takes as long as finding those of one arm
         known[benchmarks] = by_run(samples[samples["benchmark"].isin(benchmarks)])
-    return known[benchmarks]
+    asked = benchmarks, tuple(runs["cell"])
+    if asked not in known:
+        known[asked] = _of_arm(runs, pd.DataFrame(known[benchmarks]))
+    return known[asked]
+
+
+def section_spread(runs: pd.DataFrame, samples: pd.DataFrame) -> Spread | None:
+    """How much runs of one arm differ, from all arms of a section's trained runs."""
+    told = runs[[*ARM, *SEEDS, "cell", "benchmark", "method"]]
+    trained = told[(runs["method"] != "none") & runs["accuracy"].notna()]
+    arms = [arm for _, arm in trained.groupby(list(ARM), dropna=False) if len(arm) > 1]
+    return pooled([pd.DataFrame(arm_shares(arm, samples)) for arm in arms])
+
+
+_KNOWN: dict[int, dict[Any, Shares]] = {}
+"""`id` of a frame of samples, as long as it lives -> benchmarks, or these and cells -> shares."""
+
+
+def _of_arm(runs: pd.DataFrame, every: pd.DataFrame) -> Shares:
+    """Those of one arm's runs, of the shares of all runs."""
+    seeds = runs[[*SEEDS, "cell"]].sort_values([*SEEDS])
+    shares = every[[*dict.fromkeys(seeds["cell"])]].copy()
+    shares = complete(shares.dropna(how="all") if shares.isna().any(axis=None) else shares)
+    if (runs["method"] == "none").all() and shares.shape[1] == 1:
+        return shares.iloc[:, 0]
+    return shares
 
 
 def of_one_setting(runs: pd.DataFrame, alike: Sequence[str], varied: Sequence[str]) -> pd.DataFrame:

@@ -237,7 +237,8 @@ def _errors(design: Design, assumed: Assumptions, level: float) -> tuple[np.ndar
     n = design.problems
     answers = [assumed.answer_variance / (design.samples * seeds * n) for seeds in design.seeds]
     problems = assumed.interaction_sd**2 / n + sum(answers)
-    true = assumed.seed_sd**2 / _chances(assumed.seed_freedom, NODES)[:, None]
+    nodes = NODES if assumed.seed_sd else 1  # variances that are all 0 are one
+    true = assumed.seed_sd**2 / _chances(assumed.seed_freedom, nodes)[:, None]
     guessed = _chances(n - 1.0, DRAWS)
     if max(design.seeds) == 1:
         error = np.sqrt(problems + 2 * true)
