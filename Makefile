@@ -3,6 +3,7 @@
 PYTHON ?= python3
 RUN := .venv/bin/python -m
 RUNS ?= analysis/results/table2
+AS_FILES := --format md,csv,latex,html --out build/tables
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,11 +53,8 @@ pretrain: setup ## Pretrain the students of the embedded world from scratch
 	@set -e; for name in micro micro_seed1 micro_clean; do $(RUN) distill.micro.pretrain $$name; done
 
 tables: setup ## Write the papers' tables with ours next to them to build/tables; RUNS=analysis/results/table2
-	@mkdir -p build/tables; for format in md csv latex html; do \
-	  for table in table1 table2 table5 table6 table7; do $(RUN) ablations table $$table --runs $(RUNS) \
-	    --format $$format --out build/tables/$$table.$$format || exit 1; done; \
-	  for table in table3 table4 r1_table5 r1_table6; do $(RUN) ablations table $$table \
-	    --format $$format --out build/tables/$$table.$$format || exit 1; done; done; ls build/tables
+	@$(RUN) ablations table table1,table2,table5,table6,table7 --runs $(RUNS) $(AS_FILES)
+	@$(RUN) ablations table table3,table4,r1_table5,r1_table6 $(AS_FILES)
 
 notebooks: setup ## Run every analysis as a notebook to analysis/*.ipynb and *.html
 	@failed=0; for file in analysis/[0-9]*.py; do \

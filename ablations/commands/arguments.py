@@ -1,6 +1,6 @@
 """Arguments that several commands take, and the ways in which a command prints its answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,3 +82,17 @@ def write(text: str, out: Path | None) -> None:
         print(f"wrote {out}")
     else:
         print(text, end="")
+
+
+def write_all(folder: Path, texts: Iterable[tuple[str, str]]) -> None:
+    """Write texts, which come with their names, to files in a folder that need not exist yet.
+
+    Raises:
+        ValueError: the folder or a file cannot be written; names it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{folder} is no folder for tables: {error.strerror}") from error
+    for name, text in texts:
+        write(text, folder / name)
