@@ -20,7 +20,7 @@ from ablations.findings.sections import (
 from ablations.results.arms import arm_name
 from ablations.results.records import records
 from ablations.results.responses import GRADED
-from ablations.results.runs import asked_runs, frame, samples
+from ablations.results.runs import asked_runs, frame, sample_rows
 from ablations.statistics.intervals import Shares
 from ablations.studies.cells import Cell, Studies
 from distill.evaluation.variance import Spread
@@ -188,7 +188,7 @@ class _Recorded(NamedTuple):
 
 def _recorded(folder: Path) -> _Recorded:
     found = list(records(folder))
-    return _Recorded(found, frame(found), samples(folder, GRADED) if found else pd.DataFrame())
+    return _Recorded(found, frame(found), sample_rows(found, GRADED))
 
 
 def _is_greedy(evaluation: dict[str, Any], benchmark: str) -> bool:
