@@ -1,6 +1,7 @@
 """Arguments that several commands take, and the ways in which a command prints its answer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +46,19 @@ def planned(study: str, overrides: Sequence[str]) -> "list[Planned]":
     from ablations.studies.plan import plan
 
     return plan(Studies().cells(study, overrides))
+
+
+@contextmanager
+def wide_frames() -> Iterator[None]:
+    """Lets frames hold strings as Python's, within.
+
+    Those of a study have a hundred columns and few rows. pandas would hold each column of strings
+    as an array of Arrow, and selecting rows takes a call for each.
+    """
+    import pandas as pd
+
+    with pd.option_context("mode.string_storage", "python"):
+        yield
 
 
 def told(error: Exception) -> str:

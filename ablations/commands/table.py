@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, BadParameter, Option
 
-from ablations.commands.arguments import Overrides, Recorded, path, write, write_all
+from ablations.commands.arguments import Overrides, Recorded, path, wide_frames, write, write_all
 
 EXAMPLES = (
     "demo",
@@ -55,9 +55,11 @@ def command(
     files = len(names) * len(forms)
     if files > 1 and not out:
         raise ValueError(f"{files} tables are as many files; name a folder for them with --out")
-    asked = tables(names, study=study, overrides=overrides, folder=runs, arms_only=arms)
-    made = list(asked)  # all of them before any is written, so that an error leaves no half
+    with wide_frames():
+        asked = tables(names, study=study, overrides=overrides, folder=runs, arms_only=arms)
+        # All of them before any is written, so that an error leaves no half.
+        made = [(f"{name}.{form}", text(form)) for name, text in asked for form in forms]
     if out and (files > 1 or out.is_dir()):
-        write_all(out, ((f"{name}.{form}", text(form)) for name, text in made for form in forms))
+        write_all(out, made)
     else:
-        write(made[0][1](forms[0]), out)
+        write(made[0][1], out)
