@@ -38,7 +38,7 @@ def frame(folder: Path) -> pd.DataFrame:
     done = done[several]
     if done.empty:
         return pd.DataFrame(columns=columns)
-    rows = runs.sample_rows(found, KEPT)
+    rows = runs.sample_rows(found, KEPT)[[*KEPT, "cell", "benchmark"]]
     spreads = []
     for (benchmark, student, training, *_), section in done.groupby(like, dropna=False):
         tables = [
