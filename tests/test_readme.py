@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from ablations.__main__ import main
+from ablations.papers.tables import PAPERS
 from ablations.studies.cells import Studies
 from distill.store.identity import CHECKOUT
 
@@ -104,6 +105,11 @@ def test_every_question_of_the_readme_is_answered(words, checkout, capsys):
     told = capsys.readouterr()
     assert code == (words[0] == "status"), told.err  # 1: not every run of today's is there
     assert told.out.strip()
+
+
+def test_make_tables_writes_every_table_of_a_paper():
+    asked = re.findall(r"ablations table (\w+,[\w,]+)", (CHECKOUT / "Makefile").read_text())
+    assert sorted(",".join(asked).split(",")) == sorted(PAPERS)
 
 
 def test_the_rows_of_the_walk_are_those_that_its_command_makes(tmp_path):

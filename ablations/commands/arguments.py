@@ -1,6 +1,7 @@
 """Arguments that several commands take, and the ways in which a command prints its answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +48,19 @@ def planned(study: str, overrides: Sequence[str]) -> "list[Planned]":
     return plan(Studies().cells(study, overrides))
 
 
+@contextmanager
+def wide_frames() -> Iterator[None]:
+    """Lets frames hold strings as Python's, within.
+
+    Those of a study have a hundred columns and few rows. pandas would hold each column of strings
+    as an array of Arrow, and selecting rows takes a call for each.
+    """
+    import pandas as pd
+
+    with pd.option_context("mode.string_storage", "python"):
+        yield
+
+
 def told(error: Exception) -> str:
     """What a request failed on."""
     from distill.checks import refused
@@ -82,3 +96,17 @@ def write(text: str, out: Path | None) -> None:
         print(f"wrote {out}")
     else:
         print(text, end="")
+
+
+def write_all(folder: Path, texts: Iterable[tuple[str, str]]) -> None:
+    """Write texts, which come with their names, to files in a folder that need not exist yet.
+
+    Raises:
+        ValueError: the folder or a file cannot be written; names it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{folder} is no folder for tables: {error.strerror}") from error
+    for name, text in texts:
+        write(text, folder / name)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from ablations.commands.arguments import Overrides, Study, path, show
+from ablations.commands.arguments import Overrides, Study, path, show, wide_frames
 
 EXAMPLES = (
     "demo",
@@ -50,7 +50,9 @@ def command(
     cells = studies.cells(study, overrides)
     planned = plan(cells)
     priced = prices(planned, known)
-    show(plan_table(planned, priced))
+    with wide_frames():
+        shown = plan_table(planned, priced)
+    show(shown)
     if detect is not None:
         show(design_table(detect, cheapest(detect, planned, priced)))
     print_settling(studies, cells, planned)

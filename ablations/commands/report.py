@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from ablations.commands.arguments import Overrides, Recorded, Study, path, write
+from ablations.commands.arguments import Overrides, Recorded, Study, path, wide_frames, write
 
 EXAMPLES = ("demo", "table2 --runs analysis/results/table2 --out page.html")
 
@@ -21,4 +21,6 @@ def command(
     """Write a self-contained HTML report of a study."""
     from ablations.report.html import Request, report
 
-    write(report(Request(study, overrides, runs)), out or Path(f"{study}.html"))
+    with wide_frames():
+        page = report(Request(study, overrides, runs))
+    write(page, out or Path(f"{study}.html"))

@@ -22,7 +22,6 @@ def command(
     """Show a trace before and after its corruption, with the changes marked."""
     from rich.console import Console
 
-    from ablations.show.html import trace_page
     from ablations.show.trace import render, show
     from ablations.studies.cells import Studies
     from distill.store.artifacts import Store
@@ -30,6 +29,8 @@ def command(
     config = Studies().one(overrides).config
     shown = show(config, trace, Store(Path(config.artifacts)))
     if html:
+        from ablations.show.html import trace_page
+
         write(trace_page(shown), html)
     else:
         console = Console()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from typer import Option
 
-from ablations.commands.arguments import Overrides, Recorded, Study
+from ablations.commands.arguments import Overrides, Recorded, Study, wide_frames
 
 EXAMPLES = ("demo --dry-run", "table2 --entity my-team --project distill")
 
@@ -22,7 +22,8 @@ def command(
     """Publish a study as a W&B report."""
     from ablations.report.wandb import Request, report, save, spec
 
-    made = report(Request(study, overrides, runs), entity, project)
+    with wide_frames():
+        made = report(Request(study, overrides, runs), entity, project)
     if dry_run:
         print(spec(made))
         return

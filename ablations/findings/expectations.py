@@ -22,6 +22,7 @@ from ablations.statistics.dose import slope_weights
 from ablations.statistics.intervals import Estimate, contrast, difference, equivalent
 from ablations.statistics.significance import holm
 from ablations.studies.cells import Cell
+from distill.evaluation.variance import Spread
 from distill.expectations import ALIKE, BASE, GROUPS, MORE, Expectation, Term, parse
 from distill.run.expectations import is_meant
 
@@ -47,6 +48,10 @@ HEADER = (
     *("n: problems, seeds", "stated"),
 )
 """Of every grid."""
+
+
+Spreads = dict[tuple[Any, ...], Spread | None]
+"""Benchmark and settings of a section -> how much its runs differ; each is computed once."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,12 @@ def frame(
         p_holm: p adjusted for all rows.
         stated: whether all runs that it was judged by state it.
     """
-    rows = [row for one in expectations for row in _judged(one, arms, runs, samples, stated)]
+    done = runs[runs["accuracy"].notna()]
+    done = done.assign(arm=[arm_name(run) for _, run in done.iterrows()])
+    spreads: Spreads = {}
+    rows = [
+        row for one in expectations for row in _judged(one, arms, done, samples, stated, spreads)
+    ]
     columns = [
         *("section", "expectation", "verdict", "missing", *Estimate.__dataclass_fields__),
         *("low_90", "high_90", "stated"),
@@ -167,16 +177,15 @@ def verdict(expectation: Expectation, estimate: Estimate) -> str:
 def _judged(
     one: Expected,
     arms: pd.DataFrame,
-    runs: pd.DataFrame,
+    done: pd.DataFrame,
     samples: pd.DataFrame,
     stated: Mapping[str, Sequence[str]] | None,
+    spreads: Spreads,
 ) -> Iterator[dict[str, Any]]:
     """A row for each group of students that are alike in all that the expectation does not name."""
     expectation = one.expectation
     named = varying(arms)
     columns = _alike(expectation)
-    done = runs[runs["accuracy"].notna()]
-    done = done.assign(arm=[arm_name(run) for _, run in done.iterrows()])
     trained = arms[arms["method"] != "none"]
     for values, _ in trained.groupby(columns, sort=False, dropna=False):
         shared = dict(zip(columns, values, strict=True))
@@ -187,7 +196,7 @@ def _judged(
             yield row | {"verdict": NOT_RUN, "missing": ", ".join(missing), "stated": False}
             continue
         used, weights = zip(*sides, strict=True)
-        estimate = _estimate(used, weights, done, samples)
+        estimate = _estimate(used, weights, done, samples, spreads)
         if expectation.relation == ALIKE:
             row |= {"low_90": estimate.value - estimate.half_90}
             row |= {"high_90": estimate.value + estimate.half_90}
@@ -204,21 +213,21 @@ def _estimate(
     weights: Sequence[float],
     done: pd.DataFrame,
     samples: pd.DataFrame,
+    spreads: Spreads,
 ) -> Estimate:
-    """Left minus right, of the runs of each arm and its weight."""
+    """Left minus right, of the runs of each arm and its weight; `spreads` takes what it lacked."""
     shares = [arm_shares(part, samples) for part in used]
     like = ["benchmark", *SETTINGS]
     places = [tuple(part[like].iloc[0]) for part in used]
-    known = {
-        place: section_spread(done[(done[like] == list(place)).all(axis=1)], samples)
-        for place in dict.fromkeys(places)
-    }
-    spreads = [known[place] for place in places]
+    for setting in {*places} - {*spreads}:
+        mine = done[(done[like] == list(setting)).all(axis=1)]
+        spreads[setting] = section_spread(mine, samples)
+    known = [spreads[setting] for setting in places]
     if sorted(weights) == [-1, 1]:
         order = 1 if weights[0] == 1 else -1
         arm, reference = shares[::order]
-        return difference(arm, reference, spreads[::order])
-    return contrast(shares, weights, spreads)
+        return difference(arm, reference, known[::order])
+    return contrast(shares, weights, known)
 
 
 def _alike(expectation: Expectation) -> list[str]:

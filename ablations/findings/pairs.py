@@ -24,7 +24,7 @@ def frame(samples: pd.DataFrame) -> pd.DataFrame:
         shares = {run: by_seed(answers) for run, answers in part.groupby("student")}
         made = [
             {"benchmark": benchmark, "one": one, "other": other}
-            | vars(difference(shares[one], shares[other]))
+            | vars(difference(shares[one], shares[other], of_runs=True))
             for one, other in combinations(shares, 2)
         ]
         adjusted = holm([row["p"] for row in made])

@@ -231,7 +231,6 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _section(section: pd.DataFrame, samples: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    samples = samples[samples["cell"].isin(section["cell"])]
     uncorrupted = section[section["corruption"] == "none"]
     reference = None if uncorrupted.empty else arm_shares(uncorrupted, samples)
     arms, spread = _arms(section, samples), section_spread(section, samples)

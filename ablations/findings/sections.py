@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+from weakref import finalize
 
 import pandas as pd
 
 from ablations.render.grid import Grid
 from ablations.results.arms import ARM
 from ablations.results.settings import SETTINGS
-from ablations.statistics.intervals import Shares, by_seed
+from ablations.statistics.intervals import Shares, by_run, complete
 from distill.evaluation.variance import Spread, pooled
 
 SECTION = ("benchmark", "student", "training", "size", "teacher", "dataset", *SETTINGS)
 """What the arms of one section share."""
+
+SEEDS = ("training_seed", "corruption_seed")
+"""In which runs of one arm differ."""
 
 
 @dataclass(frozen=True)
@@ -109,20 +114,41 @@ def in_sections(asked: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 def arm_shares(runs: pd.DataFrame, samples: pd.DataFrame) -> Shares:
     """Share of right samples by problem and run (`intervals.by_seed`), of one arm's runs.
 
-    Runs are in the order of their seeds; of an untrained student by problem alone.
+    Runs are in the order of their seeds; of an untrained student by problem alone. Neither the
+    samples nor what is returned is ever changed in place: a report asks for each arm a dozen times.
     """
-    chosen = samples["cell"].isin(runs["cell"]) & samples["benchmark"].isin(runs["benchmark"])
-    shares = by_seed(samples[chosen])
-    if (runs["method"] == "none").all() and shares.shape[1] == 1:
-        return shares.iloc[:, 0]
-    return shares[list(runs.sort_values(["training_seed", "corruption_seed"])["cell"].unique())]
+    if id(samples) not in _KNOWN:
+        _KNOWN[id(samples)] = {}
+        finalize(samples, _KNOWN.pop, id(samples))
+    known, benchmarks = _KNOWN[id(samples)], frozenset(runs["benchmark"])
+    if benchmarks not in known:  # grouping all rows takes as long as finding those of one arm
+        known[benchmarks] = by_run(samples[samples["benchmark"].isin(benchmarks)])
+    asked = benchmarks, tuple(runs["cell"])
+    if asked not in known:
+        known[asked] = _of_arm(runs, pd.DataFrame(known[benchmarks]))
+    return known[asked]
 
 
 def section_spread(runs: pd.DataFrame, samples: pd.DataFrame) -> Spread | None:
     """How much runs of one arm differ, from all arms of a section's trained runs."""
-    trained = runs[(runs["method"] != "none") & runs["accuracy"].notna()]
+    told = runs[[*ARM, *SEEDS, "cell", "benchmark", "method"]]
+    trained = told[(runs["method"] != "none") & runs["accuracy"].notna()]
     arms = [arm for _, arm in trained.groupby(list(ARM), dropna=False) if len(arm) > 1]
     return pooled([pd.DataFrame(arm_shares(arm, samples)) for arm in arms])
+
+
+_KNOWN: dict[int, dict[Any, Shares]] = {}
+"""`id` of a frame of samples, as long as it lives -> benchmarks, or these and cells -> shares."""
+
+
+def _of_arm(runs: pd.DataFrame, every: pd.DataFrame) -> Shares:
+    """Those of one arm's runs, of the shares of all runs."""
+    seeds = runs[[*SEEDS, "cell"]].sort_values([*SEEDS])
+    shares = every[[*dict.fromkeys(seeds["cell"])]].copy()
+    shares = complete(shares.dropna(how="all") if shares.isna().any(axis=None) else shares)
+    if (runs["method"] == "none").all() and shares.shape[1] == 1:
+        return shares.iloc[:, 0]
+    return shares
 
 
 def of_one_setting(runs: pd.DataFrame, alike: Sequence[str], varied: Sequence[str]) -> pd.DataFrame:

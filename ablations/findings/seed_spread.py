@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ablations.results import runs
 from ablations.results.arms import ARM
-from ablations.results.records import RECORDED
+from ablations.results.records import RECORDED, records
 from ablations.results.responses import KEPT
-from ablations.results.runs import runs, samples
 from ablations.statistics.intervals import by_seed
 from distill.config import Config
 from distill.evaluation.variance import pooled
@@ -29,7 +29,8 @@ def frame(folder: Path) -> pd.DataFrame:
         folder: as given.
     """
     columns = ["section", "seed_sd", "arms", "fewest_seeds", "most_seeds", "folder"]
-    done = runs(folder)
+    found = list(records(folder))
+    done = runs.frame(found)
     done = done[done["method"].ne("none") & done["benchmark"].notna()]
     like = ["benchmark", "student", "training", "training_setting", "evaluation_setting"]
     arm = [*like, *ARM, "corruption_seed"]
@@ -37,8 +38,8 @@ def frame(folder: Path) -> pd.DataFrame:
     done = done[several]
     if done.empty:
         return pd.DataFrame(columns=columns)
-    rows = samples(folder, KEPT)
-    found = []
+    rows = runs.sample_rows(found, KEPT)[[*KEPT, "cell", "benchmark"]]
+    spreads = []
     for (benchmark, student, training, *_), section in done.groupby(like, dropna=False):
         tables = [
             by_seed(rows[rows["cell"].isin(one["cell"]) & rows["benchmark"].eq(str(benchmark))])
@@ -50,8 +51,10 @@ def frame(folder: Path) -> pd.DataFrame:
             continue
         accuracy = float(np.mean([table.to_numpy().mean() for table in tables]))
         name = f"{benchmark}, {student}, {training}"
-        found.append((name, spread.of_runs(accuracy), len(tables), min(seeds), max(seeds), folder))
-    return pd.DataFrame(found, columns=columns)
+        spreads.append(
+            (name, spread.of_runs(accuracy), len(tables), min(seeds), max(seeds), folder)
+        )
+    return pd.DataFrame(spreads, columns=columns)
 
 
 def sentence(spread: pd.DataFrame) -> str:

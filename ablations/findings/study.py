@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -20,7 +20,7 @@ from ablations.findings.sections import (
 from ablations.results.arms import arm_name
 from ablations.results.records import records
 from ablations.results.responses import GRADED
-from ablations.results.runs import asked_runs, frame, samples
+from ablations.results.runs import asked_runs, frame, sample_rows
 from ablations.statistics.intervals import Shares
 from ablations.studies.cells import Cell, Studies
 from distill.evaluation.variance import Spread
@@ -141,6 +141,30 @@ class Study:
         return [section for section in self.sections if not section.done.empty]
 
 
+class Reader:
+    """Reads studies; the configs and the recorded runs that several of them share are read once."""
+
+    def __init__(self) -> None:
+        """Opens `conf/`; no runs are read yet."""
+        self._studies = Studies()
+        self._recorded: dict[Path, _Recorded] = {}
+
+    def read(self, asked: Request, *, may_be_missing: bool = True) -> Study:
+        """Read a study and its recorded runs; see `read_study`."""
+        cells = self._studies.cells(asked.study, asked.overrides)
+        folder = asked.folder or Path(cells[0].config.runs) / cells[0].config.study.name
+        nothing = asked.folder is None and may_be_missing and not folder.is_dir()
+        if not nothing and folder not in self._recorded:
+            self._recorded[folder] = _recorded(folder)
+        found, runs, rows = self._recorded.get(folder) or _Recorded([], frame([]), pd.DataFrame())
+        planned = asked_runs(cells)
+        runs = with_bases(runs, planned)
+        planned = in_sections(planned, runs) if asked.folder else planned
+        margin = cells[0].config.study.margin
+        made = arms.frame(runs, rows, planned, margin)
+        return Study(asked, cells, folder, found, runs, rows, made)
+
+
 def read_study(asked: Request, *, may_be_missing: bool = True) -> Study:
     """Read a study and its recorded runs.
 
@@ -151,16 +175,20 @@ def read_study(asked: Request, *, may_be_missing: bool = True) -> Study:
         FileNotFoundError: there is no such folder.
         ValueError: no such study, or a broken record; names it.
     """
-    cells = Studies().cells(asked.study, asked.overrides)
-    folder = asked.folder or Path(cells[0].config.runs) / cells[0].config.study.name
-    nothing = asked.folder is None and may_be_missing and not folder.is_dir()
-    found = [] if nothing else list(records(folder))
-    runs, rows = frame(found), samples(folder, GRADED) if found else pd.DataFrame()
-    planned = asked_runs(cells)
-    runs = with_bases(runs, planned)
-    planned = in_sections(planned, runs) if asked.folder else planned
-    margin = cells[0].config.study.margin
-    return Study(asked, cells, folder, found, runs, rows, arms.frame(runs, rows, planned, margin))
+    return Reader().read(asked, may_be_missing=may_be_missing)
+
+
+class _Recorded(NamedTuple):
+    """Of a folder: its records, its runs and their samples, as in `Study`."""
+
+    found: Sequence[tuple[Path, dict[str, Any]]]
+    runs: pd.DataFrame
+    samples: pd.DataFrame
+
+
+def _recorded(folder: Path) -> _Recorded:
+    found = list(records(folder))
+    return _Recorded(found, frame(found), sample_rows(found, GRADED))
 
 
 def _is_greedy(evaluation: dict[str, Any], benchmark: str) -> bool:

@@ -36,7 +36,13 @@ def save(figure: "Figure", path: Path) -> None:
         "pdf.fonttype": 42,
     }
     with matplotlib.rc_context(settings):
-        figure.savefig(path, dpi=150, metadata=dated.get(path.suffix))
+        if path.suffix == ".svg":
+            # `savefig` draws a figure twice, first for the layout, which drawing it makes anyway.
+            from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+            FigureCanvasSVG(figure).print_svg(path, metadata=dated[".svg"])
+        else:
+            figure.savefig(path, dpi=150, metadata=dated.get(path.suffix))
 
 
 def canvas(width: float, height: float, columns: int = 1) -> "tuple[Figure, Axes]":

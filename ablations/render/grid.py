@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+ABSENT = "—"
+"""Stands for a value that does not exist."""
+
 
 @dataclass(frozen=True)
 class Grid:

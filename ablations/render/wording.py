@@ -82,7 +82,3 @@ def p_value(p: Any) -> str:
     if pd.isna(p):
         return ""
     return "<0.0001" if p < 1e-4 else f"{p:.2g}"
-
-
-ABSENT = "—"
-"""Stands for a value that does not exist."""

@@ -1,6 +1,6 @@
 """Composes the report of a study part by part, for the page and the W&B report alike."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -51,25 +51,30 @@ NOTHING = "No run of this study is recorded yet. Below are its plan and what it 
 
 def parts(study: Study) -> list[Part]:
     """The parts in order; a study without runs has its plan instead of results."""
+    return list(each_part(study))
+
+
+def each_part(study: Study) -> Iterator[Part]:
+    """The parts in order, each as soon as it is made."""
     by_size = sizes.findings(sizes.comparable(study.runs), study.samples)
     by_method = methods.findings(methods.comparable(study.runs), study.samples)
     said = [sentences.answers(section) for section in study.scored]
     scored = zip(study.scored, said, strict=True)
     together, published = _across(study, by_size, by_method), _published(study)
     configs = [deviations.as_json(cell.config) for cell in study.cells]
-    return [
-        _answer(study, [*by_size, *by_method], said),
-        *([] if study.expectations.empty else [_expectations(study)]),
-        *([together] if together.passages else []),
-        *(_section(one, texts, f"s{place}") for place, (one, texts) in enumerate(scored, 1)),
-        *([published] if published.passages else []),
-        *([_deviations(configs)] if deviations.is_close(configs[0]) else []),
-        _power(study),
-        _traces(study),
-        _spent(study),
-        _reproduce(study),
-        _missing(study),
-    ]
+    yield _answer(study, [*by_size, *by_method], said)
+    if not study.expectations.empty:
+        yield _expectations(study)
+    if together.passages:
+        yield together
+    for place, (one, texts) in enumerate(scored, 1):
+        yield _section(one, texts, f"s{place}")
+    if published.passages:
+        yield published
+    if deviations.is_close(configs[0]):
+        yield _deviations(configs)
+    for made in (_power, _traces, _spent, _reproduce, _missing):
+        yield made(study)
 
 
 def _answer(study: Study, together: Sequence[Finding], said: list[list[str]]) -> Part:

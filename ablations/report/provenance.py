@@ -10,8 +10,7 @@ from typing import Any
 
 from ablations.findings.study import Request
 from ablations.papers.tables import PAPERS, tables_of
-from ablations.render.grid import Grid
-from ablations.render.wording import ABSENT
+from ablations.render.grid import ABSENT, Grid
 from ablations.results.arms import arm, arm_name, place
 from ablations.results.records import references_of
 from ablations.studies.cells import SINGLE

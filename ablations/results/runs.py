@@ -117,10 +117,17 @@ def samples(folder: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     Raises:
         ValueError: see `ablations.results.responses.responses`.
     """
+    return sample_rows(records(folder), columns)
+
+
+def sample_rows(
+    found: Iterable[tuple[Path, dict[str, Any]]], columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The same of records, each with its path."""
     import pyarrow
 
     tables, identities = [], []
-    for path, record in records(folder):
+    for path, record in found:
         identity = _identity(record, path)
         for benchmark in record["scores"]:
             tables.append(responses(path, record, benchmark, columns))

@@ -41,7 +41,7 @@ class Estimate:
 
     p: float | None = None
     """Two-sided, of the hypothesis that the value is 0; None where nothing is compared. Where
-    `recipes` is false it is about these runs alone."""
+    `recipes` is false it is about these runs alone, and NaN unless it was asked for."""
 
     recipes: bool = True
     """Whether the estimate holds for the recipes: every trained arm has several runs, or nothing
@@ -77,8 +77,17 @@ def by_seed(rows: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ValueError: a run was not scored on all the problems of the others.
     """
+    return complete(by_run(rows))
+
+
+def by_run(rows: pd.DataFrame) -> pd.DataFrame:
+    """As `by_seed`, of runs of any arms: NaN where a run was not scored on a problem."""
     right = rows["correct"].eq(True).fillna(False).astype(float)
-    shares = right.groupby([rows["problem_id"], rows["cell"]]).mean().unstack()
+    return right.groupby([rows["problem_id"], rows["cell"]]).mean().unstack()
+
+
+def complete(shares: pd.DataFrame) -> pd.DataFrame:
+    """The shares of one arm's runs; raises ValueError unless all have the same problems."""
     if shares.isna().any(axis=None):
         problems = shares.notna().sum()
         raise ValueError(
@@ -104,24 +113,32 @@ def accuracy(shares: Shares, spread: Spread | None = None) -> Estimate:
     return Estimate(mean, *ends, n, table.shape[1], recipes=recipes, once=not recipes)
 
 
-def difference(arm: Shares, reference: Shares, spread: Spreads = None) -> Estimate:
+def difference(
+    arm: Shares, reference: Shares, spread: Spreads = None, *, of_runs: bool = False
+) -> Estimate:
     """Mean of arm minus reference on the same problems, see `contrast`; inside [-1, 1].
 
     With one sample of each problem and one run on either side p is `significance.mcnemar` and the
     interval Bonett and Price's (J. Educ. Behav. Stat. 37, 2012), which covers the truth where only
     a handful of answers differ.
     """
-    made = contrast([arm, reference], [1, -1], spread)
+    made = contrast([arm, reference], [1, -1], spread, of_runs=of_runs)
     one, other = (_single_answers(shares) for shares in (arm, reference))
     if one is not None and other is not None:
-        p = mcnemar(one, other)
+        p = mcnemar(one, other) if made.recipes or of_runs else math.nan
         (low, high), (low_90, high_90) = (_adjusted_wald(one, other, z) for z in (Z, Z_90))
         half = max(made.value - low_90, high_90 - made.value)
         made = replace(made, low=low, high=high, p=p, half_90=half)
     return replace(made, low=max(-1.0, made.low), high=min(1.0, made.high))
 
 
-def contrast(arms: Sequence[Shares], weights: Sequence[float], spread: Spreads = None) -> Estimate:
+def contrast(
+    arms: Sequence[Shares],
+    weights: Sequence[float],
+    spread: Spreads = None,
+    *,
+    of_runs: bool = False,
+) -> Estimate:
     """A weighted sum of arms' accuracies, paired by problem, with interval and p.
 
     A problem's difficulty, which all arms share, cancels where the weights sum to 0. Student's
@@ -134,6 +151,8 @@ def contrast(arms: Sequence[Shares], weights: Sequence[float], spread: Spreads =
             run of every arm was trained independently.
         weights: one per arm; no arm may be given twice.
         spread: of the section's runs, or one for each arm where they are of several.
+        of_runs: whether p is computed also where it is of these runs alone. Tables of recipes do
+            not show such a p, and flipping signs takes longer than all the rest.
 
     Raises:
         ValueError: the problems differ.
@@ -152,11 +171,13 @@ def contrast(arms: Sequence[Shares], weights: Sequence[float], spread: Spreads =
         half = [(1 - tail ** (1 / n)) * float(np.abs(weights).sum()) / 2 for tail in (0.025, 0.05)]
     else:
         half = [t_quantile(degrees, level) * math.sqrt(variance) for level in (0.95, 0.9)]
-    if once or variance < TINY:
+    recipes = all(_is_of_recipe(arm) for arm in arms)
+    if not (recipes or of_runs):
+        p = math.nan
+    elif once or variance < TINY:
         p = sign_flip(delta)
     else:
         p = 2 * float(stdtr(degrees, -abs(value) / math.sqrt(variance)))
-    recipes = all(_is_of_recipe(arm) for arm in arms)
     ends, seeds = (value - half[0], value + half[0]), min(trained, default=1)
     return Estimate(value, *ends, n, seeds, p, recipes, half[1], once and bool(trained))
 

@@ -9,7 +9,7 @@ power of 0.06 for the 3.2 points by which arms of arXiv:2502.07374 differ, and w
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -29,6 +29,12 @@ NODES = 25
 
 DRAWS = 400
 """Equally likely estimates of variances over which it is averaged."""
+
+SURE = 5.0
+"""Normal quantile beyond which a chance is as good as 0 or 1."""
+
+STEPS = 20
+"""Secants at most; 3 to 8 suffice."""
 
 
 @dataclass(frozen=True)
@@ -181,14 +187,42 @@ def measured(
 
 
 def _smallest(chance: Callable[[float], float]) -> float:
-    """Where a rising chance reaches `POWER`, by bisection: importing a solver takes a second."""
+    """Where a rising chance reaches `POWER`, by bisection: importing a solver takes a second.
+
+    A chance is a mean over thousands of cases. Once the root is enclosed, which takes half as many
+    chances as the bisection has steps, most steps need none.
+    """
     least, most = 0.0, 1.0
     while chance(most) < POWER:
         least, most = most, 2 * most
+    below, above = _enclosed(chance, least, most)
     while most - least > 1e-5 * most:
         middle = (least + most) / 2
-        least, most = (middle, most) if chance(middle) < POWER else (least, middle)
+        is_below = middle <= below or (middle < above and chance(middle) < POWER)
+        least, most = (middle, most) if is_below else (least, middle)
     return most
+
+
+def _enclosed(chance: Callable[[float], float], below: float, above: float) -> tuple[float, float]:
+    """Close points on either side of the root, from far ones.
+
+    By secants on the scale of normal quantiles, on which a chance of this kind is almost a line.
+    """
+    from scipy.special import ndtri
+
+    last, at = (above, SURE), (below + above) / 2
+    for _ in range(STEPS):
+        here = at, float(np.clip(ndtri(chance(at)), -SURE, SURE) - ndtri(POWER))
+        below, above = (at, above) if here[1] < 0 else (below, at)
+        close = 1e-6 * above
+        if above - below <= 2 * close:
+            break
+        rise = (here[1] - last[1]) / (here[0] - last[0])
+        guess = at - here[1] / rise if rise > 0 else below
+        if abs(guess - at) < close:  # then a step beyond the root, so that it is enclosed
+            guess += close if here[1] < 0 else -close
+        last, at = here, guess if below < guess < above else (below + above) / 2
+    return below, above
 
 
 @lru_cache(maxsize=256)
@@ -203,13 +237,14 @@ def _errors(design: Design, assumed: Assumptions, level: float) -> tuple[np.ndar
     n = design.problems
     answers = [assumed.answer_variance / (design.samples * seeds * n) for seeds in design.seeds]
     problems = assumed.interaction_sd**2 / n + sum(answers)
-    true = assumed.seed_sd**2 / _chances(assumed.seed_freedom, NODES)[:, None]
+    nodes = NODES if assumed.seed_sd else 1  # variances that are all 0 are one
+    true = assumed.seed_sd**2 / _chances(assumed.seed_freedom, nodes)[:, None]
     guessed = _chances(n - 1.0, DRAWS)
     if max(design.seeds) == 1:
         error = np.sqrt(problems + 2 * true)
         return error, t_quantile(n - 1, level) * error * np.sqrt(guessed)
     arms = [(s, within) for s, within in zip(design.seeds, answers, strict=True) if s > 1]
-    found, claimed = _spreads([s for s, _ in arms], design.arms)
+    found, claimed = _spreads(tuple(s for s, _ in arms), design.arms)
     between = [(true / s + a) * ratio for (s, a), ratio in zip(arms, found, strict=True)]
     own = [SHARED + s - 1 for s, _ in arms]
     total = problems * guessed - sum(a for _, a in arms) + sum(between)
@@ -224,7 +259,8 @@ def _errors(design: Design, assumed: Assumptions, level: float) -> tuple[np.ndar
     return np.sqrt(variance), quantiles * np.sqrt(np.maximum(total, least))
 
 
-def _spreads(seeds: Sequence[int], arms: int) -> tuple[np.ndarray, np.ndarray]:
+@lru_cache(maxsize=64)
+def _spreads(seeds: tuple[int, ...], arms: int) -> tuple[np.ndarray, np.ndarray]:
     """What a section may tell of its spread: equally likely cases, from draws of a fixed seed.
 
     Args:
@@ -247,6 +283,7 @@ def _spreads(seeds: Sequence[int], arms: int) -> tuple[np.ndarray, np.ndarray]:
     return ratios, freedom
 
 
+@lru_cache(maxsize=256)
 def _chances(freedom: float, count: int) -> np.ndarray:
     """Equally likely ratios of an estimated variance to the true one."""
     from scipy.special import chdtri

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.text import Text
 
 from ablations.commands.arguments import folded
-from ablations.render.wording import ABSENT
+from ablations.render.grid import ABSENT
 from ablations.results.records import launched_in, records, references_of
 from ablations.studies.cells import Cell, Studies
 from ablations.studies.chain import WITHIN, Referred

@@ -1,6 +1,5 @@
 """The plan of a study for a terminal: what exists, what runs share, what is to be made."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
@@ -9,6 +8,7 @@ from rich.text import Text
 
 from ablations.commands.answers.chain import chains
 from ablations.commands.answers.price import price_table, warned
+from ablations.commands.answers.status import counted
 from ablations.commands.arguments import folded
 from ablations.findings import expectations_design
 from ablations.findings.design import power_table
@@ -47,15 +47,6 @@ def plan_table(planned: Sequence[Planned], prices: Prices | None = None) -> Grou
     if prices:
         told = [*warned(prices), *told, price_table(prices)]
     return Group(*told, *powers)
-
-
-def counted(planned: Sequence[Planned]) -> list[Text]:
-    """How many runs are in which state, and why keys are unresolved, each reason once."""
-    states = Counter(one.state for one in planned)
-    counts = ", ".join(f"{count} {state}" for state, count in states.items())
-    reasons = dict.fromkeys(why for one in planned for why in one.reasons)
-    whys = [Text(f"{UNRESOLVED}: {why}", style="magenta") for why in reasons]
-    return [Text(f"{len(planned)} runs: {counts}"), *whys]
 
 
 def asked_problems(planned: Sequence[Planned]) -> list[Text]:

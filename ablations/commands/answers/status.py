@@ -1,5 +1,6 @@
 """The state of every run of a study for a terminal: done, failed and why, partial or missing."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ablations.commands.answers.chain import waits
-from ablations.commands.answers.plan import counted
 from ablations.commands.arguments import folded
 from ablations.results.records import refuse_differing
 from ablations.studies.plan import UNRESOLVED, Planned, labels, short
@@ -55,6 +55,15 @@ def status(planned: Sequence[Planned]) -> tuple[Group, bool]:
         title = "\nRuns in the same folder that the study, as it is now, does not ask for:"
         parts += [Text(title), _others(others)]
     return Group(*parts), set(states) <= {"done"}
+
+
+def counted(planned: Sequence[Planned]) -> list[Text]:
+    """How many runs are in which state, and why keys are unresolved, each reason once."""
+    states = Counter(one.state for one in planned)
+    counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    reasons = dict.fromkeys(why for one in planned for why in one.reasons)
+    whys = [Text(f"{UNRESOLVED}: {why}", style="magenta") for why in reasons]
+    return [Text(f"{len(planned)} runs: {counts}"), *whys]
 
 
 def orphans(planned: Sequence[Planned]) -> list[Path]:

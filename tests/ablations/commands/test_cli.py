@@ -8,10 +8,14 @@ import sys
 import pytest
 
 from ablations.__main__ import main
+from ablations.findings import study
 from distill.store.identity import CHECKOUT, version
 
-HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "vllm", "scipy"}
-STATISTICS = {"plan": {"scipy"}, "table": {"scipy"}}
+FRAMES = {"pandas", "pyarrow", "matplotlib", "scipy"}
+HEAVY = {"torch", "transformers", "trl", "peft", "datasets", "wandb", "vllm"} | FRAMES
+COMPUTING = {"plan": FRAMES - {"matplotlib"}, "table": FRAMES - {"matplotlib"}}
+"""Commands that compute something of many runs, and what they compute it with."""
+
 RUNS = {
     "plan": ["smoke"],
     "status": ["smoke"],
@@ -48,7 +52,7 @@ def test_no_command_loads_what_trains(command, make_run, tmp_path):
     done = python("-X", "importtime", "-m", "ablations", command, *arguments)
     assert done.returncode == (command == "status"), done.stderr[-2000:]
     assert "distill.pipeline" in loaded(done)
-    heavy = HEAVY - STATISTICS.get(command, set())
+    heavy = HEAVY - COMPUTING.get(command, set())
     assert not heavy & {name.partition(".")[0] for name in loaded(done)}
 
 
@@ -58,7 +62,7 @@ def test_help_names_every_command_in_a_sentence_and_loads_nothing_heavy():
     assert sorted({*told} - {"--help", "--version"}) == sorted(COMMANDS)
     assert done.stdout.count("python -m ablations ") >= len(RUNS)
     tops = {name.partition(".")[0] for name in loaded(done)}
-    assert "typer" in tops and not tops & (HEAVY | {"pandas", "numpy", "hydra"})
+    assert "typer" in tops and not tops & (HEAVY | {"numpy", "hydra"})
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -90,6 +94,9 @@ def test_in_a_pipe_a_plan_is_plain_text_that_keeps_to_its_columns():
         (["plan", "smoke", "--detect", "0"], "--detect must be points of accuracy between 0 and"),
         (["table", "smoke", "runs=no/such/folder"], "no folder no/such/folder/smoke"),
         (["table", "table2", "--study", ""], "unknown study ''; known: "),
+        (["table", "smoke,table2"], "2 tables are as many files; name a folder for them with"),
+        (["table", "table3,", "--out", "build"], "unknown study ''; known: "),
+        (["table", "table3", "--format", "md,csv", "--out", "setup.py"], "setup.py is no folder"),
         (["wandb-sweep", "smoke", "--out", "no/such.yaml"], "no/such.yaml cannot be written: No"),
         (["explain", "ffff", "training.seed=1", "--runs", "no/such"], "no folder no/such"),
         (["explain", "a='", "training.seed=1"], 'the run "a=\'" cannot be read: No closing'),
@@ -110,7 +117,8 @@ def test_a_wrong_request_is_one_message_and_exit_code_1(arguments, told, capsys)
 def test_overrides_and_options_may_stand_in_any_order(monkeypatch, capsys):
     asked = {}
     monkeypatch.setattr(
-        "ablations.commands.answers.table.tabulate", lambda *_, **given: asked.update(given) or ""
+        "ablations.commands.answers.table.tables",
+        lambda *_, **given: asked.update(given) or [("table2", str)],
     )
     line = "table2 training.seed=0,1 --format csv +a.b=1 ~c --study demo ++d={e: 1} --arms size=1k"
     assert main(["table", *re.findall(r"\S+\{.*?\}|\S+", line)]) == 0
@@ -130,6 +138,7 @@ def test_an_override_that_follows_an_option_counts(make_run, tmp_path, capsys):
         (["plan", "smoke", "--fast"], "No such option: --fast"),
         (["plan"], "Missing argument 'STUDY'"),
         (["table", "demo", "--format", "xml"], "'xml' is not one of 'md', 'latex', 'csv', 'html'"),
+        (["table", "demo", "--format", "md,"], "'' is not one of 'md', 'latex', 'csv', 'html'"),
         (["import", "out.jsonl", "--run", "a"], "Missing option '--benchmark'"),
         (["table", "demo", "--runs", ""], "'--runs': it must be a path: not empty"),
         (["report", "demo", "--out", " "], "'--out': it must be a path: not empty"),
@@ -167,3 +176,29 @@ def test_a_table_goes_to_a_file_instead_and_its_name_is_told(make_run, tmp_path,
     main(["table", "smoke", f"runs={tmp_path}/runs", "--out", str(tmp_path / "table.md")])
     assert capsys.readouterr().out == f"wrote {tmp_path / 'table.md'}\n"
     assert "2×1×1" in (tmp_path / "table.md").read_text()
+
+
+def test_several_tables_and_formats_are_those_of_one_each_and_read_their_runs_once(
+    tmp_path, capsys, monkeypatch
+):
+    read, recorded = [], str(CHECKOUT / "analysis" / "results" / "sft_vs_lora")
+    records = study.records
+    monkeypatch.setattr(study, "records", lambda folder: read.append(folder) or records(folder))
+    more = ["--runs", recorded]
+    names, formats = ("table2", "table5", "sft_vs_lora"), ("md", "csv", "latex", "html")
+    asked = ["table", ",".join(names), *more, "--format", ",".join(formats)]
+    assert main([*asked, "--out", str(tmp_path / "new" / "tables")]) == 0
+    assert len(read) == 1
+    told = capsys.readouterr().out.splitlines()
+    files = [tmp_path / "new" / "tables" / f"{n}.{form}" for n in names for form in formats]
+    assert told == [f"wrote {file}" for file in files]
+    for name, form in (("table2", "md"), ("table5", "csv"), ("sft_vs_lora", "html")):
+        assert main(["table", name, *more, "--format", form]) == 0
+        assert capsys.readouterr().out == (tmp_path / f"new/tables/{name}.{form}").read_text()
+    assert main(["table", "table5", *more, "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "table5.md").read_text() == files[4].read_text()
+
+
+def test_of_several_tables_none_is_written_where_one_is_unknown(tmp_path):
+    assert main(["table", "table3,nope", "--out", str(tmp_path / "tables")]) == 1
+    assert not (tmp_path / "tables").exists()

@@ -6,10 +6,14 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from ablations.findings import arms, design, methods, robust, seed_spread, sizes, slopes
+from ablations.findings import arms, design, methods, robust, sections, seed_spread, sizes, slopes
 from ablations.findings.sections import with_bases
 from ablations.findings.study import Request, read_study
+from ablations.report.parts import parts
+from ablations.results.records import RECORDED
 from ablations.results.runs import asked_runs, runs, samples
+from ablations.statistics import intervals
+from distill.store.identity import CHECKOUT
 from tests.ablations.conftest import as_planned, write_run
 
 OTHERS = {
@@ -229,3 +233,24 @@ def test_a_base_keeps_its_prompt_when_its_section_is_looked_for_again(studies):
     pd.testing.assert_frame_equal(with_bases(once), once)
     alone = with_bases(once[once["method"] == "none"], asked_runs(cells))
     assert alone["base_prompt"].tolist() == ["plain"]
+
+
+def test_a_report_groups_the_responses_of_a_benchmark_once_and_tests_what_it_shows(monkeypatch):
+    grouped, flipped = [], []
+    by_run, sign_flip = sections.by_run, intervals.sign_flip
+    monkeypatch.setattr(sections, "by_run", lambda rows: grouped.append(0) or by_run(rows))
+    monkeypatch.setattr(intervals, "sign_flip", lambda delta: flipped.append(0) or sign_flip(delta))
+    study = read_study(Request("sft_vs_lora", (), CHECKOUT / RECORDED / "sft_vs_lora"))
+    assert parts(study)
+    assert len(grouped) == 1
+    assert not flipped, "no p of one run is shown"
+
+
+def test_shares_of_an_arm_are_those_of_its_rows_alone():
+    study = read_study(Request("sft_vs_lora", (), CHECKOUT / RECORDED / "sft_vs_lora"))
+    for section in study.scored:
+        for _, runs_of in section.runs.groupby("arm"):
+            own = study.samples["cell"].isin(runs_of["cell"])
+            expected = intervals.by_seed(study.samples[own])
+            found = pd.DataFrame(sections.arm_shares(runs_of, study.samples))
+            pd.testing.assert_frame_equal(found[expected.columns], expected, check_names=False)

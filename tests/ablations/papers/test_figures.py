@@ -1,8 +1,10 @@
 """What the figures show."""
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from ablations.findings.arms import frame
 from ablations.papers.figures import CURVES, best_of_n, data_size, students
@@ -361,3 +363,14 @@ def test_vector_files_are_the_same_bytes_each_time_and_keep_their_text(suffix, a
     assert first == second
     if suffix == ".svg":
         assert b"steps deleted 67 %" in first and b"<image" not in first
+
+
+def test_a_figure_is_drawn_once_and_is_what_matplotlib_would_save(arms, tmp_path, monkeypatch):
+    settings = {"svg.fonttype": "none", "svg.hashsalt": "distill"}
+    with matplotlib.rc_context(settings):
+        forest(arms).savefig(tmp_path / "theirs.svg", metadata={"Date": None})
+    drawn, draw = [], Figure.draw
+    monkeypatch.setattr(Figure, "draw", lambda *given: drawn.append(0) or draw(*given))
+    save(forest(arms), tmp_path / "ours.svg")
+    assert (tmp_path / "ours.svg").read_bytes() == (tmp_path / "theirs.svg").read_bytes()
+    assert len(drawn) == 1

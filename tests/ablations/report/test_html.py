@@ -94,7 +94,7 @@ def test_the_answer_is_the_claim_of_the_runs_with_its_interval(ask):
 def test_a_block_that_the_page_or_the_text_cannot_show_is_an_error(monkeypatch, ask):
     asked = ask(arms={})
     monkeypatch.setattr(
-        "ablations.report.html.parts",
+        "ablations.report.html.each_part",
         lambda _: [Part("t", "t", [Passage("", [Folded("more", object())])])],
     )
     with pytest.raises(TypeError, match="does not render blocks of kind object"):

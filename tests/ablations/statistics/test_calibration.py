@@ -151,5 +151,5 @@ def test_equal_single_runs_are_told_apart_in_5_of_100_studies(problems, samples)
     p = []
     for section in shares:
         arms = frames(section)
-        p += [intervals.difference(arms[at], arms[at + 9]).p for at in range(9)]
+        p += [intervals.difference(arms[at], arms[at + 9], of_runs=True).p for at in range(9)]
     assert 0.03 <= np.mean(np.array(p) <= 0.05) <= 0.07

@@ -292,10 +292,15 @@ def test_one_run_is_no_estimate_of_its_recipe_and_an_untrained_student_is_one():
         ((untrained, once), False, 1),
         ((untrained, untrained * 0.5), True, 1),
     ):
-        for made in (intervals.difference(*arms), intervals.contrast(arms, [1, -1])):
+        for of in (
+            intervals.difference,
+            lambda *two, **how: intervals.contrast(two, [1, -1], **how),
+        ):
+            made, asked = of(*arms), of(*arms, of_runs=True)
             assert (made.recipes, made.seeds) == (recipes, seeds)
-            assert 0 < made.p <= 1
-            assert made.row()["p"] == made.p if recipes else np.isnan(made.row()["p"])
+            assert 0 < asked.p <= 1 and (made.p == asked.p if recipes else np.isnan(made.p))
+            for each in (made, asked):
+                assert each.row()["p"] == asked.p if recipes else np.isnan(each.row()["p"])
     assert intervals.accuracy(once).low == intervals.accuracy(untrained[::-1]).low
     assert intervals.accuracy(once).row()["p"] is not None
     both = [intervals.difference(one, often) for one in (untrained, untrained.to_frame())]

@@ -308,3 +308,22 @@ def test_the_runs_for_a_half_width_are_the_fewest_by_the_t_interval_of_two_group
     assert abs(found - expected) <= 1
     assert runs_for(1e-4, design, assumed, 20) == 21
     assert runs_for(points / 100, Design(10**6, 10**6, arms=18), assumed, 50) <= found
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_detectable_difference_is_that_of_a_plain_bisection(seed):
+    rng = np.random.default_rng([20261128, seed])
+    seeds = tuple(int(one) for one in rng.choice([1, 2, 3, 5], 2))
+    design = Design(int(rng.choice([2, 30, 400])), int(rng.choice([1, 16])), seeds, 5)
+    accuracy, seed_sd = float(rng.choice([0.02, 0.5])), float(rng.choice([0.0, 0.001, 0.2]))
+    assumed = Assumptions(
+        accuracy, seed_sd=seed_sd, seed_freedom=float(rng.choice([1, 14, np.inf]))
+    )
+    least, most = 0.0, 1.0
+    while power(most, design, assumed) < POWER:
+        least, most = most, 2 * most
+    while most - least > 1e-5 * most:
+        middle = (least + most) / 2
+        found = power(middle, design, assumed) < POWER
+        least, most = (middle, most) if found else (least, middle)
+    assert detectable(design, assumed) == most
