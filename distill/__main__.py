@@ -4,13 +4,10 @@ import os
 import re
 import shlex
 import sys
-import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from pathlib import Path
-from typing import Any
 from warnings import catch_warnings, filterwarnings
 
 import hydra
@@ -21,32 +18,18 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from distill.config import Config
-from distill.run import references, sweep
+from distill.run import sweep
+from distill.run.cell import attempt, run_cell, say
 from distill.run.compose import CONF, PAPERS, build
 from distill.run.fields import describe, refuse_unknown, unknown_name
 from distill.run.flags import arranged
 from distill.run.inputs import unusable
 from distill.run.mistakes import idle_corruption, one_line
 from distill.run.overrides import long_form, parse, several
-from distill.run.record import (
-    LOCK,
-    TOLD,
-    Outcome,
-    failed_at,
-    percent,
-    read_finished,
-    reason,
-    run_folder,
-    run_label,
-    scores,
-    write_failure,
-    write_record,
-)
-from distill.run.references import described
-from distill.run.tracking import no_key, track
+from distill.run.record import TOLD, Outcome, percent, reason, run_folder, run_label
+from distill.run.tracking import no_key
 from distill.stages import Stage
-from distill.store.artifacts import Store, locked
-from distill.store.identity import run_key, version
+from distill.store.identity import version
 
 TRACEBACKS = "HYDRA_FULL_ERROR"
 """Environment variable; at 1 mistakes in a request come with their traceback."""
@@ -95,45 +78,6 @@ def group_page(group: str) -> str:
     return "\n".join(lines)
 
 
-def run_cell(config: Config, label: str) -> Outcome:
-    """Make one run, or say that it is there already.
-
-    A run that fails leaves `failed.json` in its folder and raises.
-    """
-    begun = time.perf_counter()
-    store = Store(Path(config.artifacts), say=_say)
-    planned = references.made(config, store.artifact)
-    key = run_key(planned)
-    folder = run_folder(config, key)
-    print(f"run {key[:16]}  {label or '(defaults)'}  -> {folder}", flush=True)
-    record, state = read_finished(folder, planned), "done before"
-    if record:
-        references.run(config, store.used)
-    else:
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / LOCK, f"makes run {key[:16]}", _say):
-            record = read_finished(folder, planned)  # by now another process may have made it
-            if not record:
-                record, state = _make(config, label, key, folder, store), "done"
-    return Outcome(label, key, state, scores(record), time.perf_counter() - begun)
-
-
-def _make(config: Config, label: str, key: str, folder: Path, store: Store) -> dict[str, Any]:
-    try:
-        with track(config, key, label, folder) as tracker:
-            made, given = references.run(config, store.produce, tracker.log)
-            record = write_record(folder, config, label, made, described(config, given))
-            tracker.finish(record)
-    except Exception as error:
-        write_failure(folder, label, error)
-        raise
-    return record
-
-
-def _say(line: str) -> None:
-    print(f"  {line}", flush=True)
-
-
 def _say_what_next(config: Config, outcome: Outcome, words: Sequence[str]) -> None:
     folder = run_folder(config, outcome.key)
     for name, score in outcome.scores.items():
@@ -153,7 +97,6 @@ def main(composed: DictConfig) -> Outcome | None:
     sweeping = hydra_config.mode is RunMode.MULTIRUN
     words = sweep.as_written(hydra_config.overrides.task)
     label = run_label(words)
-    begun = time.perf_counter()
     try:
         config = build(composed)
         if problem := idle_corruption(words, config):
@@ -167,22 +110,17 @@ def main(composed: DictConfig) -> Outcome | None:
                     f"{asked[0].removeprefix('study.')} makes further seeds of a sweep, and this "
                     "is one run: name a study, or add -m"
                 )
-            if missing := no_key([config]) or unusable([config], _say):
+            if missing := no_key([config]) or unusable([config], say):
                 sys.exit("\n  ".join([f"Nothing was run: {missing[0]}", *missing[1:]]))
     except (ValueError, OmegaConfBaseException) as error:
         sys.exit(f"Nothing was run: {one_line(error, words)}")
+    if sweeping:
+        return attempt(config, label)
     try:
         outcome = run_cell(config, label)
-    except Exception as error:
-        if not sweeping and isinstance(error, TOLD):
-            sys.exit(f"failed: {reason(error)}")
-        if not sweeping:
-            raise
-        print(f"failed: {reason(error)}", file=sys.stderr, flush=True)
-        spent = time.perf_counter() - begun
-        return Outcome(label, "", "failed", {}, spent, reason(error), failed_at(error))
-    if not sweeping:
-        _say_what_next(config, outcome, words)
+    except TOLD as error:
+        sys.exit(f"failed: {reason(error)}")
+    _say_what_next(config, outcome, words)
     return outcome
 
 

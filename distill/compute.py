@@ -10,6 +10,10 @@ IMAGE = Rule(
     lambda text: re.fullmatch(r"([A-Za-z0-9][\w.:/@-]*)?", text) is not None,
 )
 
+AT_ONCE = Rule(
+    "auto, or a whole number from 1", lambda text: re.fullmatch(r"auto|[1-9]\d*", text) is not None
+)
+
 
 @dataclass
 class ComputeConfig(Checked):
@@ -21,6 +25,11 @@ class ComputeConfig(Checked):
     threads: int = ruled(0, at_least(0))
     """CPU threads of a process; 0 leaves it to torch. Recorded: other counts can change the last
     bit."""
+
+    parallel: str = ruled("auto", AT_ONCE)
+    """Runs of a sweep that this machine makes at a time. `auto`: on CPUs as many as it has cores
+    and memory for, which then share the cores (`threads`); else one. Other launchers have settings
+    of their own for it."""
 
     batch_per_device: int = ruled(0, at_least(0))
     """Traces per forward pass in training; 0: all of a process's rows of a step."""

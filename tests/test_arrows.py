@@ -33,7 +33,7 @@ HOMES = {
 }
 GROUND = "trace store stages checks"
 ROOMS = {
-    "distill.__main__": "run pipeline config stages store",
+    "distill.__main__": "run config stages store",
     "distill.run": "pipeline config training evaluation teachers data models expectations "
     f"{GROUND}",
     "distill.pipeline": f"config training evaluation teachers data corruptions compute {GROUND}",

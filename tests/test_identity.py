@@ -61,6 +61,7 @@ OTHER = {
     "training.union": [CorruptionConfig(kind="insert_steps", fraction=0.5)],
     "training.lora_targets": "q_proj",
     "training.quantization": "nf4",
+    "training.kernel": "compiled",
     "evaluation.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
     "filter.benchmarks": {"b": BenchmarkConfig(DatasetConfig(name="x", problems=9))},
     "filter.bounds": {"math": [1.0, 2.0]},

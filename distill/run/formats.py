@@ -8,7 +8,7 @@ is what versions without it did. A record therefore never takes a default that c
 from collections.abc import Callable, Mapping
 from typing import Any
 
-FORMAT = 5
+FORMAT = 6
 """Format in which this version records a config."""
 
 Json = dict[str, Any]
@@ -134,6 +134,12 @@ ADDED_TO_4: dict[str, Json] = {
 }
 """The same for the fields that came with format 5: no run referred to another."""
 
+ADDED_TO_5: dict[str, Json] = {
+    "training": {"kernel": "eager"},
+    "compute": {"parallel": "1"},
+}
+"""The same for the fields that came with format 6."""
+
 
 def _decided(part: Json, place: str) -> Json:
     """Up to format 3 a reward model decided what the grader left undecided, from 0 on."""
@@ -151,5 +157,6 @@ MIGRATIONS: dict[int, Callable[[Json], Json]] = {
         config, "", lambda part, place: _decided(ADDED_TO_3.get(place, {}) | part, place)
     ),
     4: lambda config: _each(config, "", lambda part, place: ADDED_TO_4.get(place, {}) | part),
+    5: lambda config: _each(config, "", lambda part, place: ADDED_TO_5.get(place, {}) | part),
 }
 """Format -> its configs in the next format."""

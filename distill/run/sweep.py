@@ -14,20 +14,19 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import Glob, Override
 from hydra.core.plugins import Plugins
-from hydra.core.utils import JobReturn
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from distill.config import Config
-from distill.run import references
+from distill.run import references, workers
 from distill.run.compose import Composer, register_schema
 from distill.run.expectations import unmet
 from distill.run.inputs import unfit_folders, unusable
 from distill.run.mistakes import one_line
 from distill.run.outcomes import MADE, NO_RESULT, finished, on_disk, print_outcomes, told
 from distill.run.overrides import parse, split
-from distill.run.record import Outcome, reason, run_folder
+from distill.run.record import Outcome, reason, run_folder, run_label
 from distill.run.tracking import no_key
 from distill.store.identity import Names, run_key
 
@@ -119,6 +118,7 @@ class GridSweeper(Sweeper):
 
     def __init__(self, params: dict[str, str] | None, grids: list[str]) -> None:
         """As Hydra makes it: with `hydra.sweeper`, which `sweep` reads as it is written."""
+        self.config: DictConfig | None = None
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -152,7 +152,7 @@ class GridSweeper(Sweeper):
 
         if not replaced(self.config.hydra.overrides.hydra):
             errors = errors or unmet(configs, own)
-        errors = errors or no_key(configs) or unusable(configs, _say)
+        errors = errors or self._parallel(configs) or no_key(configs) or unusable(configs, _say)
         if errors:
             title = f"Nothing was run: {len(errors)} bad run(s)"
             raise SystemExit("\n  ".join([title, *errors]))
@@ -174,6 +174,29 @@ class GridSweeper(Sweeper):
         if any(outcome.state not in MADE for outcome in outcomes):
             sys.exit(1)
 
+    def _parallel(self, configs: Sequence[Config]) -> list[str]:
+        """What is wrong with the number of runs at a time."""
+        asked = sorted({config.compute.parallel for config in configs})
+        if len(asked) > 1:
+            return [
+                f"compute.parallel={','.join(asked)}: how many runs are made at a time is one "
+                "number for a whole sweep"
+            ]
+        if asked not in ([], ["auto"], ["1"]) and not self._ours():
+            return [
+                f"compute.parallel={asked[0]} is for runs on this machine; how many another "
+                "launcher makes at a time is a setting of its own, such as "
+                "hydra.launcher.n_jobs of joblib"
+            ]
+        return []
+
+    def _ours(self) -> bool:
+        """Whether runs are made on this machine, one after another unless workers make them."""
+        if not self.config:
+            return False
+        launcher = self.config.hydra.runtime.choices.get("hydra/launcher")
+        return launcher == "basic" and not self.config.hydra.callbacks
+
     def _launch(self, kept: Sequence[tuple[list[str], Config]]) -> list[Outcome]:
         """What became of every run; read from its folder where the launcher does not say.
 
@@ -186,14 +209,22 @@ class GridSweeper(Sweeper):
             print(f"{len(known)} of {len(kept)} runs are there already", flush=True)
         left = [i for i in range(len(kept)) if i not in known]
         begun, ended = time.time(), "its worker ended without a word"
-        returns: Sequence[JobReturn] = ()
+        number = workers.at_once([kept[i][1] for i in left]) if self._ours() else 1
+        said: Sequence[Outcome | None] = ()
         try:
-            if left:
-                returns = self.launcher.launch([kept[i][0] for i in left], initial_job_idx=0)
+            if number > 1:
+                assert self.config
+                print(f"{number} runs at a time (compute.parallel)", flush=True)
+                env = {name: str(value) for name, value in self.config.hydra.job.env_set.items()}
+                runs = [(run_label(kept[i][0]), kept[i][1]) for i in left]
+                said = workers.launch(runs, number, env)
+            elif left:
+                jobs = [kept[i][0] for i in left]
+                said = [told(job) for job in self.launcher.launch(jobs, initial_job_idx=0)]
         except Exception as error:  # whatever a launcher raises where a worker was killed
             ended = f"the launcher ended with {type(error).__name__}"
             print(f"failed: the launcher: {reason(error)}", file=sys.stderr, flush=True)
-        known |= {i: said for i, said in zip(left, map(told, returns), strict=False) if said}
+        known |= {i: outcome for i, outcome in zip(left, said, strict=False) if outcome}
         return [known.get(i) or on_disk(*one, begun, ended) for i, one in enumerate(kept)]
 
 

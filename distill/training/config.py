@@ -25,6 +25,7 @@ from distill.models.config import Dtype, PromptConfig, StudentConfig
 from distill.store.canonical import canonical, canonical_json
 from distill.store.identity import version
 from distill.trace.records import digest
+from distill.training import kernel
 
 
 class Method(StrEnum):
@@ -54,6 +55,13 @@ class Batching(StrEnum):
     grouped = "grouped"
     plain = "plain"
     packed = "packed"
+
+
+class Kernel(StrEnum):
+    """How a layer's forward and backward pass are computed; the last digits differ."""
+
+    eager = "eager"
+    compiled = "compiled"
 
 
 @dataclass
@@ -107,6 +115,11 @@ class TrainingConfig(Named):
     autocast: bool = True
     """Whether matrix products are computed in bfloat16 while the weights keep `dtype`."""
 
+    kernel: Kernel = field(default=Kernel.eager, metadata=LATER)
+    """`eager`, or `compiled` by torch (see `distill.training.kernel`): faster on a CPU, but the
+    first training on a machine compiles for up to a minute. Needs a C++ compiler. One table's arms
+    are all trained by one of them."""
+
     lora_rank: int = ruled(64, at_least(1))
     """LoRA only: rank of the update."""
 
@@ -146,9 +159,13 @@ def _distinct(union: list[CorruptionConfig]) -> list[CorruptionConfig]:
 
 def unusable(training: TrainingConfig, compute: ComputeConfig) -> str:
     """Why such a training cannot be run here; empty if it can, as far as is known before it."""
+    if training.kernel is Kernel.compiled and (lacking := kernel.missing()):
+        return lacking
     if training.quantization == "none":
         return ""
     how = f"training.quantization={training.quantization}"
+    if training.kernel is Kernel.compiled:
+        return f"{how} is not compiled; {kernel.EAGER}"
     if not version("bitsandbytes"):
         return f"{how} needs bitsandbytes, which is not installed: pip install -e '.[qlora]'"
     if compute.processes > 1:

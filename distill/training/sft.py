@@ -8,7 +8,7 @@ from distill.models import hub
 from distill.store.artifacts import write_json
 from distill.trace.records import write_rows
 from distill.training import checkpoint, mapped, sharding, trainer
-from distill.training.config import Job
+from distill.training.config import Job, Kernel
 from distill.training.progress import Progress, curve_row, recorder
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
         *(model, tokenizer, dataset, order, arguments),
         adapter=adapter,
         epoch=epoch,
+        compiled=training.kernel is Kernel.compiled,
         parts=[part.name for part in job.parts],
     )
     run.add_callback(recorder(order, progress, compute.processes))

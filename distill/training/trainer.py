@@ -7,8 +7,8 @@ from typing import Any
 
 from distill.models import hub, network
 from distill.models.config import Dtype
-from distill.training import sharding
-from distill.training.config import Batching, Job, TrainingConfig
+from distill.training import kernel, sharding
+from distill.training.config import Batching, Job, Kernel, TrainingConfig
 from distill.training.mixture import PARTS, PartLosses, with_parts
 from distill.training.order import OrderSampler, TrainingOrder, training_order
 from distill.training.rows import TRAINED, with_labels
@@ -89,6 +89,7 @@ def make_arguments(job: Job, order: TrainingOrder, device: str) -> Any:
         packing=training.batching is Batching.packed,
         max_length=training.max_tokens if training.batching is Batching.packed else None,
         dataset_kwargs={"skip_prepare_dataset": True},
+        pad_to_multiple_of=kernel.MULTIPLE if training.kernel is Kernel.compiled else None,
         use_cpu=device == "cpu",
         dataloader_pin_memory=device != "cpu",
         logging_steps=1,
@@ -126,9 +127,12 @@ def load_model(base: hub.Model, training: TrainingConfig, device: str) -> Any:
     """
     import torch
 
-    stored = network.load_config(base).dtype or torch.float32
+    config = network.load_config(base)
+    stored = config.dtype or torch.float32
     options: dict[str, Any] = {"dtype": getattr(torch, training.dtype)}
     options["attn_implementation"] = base.attention
+    if training.kernel is Kernel.compiled:
+        options["attn_implementation"] = kernel.attention_for(config, base.attention, device)
     if training.quantization == "nf4":
         from transformers import BitsAndBytesConfig
 
@@ -141,6 +145,8 @@ def load_model(base: hub.Model, training: TrainingConfig, device: str) -> Any:
         options["device_map"] = {"": 0 if device == "cuda" else device}
     model = network.load_network(base, **options)
     model.config.dtype = stored
+    if training.kernel is Kernel.compiled:
+        kernel.compile_layers(model)
     return model
 
 
@@ -153,21 +159,33 @@ def make_trainer(
     *,
     adapter: Any,
     epoch: int,
+    compiled: bool,
     parts: Sequence[str] = (),
 ) -> Any:
     """The trainer, of what the other functions of this module make.
 
     `adapter` is the PEFT config of an adapter to train; None trains every weight. Training begins
-    or resumes in `epoch`, from 0. Entries of the log have `losses` for each of several `parts`,
-    which are named in the order of their numbers in the data set.
+    or resumes in `epoch`, from 0; `compiled`: the model has layers to compile. Entries of the log
+    have `losses` for each of several `parts`, which are named in the order of their numbers in the
+    data set.
     """
     from transformers import PrinterCallback
     from trl import SFTTrainer
 
     losses = PartLosses(parts)
+    compiled_for: set[int] = set()
 
     class Trainer(SFTTrainer):
         """Follows `order`, and writes no model card into its checkpoints."""
+
+        def training_step(self, model: Any, inputs: Any, *args: Any, **rest: Any) -> Any:
+            rows = kernel.rows_made_up(inputs["input_ids"])
+            if compiled and rows not in compiled_for:
+                made_up = kernel.made_up({n: v for n, v in inputs.items() if n != PARTS}, rows)
+                with kernel.compiling(model):
+                    super().training_step(model, made_up, *args, **rest)
+                compiled_for.add(rows)
+            return super().training_step(model, inputs, *args, **rest)
 
         def compute_loss(self, model: Any, inputs: Any, *args: Any, **rest: Any) -> Any:
             if PARTS in inputs:
