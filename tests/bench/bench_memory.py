@@ -3,9 +3,10 @@
 Each is run in a process of its own on a made-up corpus and on one of four times the size. Printed
 is the difference of the two peaks over the difference of the sizes, so that what any process takes
 does not count: bytes of memory per byte of `traces.jsonl` in verify and select, per token in
-training. There `tokenise` is what the first process does before any other starts, and `map` what
-each process then does: an epoch of batches, without the model. Pages of a mapped file count while
-they are in memory, about 4 bytes a token; a system that is short of memory drops them.
+training. There `tokenise` and `pack` are what the first process does before any other starts, and
+`map` what each process then does: an epoch of rows or packs, without the model. Pages of a mapped
+file count while they are in memory, about 4 bytes a token; a system that is short of memory drops
+them.
 
 Run: python tests/bench/bench_memory.py [--megabytes 32]
 """
@@ -30,8 +31,8 @@ from distill.trace.records import Problem, Trace, write_records
 from distill.training.config import Batching, Job, Part, TrainingConfig
 
 TIMES = 4
-TRACE = 16_000
-"""Characters of a thought."""
+LENGTHS = {"byte": 16_000, "token": 1_500}
+"""Characters of a thought. Rows are packed a thousand at a time, so there must be more of them."""
 
 PROMPT = PromptConfig(
     name="micro",
@@ -43,7 +44,7 @@ CHILD = (sys.executable, __file__, "--child")
 COMPUTE = ComputeConfig(progress=False, workers=1)
 LIMITS = {
     "byte": {"verify": 0.2, "select": 0.2},
-    "token": {"tokenise": 8.0, "map": 8.0, "map packed": 8.0},
+    "token": {"tokenise": 8.0, "map": 8.0, "pack": 8.0, "map packs": 8.0},
 }
 """Unit -> stage -> bytes of memory for each that are at most wanted."""
 
@@ -51,7 +52,7 @@ LIMITS = {
 def main() -> None:
     """Print a ratio for each stage."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megabytes", type=int, default=32, help="tokenised are an eighth")
+    parser.add_argument("--megabytes", type=int, default=32, help="a sixteenth is tokenised")
     parser.add_argument("--child", nargs=2, metavar=("STAGE", "FOLDER"))
     wanted = parser.parse_args()
     if wanted.child:
@@ -59,11 +60,11 @@ def main() -> None:
         print(*measured(stage, Path(folder)))
         return
     with tempfile.TemporaryDirectory() as name:
-        for unit, megabytes in (("byte", wanted.megabytes), ("token", wanted.megabytes // 8)):
+        for unit, megabytes in (("byte", wanted.megabytes), ("token", wanted.megabytes // 16)):
             folders = [Path(name, f"{unit}s-{times}") for times in (1, TIMES)]
             for folder, times in zip(folders, (1, TIMES), strict=True):
                 folder.mkdir()
-                write_records(folder / "traces.jsonl", corpus(megabytes * times))
+                write_records(folder / "traces.jsonl", corpus(megabytes * times, LENGTHS[unit]))
             for stage, limit in LIMITS[unit].items():
                 report(stage, unit, limit, folders)
 
@@ -79,17 +80,15 @@ def report(stage: str, unit: str, limit: float, folders: list[Path]) -> None:
     )
 
 
-def corpus(megabytes: int) -> Iterator[Trace]:
+def corpus(megabytes: int, length: int) -> Iterator[Trace]:
     """Right and wrong traces of the scripted teacher, their thoughts repeated."""
-    size = 0
-    for number, puzzle in enumerate(sign_puzzle.problems("train", 60 * megabytes, 0)):
+    for number, puzzle in enumerate(
+        sign_puzzle.problems("train", megabytes * 1_000_000 // length, 0)
+    ):
         problem = Problem.of(puzzle.question, puzzle.answer, "sign_puzzle", "train")
         written = scripted_teacher.write(puzzle.question, random.Random(problem.id), number % 4 < 1)
-        thought = "\n\n".join([written[0]] * (TRACE // len(written[0]) + 1))
+        thought = "\n\n".join([written[0]] * (length // len(written[0]) + 1))
         yield Trace.of(problem, "scripted", 0, thought, written[1], correct=True)
-        size += len(thought)
-        if size > megabytes * 1_000_000:
-            return
 
 
 def in_a_child(stage: str, folder: Path) -> tuple[int, int]:
@@ -146,11 +145,6 @@ def map_rows(folder: Path, batching: Batching = Batching.grouped) -> int:
     return counts["tokens"]
 
 
-def map_packs(folder: Path) -> int:
-    subprocess.run([*CHILD, "pack", str(folder)], capture_output=True, check=True)
-    return map_rows(folder, Batching.packed)
-
-
 def job(folder: Path, batching: Batching) -> Job:
     training = TrainingConfig(name="memory", batch=8, max_tokens=32_768, batching=batching)
     base = StudentConfig(name="micro", model=str(folder / "student"))
@@ -164,7 +158,7 @@ STAGES: dict[str, Callable[[Path], int]] = {
     "tokenise": tokenise,
     "map": map_rows,
     "pack": lambda folder: tokenise(folder, Batching.packed),
-    "map packed": map_packs,
+    "map packs": lambda folder: map_rows(folder, Batching.packed),
 }
 
 
