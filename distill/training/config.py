@@ -159,6 +159,8 @@ def _distinct(union: list[CorruptionConfig]) -> list[CorruptionConfig]:
 
 def unusable(training: TrainingConfig, compute: ComputeConfig) -> str:
     """Why such a training cannot be run here; empty if it can, as far as is known before it."""
+    if training.kernel is Kernel.compiled and training.batching is Batching.packed:
+        return f"training.batching=packed is not compiled; {kernel.EAGER}"
     if training.kernel is Kernel.compiled and (lacking := kernel.missing()):
         return lacking
     if training.quantization == "none":

@@ -122,13 +122,10 @@ def made_up(inputs: dict[str, Any], rows: int) -> dict[str, Any]:
     """
     import torch
 
-    made = {
+    return {
         name: torch.ones((rows, _LENGTH), dtype=values.dtype, device=values.device)
         for name, values in inputs.items()
     }
-    if "position_ids" in made:
-        made["position_ids"] = torch.arange(_LENGTH).expand(rows, -1).to(made["input_ids"].device)
-    return made
 
 
 @contextmanager

@@ -688,6 +688,8 @@ def test_students_that_answer_too_much_are_counted(studies, unreachable):
     def warned(count):
         cells = [studies.one([*words, f"training.seed={seed}"]) for seed in range(count)]
         (text,) = prices(plan(cells), Rates()).warnings
+        (name,) = cells[0].config.evaluation.benchmarks
+        assert f": evaluation.benchmarks.{name}.samples=N or evaluation.benchmarks.{name}." in text
         return text.partition(" asked")[0]
 
     assert [warned(count) for count in (1, 2)] == ["a student is", "each of 2 students is"]
