@@ -27,7 +27,7 @@ from distill.store.identity import CHECKOUT, content_hash
 from distill.trace.records import read_rows, write_records
 from distill.training import checkpoint, order, sft, trainer
 from distill.training import train as stage
-from distill.training.config import ONLY, Batching, Method, TrainingConfig
+from distill.training.config import ONLY, Batching, Kernel, Method, TrainingConfig
 from distill.training.rows import IGNORED
 from tests.micro_corpus import PROMPT, built_rows, traces
 
@@ -314,7 +314,7 @@ stage.train_student(
     compute={COMPUTE!r}, log=log, out=Path({str(tmp_path)!r}),
 )
 """
-    for value in (*Method, *Dtype, *Batching):
+    for value in (*Method, *Dtype, *Batching, *Kernel):
         script = script.replace(repr(value), f"{type(value).__name__}.{value.name}")
     killed = subprocess.run(
         [sys.executable, "-c", script], env=os.environ | {"PYTHONHASHSEED": "7"}
