@@ -15,6 +15,7 @@ from distill.run import sweep
 from distill.store.identity import CHECKOUT
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "WANDB_MODE": "offline", "TOKENIZERS_PARALLELISM": "false"}
+os.environ["DISTILL_DIGESTS"] = ""  # the user's cache is neither read nor written
 
 settings.register_profile("no clock", deadline=None)  # an example may be the first that imports
 settings.load_profile("no clock")

@@ -73,11 +73,16 @@ def grade(
 
 
 def grade_all(
-    items: Sequence[tuple[Problem, str]], how: GradingConfig, compute: ComputeConfig
+    items: Sequence[tuple[Problem, str]],
+    how: GradingConfig,
+    compute: ComputeConfig,
+    compared: dict[Any, Verdict] | None = None,
 ) -> list[Verdict]:
     """Grade pairs of problem and solution; the verdicts are those of `grade`, in order.
 
     Equal answers to the same gold answer are compared once, by up to `compute.workers` processes.
+    So they are in several calls that share `compared`, to which comparisons are added, but no runs
+    of programs: it would hold the programs.
 
     Raises:
         ValueError: no grader for a kind of problem.
@@ -90,7 +95,9 @@ def grade_all(
         if isinstance(verdict, _Algebra):
             workers.start()
         verdicts.append(verdict)
-    pending = list(dict.fromkeys(v for v in verdicts if not isinstance(v, Verdict)))
+    compared = {} if compared is None else compared
+    tasks = dict.fromkeys(v for v in verdicts if not isinstance(v, Verdict))
+    pending = [task for task in tasks if task not in compared]
     most = compute.workers or len(os.sched_getaffinity(0))
     algebra = sum(isinstance(task, _Algebra) for task in pending)
     threads = min(most, 1 + len(pending) - algebra + algebra // _WORTH_A_PROCESS)
@@ -98,7 +105,8 @@ def grade_all(
         made = pool.map(lambda task: task(), pending)
         bar = tqdm(made, "grading", len(pending), disable=not compute.progress or not pending)
         done = dict(zip(pending, bar, strict=True))
-    return [v if isinstance(v, Verdict) else done[v] for v in verdicts]
+    compared |= {task: made for task, made in done.items() if isinstance(task, _Algebra)}
+    return [v if isinstance(v, Verdict) else done.get(v) or compared[v] for v in verdicts]
 
 
 @dataclass(frozen=True)

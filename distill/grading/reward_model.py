@@ -1,6 +1,6 @@
 """A reward model, which is any sequence classifier with one output, scores solutions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +14,30 @@ LIBRARIES = ("torch", "transformers")
 
 
 def score(
-    name: str, revision: str, traces: Sequence[Trace], *, keep: Path, compute: ComputeConfig
+    name: str, revision: str, traces: Iterable[Trace], *, keep: Path, compute: ComputeConfig
 ) -> list[float]:
     """The model's score of each trace's solution as the reply to its question.
 
     Scores are computed in float32 and one at a time, since batching changes their last bits. The
     model, a hub id at `revision` or a local folder, does not see the thoughts. `keep` is a JSON
     lines file to which scores are written as they are made and from which an interrupted call
-    continues; it is left behind.
+    continues; it is left behind. Traces are read once, and not kept.
 
     Raises:
         ValueError: the model has more than one output.
     """
-    scores = {row["trace"]: row["score"] for row in kept_rows(keep)}
-    pending = [trace for trace in traces if trace.id not in scores]
-    if pending:
-        from tqdm import tqdm
+    from tqdm import tqdm
 
-        read = _reader(name, revision, compute)
-        with keep.open("a", encoding="utf-8", newline="\n") as file:
-            for trace in tqdm(pending, desc="reward", disable=not compute.progress):
-                scores[trace.id] = read(_chat(trace))
-                append(file, {"trace": trace.id, "score": scores[trace.id]}, flush=False)
-    return [scores[trace.id] for trace in traces]
+    known = {row["trace"]: row["score"] for row in kept_rows(keep)}
+    read, scores = None, []
+    with keep.open("a", encoding="utf-8", newline="\n") as file:
+        for trace in tqdm(traces, desc="reward", disable=not compute.progress):
+            if trace.id not in known:
+                read = read or _reader(name, revision, compute)
+                known[trace.id] = read(_chat(trace))
+                append(file, {"trace": trace.id, "score": known[trace.id]}, flush=False)
+            scores.append(known[trace.id])
+    return scores
 
 
 def _chat(trace: Trace) -> Chat:

@@ -4,7 +4,7 @@ Metadata of a config's fields says what counts: `label` names a choice or a plac
 identity; `limit` says whether something may be used and not what it is: its default stands for it;
 `apart` enters a key through an artifact of its own; `content` is a path that counts by what it
 holds; `later` came after keys were recorded, and at its default is left out of them. A file that
-did not change is read once.
+did not change is read once, see `distill.store.digests`.
 """
 
 import hashlib
@@ -12,10 +12,12 @@ import json
 import os
 from dataclasses import Field, dataclass, fields, is_dataclass
 from enum import Enum
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from distill.store import digests
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -187,13 +189,4 @@ def files(folder: Path, passed_over: tuple[str, ...] = ()) -> list[str]:
 def file_hash(path: Path) -> dict[str, Any]:
     """Its `bytes` and `sha256`."""
     stat = path.stat()
-    return {
-        "bytes": stat.st_size,
-        "sha256": _sha256(os.fspath(path), stat.st_size, stat.st_mtime_ns, stat.st_ino),
-    }
-
-
-@lru_cache(maxsize=65_536)
-def _sha256(path: str, size: int, modified: int, inode: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {"bytes": stat.st_size, "sha256": digests.sha256(path, stat)}

@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,6 +28,10 @@ VERSION = 5
 UNCHECKED = "unchecked: its source gives no gold answer and no tests"
 """Why a trace has no verdict that nothing could have given one."""
 
+_CHUNK = 1000
+"""Traces that are graded at a time."""
+
+_GRADED = "graded.jsonl"
 _REWARDS = "rewards.jsonl"
 _VERDICT = re.compile(r"\bverdict\W+(correct|wrong)\b", re.IGNORECASE)
 
@@ -61,37 +66,33 @@ def verify_traces(
     not the grader's, of the undecided those that stay `unchecked`, and the failed calls of a judge,
     which leave a trace undecided and are named in `failed.jsonl`; of scores it has the extremes and
     the median. Traces that are badly written by a rule of `verification` keep their verdict and
-    name the rule; `badly_written` counts the right ones by rule.
+    name the rule; `badly_written` counts the right ones by rule. Traces are read and graded
+    `_CHUNK` at a time; only those that a judge is asked about are all in memory.
 
     Raises:
         ValueError: more of the teacher's replies lack a thought, or more calls of the judge fail,
             than `compute.max_unusable` allows.
     """
-    given = list(read_traces(traces / "traces.jsonl"))
-    _limit_without_thought(traces, len(given), compute)
-    graded = _graded(given, how, compute)
-    second: dict[str, Any] = {}
+    source = traces / "traces.jsonl"
+    with source.open("rb") as lines:
+        given = sum(1 for _ in lines)
+    _limit_without_thought(traces, given, compute)
+    scores, second = None, dict[str, Any]()
     if verification.reward_model:
-        graded, second = _scored(graded, verification, compute, out)
-    open_ones = [trace for trace in graded if trace.correct is None]
-    if verification.judge and "{answer}" in verification.judge.user:
-        open_ones = [trace for trace in open_ones if grade.checkable(trace.problem)]
-    if open_ones and verification.judge:
-        decided, second["failed"] = _judged(open_ones, verification.judge, compute, out)
-        second["judged"] = sum(trace.correct is not None for trace in decided)
-    else:
-        decided = []
-    by_id = {trace.id: trace for trace in decided}
-    marked = [by_id.get(trace.id, trace) for trace in graded]
+        scores, second = _scores(source, verification, compute, out)
+    found: Counter[str] = Counter()
+    marked = _graded(source, scores, how, verification, compute, found)
+    if verification.judge:
+        marked, asked = _judged(marked, verification.judge, compute, out)
+        second |= asked
+    write_records(out / "traces.jsonl", _counted(marked, found))
+    counts = {name: found[name] for name in ("correct", "wrong", "undecided", "unchecked")}
+    if scores is not None:
+        second["rewarded"] = found["rewarded"]
     if verification.looks_at_writing:
-        marked = [replace(trace, flaws=flaws(trace, verification)) for trace in marked]
-        second["badly_written"] = _badly_written(marked)
-    count = write_records(out / "traces.jsonl", marked)
-    verdicts = Counter(trace.correct for trace in marked)
-    counts = {"correct": verdicts[True], "wrong": verdicts[False], "undecided": verdicts[None]}
-    counts["unchecked"] = sum(_unchecked(trace) for trace in marked)
-    write_json(out / "summary.json", {"traces": count} | counts | second)
-    for name in (REPLIES, _REWARDS):
+        second["badly_written"] = {rule: found[rule] for rule in ("any", *RULES)}
+    write_json(out / "summary.json", {"traces": given} | counts | second)
+    for name in (REPLIES, _REWARDS, _GRADED):
         (out / name).unlink(missing_ok=True)
 
 
@@ -131,15 +132,38 @@ def _limit_without_thought(traces: Path, given: int, compute: ComputeConfig) -> 
         )
 
 
-def _graded(traces: Sequence[Trace], how: GradingConfig, compute: ComputeConfig) -> list[Trace]:
-    known = {trace.id: verdict for trace in traces if (verdict := _beforehand(trace))}
-    pairs = [(trace.problem, trace.solution) for trace in traces if trace.id not in known]
-    verdicts = iter(grade.grade_all(pairs, how, compute))
-    marked = []
-    for trace in traces:
-        verdict = known.get(trace.id) or next(verdicts)
-        marked.append(replace(trace, correct=verdict.correct, why=verdict.why))
-    return marked
+def _graded(
+    source: Path,
+    scores: Sequence[float] | None,
+    how: GradingConfig,
+    verification: VerificationConfig,
+    compute: ComputeConfig,
+    found: Counter[str],
+) -> Iterator[Trace]:
+    """The traces of a file with all that is said of them but by a judge.
+
+    `found` counts those that are `rewarded`: that have a verdict from their score.
+    """
+    from tqdm import tqdm
+
+    score, compared = iter(scores or ()), dict[Any, grade.Verdict]()
+    traces = iter(tqdm(read_traces(source), "verify", disable=not compute.progress))
+    quiet = replace(compute, progress=False)
+    while chunk := list(islice(traces, _CHUNK)):
+        known = {trace.id: verdict for trace in chunk if (verdict := _beforehand(trace))}
+        pairs = [(trace.problem, trace.solution) for trace in chunk if trace.id not in known]
+        verdicts = iter(grade.grade_all(pairs, how, quiet, compared))
+        for trace in chunk:
+            verdict = known.get(trace.id) or next(verdicts)
+            trace = replace(trace, correct=verdict.correct, why=verdict.why)
+            if scores is not None:
+                trace = replace(trace, score=next(score))
+                if _score_decides(trace, verification):
+                    trace = _rewarded(trace, verification)
+                    found["rewarded"] += 1
+            if verification.looks_at_writing:
+                trace = replace(trace, flaws=flaws(trace, verification))
+            yield trace
 
 
 def _beforehand(trace: Trace) -> grade.Verdict | None:
@@ -149,29 +173,42 @@ def _beforehand(trace: Trace) -> grade.Verdict | None:
     return None if grade.checkable(trace.problem) else grade.Verdict(None, None, UNCHECKED)
 
 
-def _badly_written(traces: Sequence[Trace]) -> dict[str, int]:
-    """Of the right traces those that break a rule, by rule, and how many break any."""
-    right = [trace.flaws for trace in traces if trace.correct]
-    by_rule = {rule: sum(rule in broken for broken in right) for rule in RULES}
-    return {"any": sum(bool(broken) for broken in right)} | by_rule
-
-
-def _unchecked(trace: Trace) -> bool:
-    return trace.correct is None and not grade.checkable(trace.problem)
+def _counted(traces: Iterable[Trace], found: Counter[str]) -> Iterator[Trace]:
+    """The same traces, which are counted."""
+    names = {True: "correct", False: "wrong", None: "undecided"}
+    for trace in traces:
+        found[names[trace.correct]] += 1
+        found["unchecked"] += trace.correct is None and not grade.checkable(trace.problem)
+        if trace.correct and trace.flaws:
+            found.update(["any", *trace.flaws])
+        yield trace
 
 
 def _judged(
-    traces: Sequence[Trace], judge: AskConfig, compute: ComputeConfig, out: Path
-) -> tuple[list[Trace], int]:
-    """The traces with the judge's verdicts, and how many of its calls failed."""
-    made, failed = annotate(judge, traces, _with_verdict, compute=compute, out=out)
+    traces: Iterable[Trace], judge: AskConfig, compute: ComputeConfig, out: Path
+) -> tuple[Iterator[Trace], dict[str, int]]:
+    """The traces with the judge's verdicts; how many it gave, and how many of its calls failed."""
+    open_ones: list[Trace] = []
+
+    def graded() -> Iterator[Trace]:
+        for trace in traces:
+            if trace.correct is None and (
+                "{answer}" not in judge.user or grade.checkable(trace.problem)
+            ):
+                open_ones.append(trace)
+            yield trace
+
+    write_records(out / _GRADED, graded())
+    if not open_ones:
+        return read_traces(out / _GRADED), {}
+    made, failed = annotate(judge, open_ones, _with_verdict, compute=compute, out=out)
     whys = {call.id: call.why for call in failed}
-    judged = [
-        made.get(trace.id)
-        or replace(trace, why=f"{trace.why}; the call of the judge failed: {whys[trace.id]}")
-        for trace in traces
-    ]
-    return judged, len(failed)
+    for trace in open_ones:
+        if trace.id in whys:
+            why = f"{trace.why}; the call of the judge failed: {whys[trace.id]}"
+            made[trace.id] = replace(trace, why=why)
+    counts = {"failed": len(failed), "judged": sum(t.correct is not None for t in made.values())}
+    return (made.get(trace.id, trace) for trace in read_traces(out / _GRADED)), counts
 
 
 def _with_verdict(trace: Trace, reply: Completion) -> Trace:
@@ -183,21 +220,28 @@ def _with_verdict(trace: Trace, reply: Completion) -> Trace:
     return replace(trace, correct=correct, why=f"the judge: {stated[-1].lower()}")
 
 
-def _scored(
-    traces: Sequence[Trace], verification: VerificationConfig, compute: ComputeConfig, out: Path
-) -> tuple[list[Trace], dict[str, Any]]:
-    """The traces with their scores, and the verdicts that these give; how many, and the scores."""
+def _scores(
+    source: Path, verification: VerificationConfig, compute: ComputeConfig, out: Path
+) -> tuple[list[float], dict[str, Any]]:
+    """The reward model's score of every trace; how many there are, and what they are like."""
     assert verification.reward_model
-    name, revision, keep = verification.reward_model, verification.reward_revision, out / _REWARDS
-    scores = reward_model.score(name, revision, traces, keep=keep, compute=compute)
-    least, made, rewarded = verification.reward_threshold, [], 0
-    for trace, score in zip(traces, scores, strict=True):
-        decides = verification.reward_decides == "all" or trace.correct is None
-        if least is not None and decides and trace.finish_reason != "length":
-            why = f"reward {score:.4g}, at least {least:g} passes"
-            trace, rewarded = replace(trace, correct=score >= least, why=why), rewarded + 1
-        made.append(replace(trace, score=score))
-    counts: dict[str, Any] = {"scored": len(made), "rewarded": rewarded}
-    if made:
+    model, keep = (verification.reward_model, verification.reward_revision), out / _REWARDS
+    scores = reward_model.score(*model, read_traces(source), keep=keep, compute=compute)
+    counts: dict[str, Any] = {"scored": len(scores)}
+    if scores:
         counts["score"] = {"least": min(scores), "median": median(scores), "most": max(scores)}
-    return made, counts
+    return scores, counts
+
+
+def _score_decides(trace: Trace, verification: VerificationConfig) -> bool:
+    """Whether the score of a graded trace gives its verdict."""
+    if verification.reward_threshold is None or trace.finish_reason == "length":
+        return False
+    return verification.reward_decides == "all" or trace.correct is None
+
+
+def _rewarded(trace: Trace, verification: VerificationConfig) -> Trace:
+    score, least = trace.score, verification.reward_threshold
+    assert score is not None and least is not None
+    why = f"reward {score:.4g}, at least {least:g} passes"
+    return replace(trace, correct=score >= least, why=why)

@@ -119,12 +119,35 @@ def record_row(record: Problem | Trace) -> dict[str, Any]:
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Objects of a JSON lines file. Raises ValueError naming a line that is not JSON."""
-    with path.open(encoding="utf-8", errors="surrogatepass", newline="\n") as file:
+    return (row for _, row in _placed(path))
+
+
+def placed_traces(path: Path) -> Iterator[tuple[int, Trace]]:
+    """Traces of a JSON lines file, in order, each with its place, for `traces_at`."""
+    return ((place, _trace(row)) for place, row in _placed(path))
+
+
+def traces_at(path: Path, places: Iterable[int]) -> Iterator[Trace]:
+    """The traces in these places of the file, in this order; one at a time is in memory."""
+    with path.open("rb") as file:
+        for place in places:
+            file.seek(place)
+            yield _trace(json.loads(_text(file.readline())))
+
+
+def _placed(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    place = 0
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
-                yield json.loads(line)
+                yield place, json.loads(_text(line))
             except json.JSONDecodeError as error:
                 raise ValueError(f"{path}:{number} is not JSON: {error}") from error
+            place += len(line)
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "surrogatepass")
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> int:

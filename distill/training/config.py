@@ -229,3 +229,8 @@ class Job:
     def checkpoints(self) -> Path:
         """Folder of the checkpoints that an interrupted training resumes from."""
         return self.out / "checkpoints"
+
+    @property
+    def rows(self) -> Path:
+        """Folder of the tokenised rows while the training lasts; see `distill.training.mapped`."""
+        return self.out / "rows"

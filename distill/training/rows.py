@@ -1,7 +1,8 @@
 """A trace becomes a row of a training set: prompt, response, end token, and why it may not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from distill.models.config import PromptConfig
 from distill.models.control import Tokenizer, UnwritableError, encode, quote, unquoted
@@ -11,6 +12,14 @@ from distill.trace.records import Trace
 
 IGNORED = -100
 """Label of a token that is not trained on."""
+
+TRAINED = "trained"
+"""Column of a data set: of every token whether it is trained on, from which labels are made."""
+
+AT_ONCE = 1000
+"""Texts that are tokenised at a time, unless they are long."""
+
+_Text = tuple[str, list[int], str, str]
 
 
 @dataclass(frozen=True)
@@ -43,14 +52,14 @@ class Row:
 
 
 def encode_rows(
-    tokenizer: Tokenizer, prompt: PromptConfig, traces: Sequence[Trace], limit: int
+    tokenizer: Tokenizer, prompt: PromptConfig, traces: Iterable[Trace], limit: int
 ) -> Iterator[Row]:
-    """A row of each trace; texts are tokenised 1000 at a time, apart from their prompts.
+    """A row of each trace; texts are tokenised many at a time, apart from their prompts.
 
     One that cannot be written has no tokens; one of more than `limit` is not looked at further.
     """
-    for start in range(0, len(traces), 1000):
-        part = [_texts(tokenizer, prompt, trace) for trace in traces[start : start + 1000]]
+    texts = (_texts(tokenizer, prompt, trace) for trace in traces)
+    for part in _batches(texts):
         answers = encode(tokenizer, [text for _, _, text, _ in part])
         for (name, asked, text, why), answer in zip(part, answers, strict=True):
             if why or isinstance(answer, UnwritableError):
@@ -64,9 +73,20 @@ def encode_rows(
             yield row
 
 
-def _texts(
-    tokenizer: Tokenizer, prompt: PromptConfig, trace: Trace
-) -> tuple[str, list[int], str, str]:
+def _batches(texts: Iterable[_Text]) -> Iterator[list[_Text]]:
+    """Up to `AT_ONCE` texts, or 1000 characters for each of these."""
+    part, size = [], 0
+    for text in texts:
+        part.append(text)
+        size += len(text[2])
+        if len(part) == AT_ONCE or size > 1000 * AT_ONCE:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _texts(tokenizer: Tokenizer, prompt: PromptConfig, trace: Trace) -> _Text:
     """Id, prompt, response with quoted data, and why there are none.
 
     The response lacks the opening of its thought if the chat template has written that.
@@ -87,3 +107,16 @@ def _compared(tokenizer: Tokenizer, row: Row, text: str, answer: list[int]) -> R
     if why:
         return Row(row.trace_id, [], 0, 0, unwritable=why)
     return replace(row, normalised=changed)
+
+
+def with_labels(collate: Callable[..., Any]) -> Callable[[list[dict[str, Any]]], Any]:
+    """A collator of rows that have the column `TRAINED` instead of labels."""
+
+    def collated(examples: list[dict[str, Any]]) -> Any:
+        rows = [dict(example) for example in examples]
+        for row in rows:
+            marked = zip(row["input_ids"], row.pop(TRAINED), strict=True)
+            row["labels"] = [token if trained else IGNORED for token, trained in marked]
+        return collate(rows)
+
+    return collated

@@ -2,17 +2,14 @@
 
 import copy
 import logging
-from collections.abc import Sequence
 from typing import Any
 
-from distill.models import hub, network
+from distill.models import hub
 from distill.store.artifacts import write_json
 from distill.trace.records import write_rows
-from distill.training import checkpoint, sharding, trainer
+from distill.training import checkpoint, mapped, sharding, trainer
 from distill.training.config import Job, Kernel
 from distill.training.progress import Progress, curve_row, recorder
-from distill.training.rows import Row
-from distill.training.tokenize import build_parts
 
 log = logging.getLogger(__name__)
 
@@ -43,16 +40,14 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
     training, compute, out = job.training, job.compute, job.out
     device = hub.set_up(compute)
     base = job.base
-    config, tokenizer = network.load_config(base), hub.load_tokenizer(base)
+    tokenizer = hub.load_tokenizer(base)
     if tokenizer.chat_template is None:
         log.warning(
             "%s has no chat template, as base models have none: its prompts are the messages, "
             "separated by blank lines",
             job.student.model,
         )
-    rows, counts = build_parts(tokenizer, job.parts, training.max_tokens)
-    _check_fit(job, config, tokenizer, rows, counts.pop("longest"))
-    dataset, order = trainer.make_dataset(rows, training)
+    dataset, order, counts = mapped.read_rows(job)
     if compute.processes > 1:
         dataset = sharding.with_blank_row(dataset)
         sharding.load_on_cpus()
@@ -83,7 +78,6 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
     counts |= {
         "steps": order.steps,
         "tokens": order.tokens[-1],
-        "response_tokens": sum(len(row.input_ids) - row.prompt_tokens for row in rows),
         "final_loss": sum(last) / len(last),
     }
     for name, part in counts.get("parts", {}).items():
@@ -92,18 +86,3 @@ def fine_tune(job: Job, progress: Progress, adapter: Any = None) -> tuple[Any, A
         part["final_loss"] = sum(there) / len(there) if there else None
     write_json(out / "summary.json", counts)
     return run.model, weights, configs
-
-
-def _check_fit(job: Job, config: Any, tokenizer: Any, rows: Sequence[Row], longest: int) -> None:
-    """Raise ValueError if rows have more tokens than the student has positions, or other tokens."""
-    name, limit = job.student.model, job.training.max_tokens
-    room = network.positions(config)
-    if room is not None and longest > room:
-        raise ValueError(
-            f"rows of up to {longest:,} tokens are longer than the {room:,} positions that {name} "
-            f"was made for: training.max_tokens={limit} must be at most {room} (longer traces are "
-            "then dropped in all arms), or the config.json of a copy must state more "
-            "(max_position_embeddings, or a scaling of its rotary embeddings)"
-        )
-    used = max(max(row.input_ids) for row in rows)
-    network.check_vocabulary(tokenizer, config, name, used)

@@ -5,13 +5,13 @@ from typing import Any
 
 from distill.training.config import TrainingConfig
 from distill.training.mixture import PARTS
-from distill.training.rows import IGNORED
+from distill.training.rows import TRAINED
 
 
 def with_blank_row(dataset: Any) -> Any:
-    """The data set with a last row of no labels; see `distill.training.order.OrderSampler`."""
+    """The data set with a last row without labels; see `distill.training.order.OrderSampler`."""
     ids = dataset[0]["input_ids"][:2]
-    blank = {"input_ids": ids, "labels": [IGNORED] * len(ids), "seq_lengths": [len(ids)]}
+    blank = {"input_ids": ids, TRAINED: [False] * len(ids), "seq_lengths": [len(ids)]}
     blank[PARTS] = [0] * len(ids)
     return dataset.add_item({name: blank[name] for name in dataset.column_names})
 

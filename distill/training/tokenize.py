@@ -1,6 +1,7 @@
 """Tokenise traces into rows with labels; what any arm cannot train on is dropped in all of them."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -8,45 +9,41 @@ from typing import Any, NamedTuple
 
 from distill.models.config import PromptConfig
 from distill.models.control import Tokenizer
-from distill.trace.records import Trace, read_traces
+from distill.trace.records import read_traces
 from distill.training.config import Part
 from distill.training.rows import Row, encode_rows
 
+GREATEST = ("longest", "highest")
+"""Counts of which a mixture has the greatest of its parts, and no sum."""
+
 
 def build_parts(
-    tokenizer: Tokenizer, parts: Sequence[Part], limit: int
-) -> tuple[list[Row], dict[str, Any]]:
-    """The rows of all parts, one after another, and counts; see `build_rows`.
+    tokenizer: Tokenizer, parts: Sequence[Part], limit: int, keep: Callable[[Row], None]
+) -> dict[str, Any]:
+    """Call `keep` with the rows of all parts, one after another; returns counts, see `build_rows`.
 
-    Of several parts, counts are sums (`longest`: the greatest), lists are joined, and `parts` has
-    the counts of each under its name, with its `tokens`, its `response_tokens`, and its `share` of
-    all response tokens.
+    Of several parts, counts are sums (`longest` and `highest`: the greatest), lists are joined, and
+    `parts` has the counts of each under its name, with its `share` of all response tokens.
     """
-    built = [build_rows(tokenizer, *part, limit) for part in parts]
-    rows = [replace(row, part=i) for i, (own, _) in enumerate(built) for row in own]
+
+    def build(number: int, part: Part) -> dict[str, Any]:
+        return build_rows(tokenizer, *part, limit, lambda row: keep(replace(row, part=number)))
+
+    built = [build(number, part) for number, part in enumerate(parts)]
     if len(parts) == 1:
-        return rows, built[0][1]
+        return built[0]
     whole: dict[str, Any] = {}
-    for name in built[0][1]:
-        first, *others = (counts[name] for _, counts in built)
+    for name in built[0]:
+        first, *others = (counts[name] for counts in built)
         for other in others:
-            first = max(first, other) if name == "longest" else first + other
+            first = max(first, other) if name in GREATEST else first + other
         whole[name] = first
-    responses = sum(map(_response, rows))
     whole["parts"] = {
-        part.name: {name: counts[name] for name in counts if name != "longest"}
-        | {
-            "tokens": sum(len(row.input_ids) for row in own),
-            "response_tokens": (mine := sum(map(_response, own))),
-            "share": mine / responses,
-        }
-        for part, (own, counts) in zip(parts, built, strict=True)
+        part.name: {name: counts[name] for name in counts if name not in GREATEST}
+        | {"share": counts["response_tokens"] / whole["response_tokens"]}
+        for part, counts in zip(parts, built, strict=True)
     }
-    return rows, whole
-
-
-def _response(row: Row) -> int:
-    return len(row.input_ids) - row.prompt_tokens
+    return whole
 
 
 def build_rows(
@@ -56,8 +53,9 @@ def build_rows(
     corrupted: Path,
     union: Sequence[Path],
     limit: int,
-) -> tuple[list[Row], dict[str, Any]]:
-    """The rows of an arm, and counts of what was dropped; nothing is ever cut.
+    keep: Callable[[Row], None],
+) -> dict[str, Any]:
+    """Call `keep` with each row of an arm; returns counts, of what was dropped too. None is cut.
 
     A trace is dropped if its prompt, response and end token exceed `limit` tokens undamaged, in
     this arm, or in an arm of `union`, so that all arms keep the same problems. So is one that the
@@ -73,14 +71,15 @@ def build_rows(
         corrupted: artifact of stage `corrupt`, this arm.
         union: artifacts of stage `corrupt`: arms that this one is compared with.
         limit: longest row, in tokens.
+        keep: called in the order of `corrupted`; the rows are kept nowhere else.
 
     Returns:
-        rows: in the order of `corrupted`.
-        counts: `rows`, `dropped` and its parts `dropped_undamaged`, `dropped_damaged` and
-            `dropped_union` (too long) and `dropped_unwritable`, each trace under the first that
-            applies; `dropped_ids`, and `why_unwritable`, the reasons for up to five; `normalised`,
-            rows that the tokenizer writes in another form; and `longest`, tokens of the longest
-            trace in any of these arms that is not too long.
+        `rows`, their `tokens` and `response_tokens`, and the `highest` token; `dropped` and its
+        parts `dropped_undamaged`, `dropped_damaged` and `dropped_union` (too long) and
+        `dropped_unwritable`, each trace under the first that applies; `dropped_ids`, and
+        `why_unwritable`, the reasons for up to five; `normalised`, rows that the tokenizer writes
+        in another form; and `longest`, tokens of the longest trace in any of these arms that is not
+        too long.
 
     Raises:
         ValueError: no trace is left; the artifacts differ in size; the tokenizer has no end token;
@@ -91,10 +90,10 @@ def build_rows(
             "the student's tokenizer has no end token, by which a student learns where to stop; "
             "name one as eos_token in the tokenizer_config.json of a copy"
         )
-    before, after = _read(selected), _read(corrupted)
-    if len(before) != len(after):
+    count, there = _count(selected), _count(corrupted)
+    if count != there:
         raise ValueError(
-            f"{selected} has {len(before)} traces and {corrupted} has {len(after)}; a corruption "
+            f"{selected} has {count} traces and {corrupted} has {there}; a corruption "
             "keeps their number, since the i-th of one became the i-th of the other"
         )
     first = list(_sizes(tokenizer, prompt, selected, limit))
@@ -107,10 +106,11 @@ def build_rows(
     ]
     longer = {size.trace_id for size in others if size.tokens > limit}
     unwritable = {size.trace_id: size.unwritable for size in [*first, *others] if size.unwritable}
-    rows: list[Row] = []
+    found: Counter[str] = Counter()
+    longest = highest = 0
     lost: dict[str, str] = {}
     dropped: dict[str, list[str]] = {"undamaged": [], "damaged": [], "union": []}
-    for row, at in zip(encode_rows(tokenizer, prompt, after, limit), first, strict=True):
+    for row, at in zip(_rows(tokenizer, prompt, corrupted, limit), first, strict=True):
         same = undamaged.get(row.trace_id)
         if same and same.tokens > limit:
             dropped["undamaged"].append(row.trace_id)
@@ -121,12 +121,16 @@ def build_rows(
         elif why := row.unwritable or unwritable.get(row.trace_id):
             lost[row.trace_id] = why
         else:
-            rows.append(replace(row, undamaged=at.tokens))
+            tokens = len(row.input_ids)
+            longest, highest = max(longest, tokens), max(highest, *row.input_ids)
+            found.update(rows=1, tokens=tokens, response_tokens=tokens - row.prompt_tokens)
+            found["normalised"] += row.normalised
+            keep(replace(row, undamaged=at.tokens))
     dropped["unwritable"] = list(lost)
     reasons = [f"{name}: {why}" for name, why in islice(lost.items(), 5)]
-    if not rows:
+    if not found["rows"]:
         raise ValueError(
-            f"all {len(after)} traces of {corrupted} are longer than training.max_tokens={limit} "
+            f"all {there} traces of {corrupted} are longer than training.max_tokens={limit} "
             "or cannot be written by the tokenizer: "
             f"{len(dropped['undamaged'])} too long undamaged, {len(dropped['damaged'])} in this "
             f"arm, {len(dropped['union'])} in another arm of training.union; {len(lost)} cannot be "
@@ -134,11 +138,11 @@ def build_rows(
         )
     ids = [name for names in dropped.values() for name in names]
     counts: dict[str, Any] = {f"dropped_{name}": len(names) for name, names in dropped.items()}
-    lengths = [*(size.tokens for size in (*first, *others)), *(len(r.input_ids) for r in rows)]
-    return rows, counts | {
-        "rows": len(rows),
-        "normalised": sum(row.normalised for row in rows),
-        "longest": max(length for length in lengths if length <= limit),
+    fitting = (size.tokens for size in (*first, *others) if size.tokens <= limit)
+    return counts | {
+        **{name: found[name] for name in ("rows", "tokens", "response_tokens", "normalised")},
+        "longest": max(longest, *fitting),
+        "highest": highest,
         "dropped": len(ids),
         "dropped_ids": ids,
         "why_unwritable": reasons,
@@ -156,9 +160,14 @@ class _Size(NamedTuple):
 def _sizes(
     tokenizer: Tokenizer, prompt: PromptConfig, artifact: Path, limit: int
 ) -> Iterator[_Size]:
-    for row in encode_rows(tokenizer, prompt, _read(artifact), limit):
+    for row in _rows(tokenizer, prompt, artifact, limit):
         yield _Size(row.trace_id, len(row.input_ids), row.unwritable)
 
 
-def _read(artifact: Path) -> list[Trace]:
-    return list(read_traces(artifact / "traces.jsonl"))
+def _rows(tokenizer: Tokenizer, prompt: PromptConfig, artifact: Path, limit: int) -> Iterator[Row]:
+    return encode_rows(tokenizer, prompt, read_traces(artifact / "traces.jsonl"), limit)
+
+
+def _count(artifact: Path) -> int:
+    with (artifact / "traces.jsonl").open("rb") as lines:
+        return sum(1 for _ in lines)

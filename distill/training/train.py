@@ -15,7 +15,7 @@ from distill.models import engines, hub
 from distill.models.config import PromptConfig, StudentConfig
 from distill.models.template import DATE
 from distill.store.identity import version
-from distill.training import checkpoint, lora, sft
+from distill.training import checkpoint, lora, mapped, sft
 from distill.training.config import Job, Method, Part, TrainingConfig
 from distill.training.launch import start
 from distill.training.progress import Log, Progress
@@ -104,6 +104,7 @@ def train_student(
     train = METHODS[training.method].train
     engines.free()
     try:
+        mapped.write_rows(job)
         if compute.processes == 1:
             train(job, progress)
         else:
@@ -112,6 +113,7 @@ def train_student(
             shutil.rmtree(folder)
     finally:
         release_memory()
+    shutil.rmtree(job.rows)
     checkpoint.discard(job.checkpoints)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from distill.models import hub, network
@@ -10,7 +11,7 @@ from distill.training import kernel, sharding
 from distill.training.config import Batching, Job, Kernel, TrainingConfig
 from distill.training.mixture import PARTS, PartLosses, with_parts
 from distill.training.order import OrderSampler, TrainingOrder, training_order
-from distill.training.rows import Row
+from distill.training.rows import TRAINED, with_labels
 
 SCHEDULES: dict[str, tuple[str, dict[str, float]]] = {
     "constant": ("constant_with_warmup", {}),
@@ -19,31 +20,43 @@ SCHEDULES: dict[str, tuple[str, dict[str, float]]] = {
 """`training.schedule` -> what transformers calls it and its settings, where the names differ."""
 
 
-def make_dataset(rows: Sequence[Row], training: TrainingConfig) -> tuple[Any, TrainingOrder]:
-    """The data set of the rows, and its order.
+def pack(dataset: Any, limit: int, file: Path) -> Any:
+    """The data set with traces packed to `limit` tokens, in a file that is mapped into memory.
+
+    Raises:
+        RuntimeError: tokens were lost.
+    """
+    from trl import pack_dataset
+
+    how = {"cache_file_name": str(file), "load_from_cache_file": False, "writer_batch_size": 100}
+    packed = pack_dataset(dataset, limit, "bfd", how)
+    there, left = sum(lengths(dataset)), sum(lengths(packed))
+    if there != left:
+        raise RuntimeError(f"packing made {left} tokens of {there}")
+    return packed
+
+
+def lengths(dataset: Any) -> list[int]:
+    """Tokens of each row, without reading them."""
+    import pyarrow.compute as pc
+
+    return pc.list_value_length(dataset.data.column("input_ids")).to_pylist()
+
+
+def make_order(
+    dataset: Any, undamaged: Sequence[int], rows: int, training: TrainingConfig
+) -> TrainingOrder:
+    """The order of a data set of `rows` traces, whose lengths before any damage are `undamaged`.
 
     Packed, a row of the data set is a pack of traces, and a step takes as many packs as hold
     `training.batch` traces on average: the order then follows the arm's own lengths, and the number
     of steps can differ between arms.
     """
-    from datasets import Dataset, disable_progress_bars
-    from trl import pack_dataset
-
-    disable_progress_bars()
-    columns = {"input_ids": [r.input_ids for r in rows], "labels": [r.labels for r in rows]}
-    if any(row.part for row in rows):
-        columns[PARTS] = [[row.part] * len(row.input_ids) for row in rows]
-    dataset = Dataset.from_dict(columns)
-    lengths = [len(row.input_ids) for row in rows]
+    sizes = lengths(dataset)
     if training.batching is not Batching.packed:
-        undamaged = [row.undamaged for row in rows]
-        return dataset, training_order(lengths, undamaged, training.batch, training)
-    dataset = pack_dataset(dataset, training.max_tokens, "bfd")
-    packs = [len(ids) for ids in dataset["input_ids"]]
-    if sum(packs) != sum(lengths):
-        raise RuntimeError(f"packing made {sum(packs)} tokens of {sum(lengths)}")
-    batch = max(1, round(training.batch * len(packs) / len(rows)))
-    return dataset, training_order(packs, packs, batch, training)
+        return training_order(sizes, undamaged, training.batch, training)
+    batch = max(1, round(training.batch * len(sizes) / rows))
+    return training_order(sizes, sizes, batch, training)
 
 
 def make_arguments(job: Job, order: TrainingOrder, device: str) -> Any:
@@ -204,6 +217,7 @@ def make_trainer(
     trainer.remove_callback(PrinterCallback)
     if len(parts) > 1:
         trainer.data_collator = with_parts(trainer.data_collator)
-        trainer._set_signature_columns_if_needed()
-        trainer._signature_columns = [*trainer._signature_columns, PARTS]
+    trainer.data_collator = with_labels(trainer.data_collator)
+    trainer._set_signature_columns_if_needed()
+    trainer._signature_columns = [*trainer._signature_columns, TRAINED, PARTS]
     return trainer

@@ -25,6 +25,7 @@ from distill.trace.records import Problem, Trace, write_records
 from distill.training import kernel
 from distill.training.config import Kernel, TrainingConfig
 from distill.training.order import training_order
+from distill.training.rows import Row
 from distill.training.tokenize import build_rows
 from distill.training.train import train_student
 
@@ -171,7 +172,8 @@ def bare(
     hub.set_up(compute)
     model_source = hub.base_model(student)
     tokenizer = hub.load_tokenizer(model_source)
-    rows, _ = build_rows(tokenizer, PROMPT, corpus, corpus, [], training.max_tokens)
+    rows: list[Row] = []
+    build_rows(tokenizer, PROMPT, corpus, corpus, [], training.max_tokens, rows.append)
     lengths = [len(row.input_ids) for row in rows]
     planned = training_order(lengths, [row.undamaged for row in rows], training.batch, training)
     compiled = training.kernel is Kernel.compiled

@@ -125,6 +125,16 @@ def test_an_empty_gold_answer_leaves_the_row_undecided():
     assert grade(problem(""), boxed("1")).correct is None
 
 
+def test_what_was_compared_in_an_earlier_call_is_not_compared_again(monkeypatch):
+    item = problem(r"\frac{\sqrt{3}}{2}"), boxed(r"\sqrt{3/4}")
+    compared = {}
+    first = grade_all([item, item], GradingConfig(), TWO, compared)
+    assert len(compared) == 1
+    monkeypatch.setattr(workers, "compare", lambda *asked: pytest.fail("compared again"))
+    assert grade_all([item], GradingConfig(), TWO, compared) == first[:1]
+    assert first[0].correct
+
+
 def test_hopeless_answers_are_undecided_and_harm_no_other_row():
     rows = [(problem("5"), boxed(text)) for text in HOPELESS]
     good = [(problem(rf"\frac{{\sqrt{{{k}}}}}{{2}}"), boxed(rf"\sqrt{{{k}/4}}")) for k in (2, 3, 5)]

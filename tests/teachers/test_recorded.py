@@ -26,8 +26,10 @@ def told(out):
 
 def verified(folder, compute=COMPUTE):
     """The counts of a verification of the traces in a folder."""
-    verify_traces(GradingConfig(), VerificationConfig(), folder, compute=compute, out=folder)
-    return json.loads((folder / "summary.json").read_text())
+    out = folder / "verified"
+    out.mkdir(exist_ok=True)
+    verify_traces(GradingConfig(), VerificationConfig(), folder, compute=compute, out=out)
+    return json.loads((out / "summary.json").read_text())
 
 
 def turns(question, answer="", text=None):
@@ -123,10 +125,7 @@ def test_wrong_traces_are_wrong_by_the_gold_answer_of_a_column(tmp_path):
         how = {"format": form, "prompt": THINK, "columns": {"answer": "gold"}}
         teacher, problems = record(tmp_path, rows, **how)
         sample(teacher, problems, tmp_path)
-        verify_traces(
-            GradingConfig(), VerificationConfig(), tmp_path, compute=COMPUTE, out=tmp_path
-        )
-        counts = json.loads((tmp_path / "summary.json").read_text())
+        counts = verified(tmp_path)
         assert (counts["correct"], counts["wrong"], counts["undecided"]) == (0, 4, 0)
 
 
@@ -137,11 +136,11 @@ def test_chat_without_a_gold_answer_is_unchecked_and_never_right_by_itself(tmp_p
     sample(teacher, problems, tmp_path)
     counts = verified(tmp_path)
     assert (counts["correct"], counts["undecided"], counts["unchecked"]) == (0, 1, 1)
-    (trace,) = read_traces(tmp_path / "traces.jsonl")
+    (trace,) = read_traces(tmp_path / "verified" / "traces.jsonl")
     assert trace.correct is None and trace.why.startswith("unchecked: its source gives no gold")
     told = r"1 traces are unchecked.*teacher\.columns=\{answer: COLUMN\}.*selection=all"
     with pytest.raises(ValueError, match=told):
-        select_traces(SelectionConfig(), SizeConfig(1), tmp_path, out=tmp_path)
+        select_traces(SelectionConfig(), SizeConfig(1), tmp_path / "verified", out=tmp_path)
 
 
 AIME = CHECKOUT.parent / "shared" / "data" / "traces" / "deepseek_r1_aime24.jsonl"

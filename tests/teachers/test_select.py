@@ -1,7 +1,10 @@
 """Which verified traces are selected."""
 
 import json
+import random
+import tracemalloc
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 from hypothesis import given
@@ -9,10 +12,11 @@ from hypothesis import strategies as st
 
 from distill.config import Config
 from distill.data.config import CurationConfig
+from distill.data.curate import curate
 from distill.teachers.config import SelectionConfig, SizeConfig, VerificationConfig
 from distill.teachers.majority import majority
 from distill.teachers.select import select_traces
-from distill.trace.records import Problem, Trace, read_traces, write_records
+from distill.trace.records import Problem, Trace, digest, read_traces, write_records
 
 
 @pytest.fixture
@@ -167,6 +171,88 @@ def test_a_majority_is_that_of_all_traces_whatever_the_verdicts(tmp_path):
     assert select(2, correct_only=False, per_problem=2) == [0, 1]
     with pytest.raises(ValueError, match="only 0 traces are eligible"):
         select(1)
+
+
+HOWS = [
+    {},
+    {"per_problem": 3, "correct_only": False, "seed": 5},
+    {"by": "score", "per_problem": 2},
+    {"by": "majority", "per_problem": 2},
+    {"problems": CurationConfig(by="source")},
+    {"problems": CurationConfig(by="difficulty", quotas={"0": 1.0, "1": 3.0})},
+    {"problems": CurationConfig(by="source", diverse=True)},
+]
+
+
+@pytest.mark.parametrize(
+    ("how", "paired"),
+    [
+        (how, paired)
+        for how in HOWS
+        for paired in (False, True)
+        if not ("problems" in how and paired)
+    ],
+    ids=str,
+)
+def test_what_is_selected_is_what_it_is_with_all_traces_in_memory(tmp_path, how, paired):
+    rng = random.Random(0)
+    problems = [
+        Problem.of(f"q {i % 7} é\u2028 {i}", "1", "math", f"a/{i % 3}", difficulty=float(i % 2))
+        for i in range(40)
+    ]
+    traces = [
+        Trace.of(
+            problem, "t", k, "hm \ud800", rf"\boxed{{{rng.randrange(3)}}}",
+            correct=rng.choice([True, True, False, None]), score=rng.random(),
+            flaws=("code_block",) * (rng.random() < 0.2),
+        )
+        for k in range(4) for problem in problems
+    ]  # fmt: skip
+    for name in ("in", "other", "out"):
+        (tmp_path / name).mkdir()
+    write_records(tmp_path / "in" / "traces.jsonl", traces)
+    write_records(tmp_path / "other" / "traces.jsonl", traces[35:8:-2])
+    config = SelectionConfig(problems_of="other" if paired else None, **how)
+    wanted = in_memory(traces, config, traces[35:8:-2] if paired else None)[:8]
+    select_traces(
+        config, SizeConfig(8), tmp_path / "in", tmp_path / "other" if paired else None,
+        out=tmp_path / "out",
+    )  # fmt: skip
+    write_records(tmp_path / "wanted", wanted)
+    assert (tmp_path / "out" / "traces.jsonl").read_bytes() == (tmp_path / "wanted").read_bytes()
+
+
+def in_memory(traces, config, pairs):
+    order = {trace.problem.id: i for i, trace in reversed([*enumerate(pairs or ())])}
+    groups = {}
+    for trace in sorted(traces, key=lambda trace: trace.sample):
+        if pairs is None or trace.problem.id in order:
+            groups.setdefault(trace.problem.id, []).append(trace)
+    place = order.get if pairs else lambda problem: (digest(str(config.seed), problem), problem)
+    best = []
+    for problem in sorted(groups, key=place):
+        group = majority(groups[problem]) if config.by == "majority" else groups[problem]
+        good = [t for t in group if not t.flaws and (t.correct or not config.correct_only)]
+        if config.by == "score":
+            good.sort(key=lambda trace: -trace.score)
+        best.append(good[: config.per_problem])
+    by_problem = {group[0].problem.id: group for group in best if group}
+    chosen = curate([group[0].problem for group in by_problem.values()], config.problems)
+    return [trace for one in islice(chosen, 8) for trace in by_problem[one.problem.id]]
+
+
+def test_texts_are_not_kept_in_memory(tmp_path):
+    (tmp_path / "out").mkdir()
+    traces = (
+        Trace.of(Problem.of(f"q{i}", "1", "math", "t"), "t", 0, "x" * 20_000, "s", correct=True)
+        for i in range(400)
+    )
+    write_records(tmp_path / "traces.jsonl", traces)
+    tracemalloc.start()
+    select_traces(SelectionConfig(), SizeConfig(300), tmp_path, out=tmp_path / "out")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_200_000  # of 8 MB of traces
 
 
 @pytest.fixture

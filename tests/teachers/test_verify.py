@@ -1,6 +1,7 @@
 """Verdicts: the grader first, then a judge or a reward model."""
 
 import json
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from distill.grading.config import GradingConfig
 from distill.grading.grade import Verdict
 from distill.models.config import AskConfig
 from distill.models.engines import Refusal
+from distill.teachers import verify as stage
 from distill.teachers.config import VerificationConfig
 from distill.teachers.verify import pins, verify_traces
 from distill.trace.records import Problem, Trace, read_traces, write_records
@@ -30,7 +32,7 @@ def unsure(monkeypatch):
     """A grader that decides only what is `right` or `wrong`."""
     known = {"right": Verdict(True, "1", "equal"), "wrong": Verdict(False, "2", "not equal")}
 
-    def grade_all(items, how, compute):
+    def grade_all(items, how, compute, compared):
         return [known.get(text, Verdict(None, text, "too deep to decide")) for _, text in items]
 
     monkeypatch.setattr(grade, "grade_all", grade_all)
@@ -114,6 +116,44 @@ def test_a_trace_without_a_gold_answer_is_not_compared_with_none_by_a_judge(says
         assert len(asked) == len(replies)
         assert made.correct is (True if replies else None)
         assert counts["unchecked"] == 1 - len(replies)
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 1000])
+def test_how_many_traces_are_graded_at_a_time_changes_nothing(
+    unsure, says, monkeypatch, tmp_path, chunk
+):
+    monkeypatch.setattr(stage, "_CHUNK", chunk)
+    says("Verdict: correct", Refusal("no"), "Verdict: wrong")
+    how = replace(JUDGE, max_paragraph=1)
+    monkeypatch.setattr(COMPUTE, "max_unusable", 0.5)
+    made, counts = verify(tmp_path, how, "hard", "right", "hard 2", "wrong", "hard 3", "right")
+    assert [t.correct for t in made] == [True, True, None, False, False, True]
+    assert made[2].why == "too deep to decide; the call of the judge failed: refused: no"
+    assert all(t.flaws == ("long_paragraph",) for t in made)
+    assert counts == {
+        **{"traces": 6, "correct": 3, "wrong": 2, "undecided": 1, "unchecked": 0},
+        **{"judged": 2, "failed": 1},
+        "badly_written": {"any": 3, "mixed_languages": 0, "long_paragraph": 3, "code_block": 0},
+    }
+
+
+def test_memory_does_not_grow_with_the_number_of_traces(unsure, monkeypatch, tmp_path):
+    monkeypatch.setattr(stage, "_CHUNK", 8)
+    peaks = []
+    for count in (40, 400):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        (folder / "out").mkdir()
+        traces = (
+            Trace.of(Problem.of(f"q{i}", "1", "math", "t"), "t", 0, "x" * 20_000, "right")
+            for i in range(count)
+        )
+        write_records(folder / "traces.jsonl", traces)
+        tracemalloc.start()
+        verify_traces(STRICT, VerificationConfig(), folder, compute=COMPUTE, out=folder / "out")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 400_000  # of 8 MB of traces
 
 
 def test_a_gold_answer_or_tests_are_what_a_grader_decides_by():

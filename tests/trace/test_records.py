@@ -12,10 +12,12 @@ from distill.micro import scripted_teacher
 from distill.trace.records import (
     Problem,
     Trace,
+    placed_traces,
     read_problems,
     read_rows,
     read_traces,
     record_row,
+    traces_at,
     write_records,
 )
 
@@ -64,3 +66,14 @@ def test_a_line_that_is_not_json_is_named_by_file_and_number(tmp_path):
     (tmp_path / "bad.jsonl").write_text('{"a": 1}\n{"a": ')
     with pytest.raises(ValueError, match=r"bad\.jsonl:2 is not JSON"):
         list(read_rows(tmp_path / "bad.jsonl"))
+
+
+@given(st.lists(st.text(max_size=20), min_size=1, max_size=6), st.randoms())
+def test_traces_are_read_in_any_order_from_their_places(tmp_path_factory, texts, rng):
+    path = tmp_path_factory.mktemp("traces") / "traces.jsonl"
+    traces = [trace(thought=text) for text in texts]
+    write_records(path, traces)
+    placed = list(placed_traces(path))
+    assert [one for _, one in placed] == traces
+    rng.shuffle(placed)
+    assert list(traces_at(path, [place for place, _ in placed])) == [one for _, one in placed]

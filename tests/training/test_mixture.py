@@ -186,7 +186,8 @@ def test_passes_of_two_processes_make_the_losses_of_one(base, corpora, tmp_path)
 
 def test_a_trace_that_is_too_long_is_dropped_in_its_part(base, corpora, tmp_path):
     parts = [Part(prompt, c, c, []) for prompt, c in zip((PROMPT, OTHER), corpora, strict=True)]
-    rows, _ = build_parts(tokenizer.build(), parts, 1024)
+    rows = []
+    build_parts(tokenizer.build(), parts, 1024, rows.append)
     limit = sorted(len(row.input_ids) for row in rows)[13]
     found = summary(train(base, corpora, replace(SFT, max_tokens=limit), tmp_path))
     assert found["dropped"] == sum(part["dropped"] for part in found["parts"].values()) > 0

@@ -35,7 +35,7 @@ from distill.store.identity import CHECKOUT
 from distill.trace.records import read_traces
 from distill.training.config import Method
 from distill.training.rows import IGNORED
-from distill.training.tokenize import build_rows
+from tests.micro_corpus import built_rows
 from tests.odd_tokenizers import wrapped
 
 TRACES = CHECKOUT.parent / "shared" / "data" / "traces" / "qwq_r1distill_gsm8k_math500.jsonl"
@@ -243,7 +243,7 @@ def test_a_row_of_a_real_trace_holds_the_whole_thought_once(
     made = {step.stage: step.artifact for step in pipeline.run(config, Store(tmp_path).produce)}
     folder = made[Stage.corrupt].path
     tokenizer = hub.load_tokenizer(hub.base_model(config.student))
-    built, counts = build_rows(tokenizer, config.prompt, folder, folder, [], 2048)
+    built, counts = built_rows(tokenizer, config.prompt, folder, folder, [], 2048)
     assert counts["rows"] == COUNT
     model = PUBLISHED[name]
     for row, trace in zip(built, read_traces(folder / "traces.jsonl"), strict=True):

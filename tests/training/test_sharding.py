@@ -12,7 +12,7 @@ from distill.compute import ComputeConfig
 from distill.micro import pretrain
 from distill.models.config import Dtype, StudentConfig
 from distill.trace.records import read_rows, write_records
-from distill.training import launch, sft, sharding, trainer
+from distill.training import launch, mapped, sft, sharding, trainer
 from distill.training.config import Job, Part, TrainingConfig
 from distill.training.progress import Progress
 from tests.micro_corpus import PROMPT, traces
@@ -49,7 +49,9 @@ def corpus(tmp_path_factory):
 def job_of(base, corpus, out, compute):
     (out / "launch").mkdir(parents=True)
     student = StudentConfig(name="tiny", model=str(base))
-    return Job(student, SFT, [Part(PROMPT, corpus, corpus, [])], None, compute, out)
+    job = Job(student, SFT, [Part(PROMPT, corpus, corpus, [])], None, compute, out)
+    mapped.write_rows(job)
+    return job
 
 
 def train(base, corpus, out, how):

@@ -11,8 +11,7 @@ from distill.micro import tokenizer as micro_tokenizer
 from distill.models.prompt import chat_ids, messages, response
 from distill.trace.records import write_records
 from distill.training.rows import IGNORED
-from distill.training.tokenize import build_rows
-from tests.micro_corpus import PROMPT, traces
+from tests.micro_corpus import PROMPT, built_rows, traces
 from tests.odd_tokenizers import KINDS, byte_level
 
 TOKENIZER = micro_tokenizer.build()
@@ -38,7 +37,7 @@ def test_labels_are_the_response_and_the_end_token_and_nothing_of_the_prompt(tmp
     corpus = traces(20)
     corpus[3] = replace(corpus[3], thought="\n\nŁ😀\r\n\tno  word\n\n", solution=" ")
     folder = artifact(tmp_path / "a", corpus)
-    rows, counts = build_rows(TOKENIZER, PROMPT, folder, folder, [], 2048)
+    rows, counts = built_rows(TOKENIZER, PROMPT, folder, folder, [], 2048)
     assert counts["rows"] == len(rows) == 20 and counts["dropped"] == 0
     for row, trace in zip(rows, corpus, strict=True):
         text = response(PROMPT, trace.thought, trace.solution) + TOKENIZER.eos_token
@@ -58,7 +57,7 @@ def test_a_tokenizer_that_loses_every_text_is_refused_with_a_traces_id(tmp_path)
     corpus = [replace(trace, thought=f"Wait, {trace.thought}") for trace in traces(3)]
     folder = artifact(tmp_path / "a", corpus)
     with pytest.raises(ValueError, match=rf"3 cannot be written; {corpus[0].id}: .* 'wait, "):
-        build_rows(lossy, PROMPT, folder, folder, [], 2048)
+        built_rows(lossy, PROMPT, folder, folder, [], 2048)
 
 
 def labels(row):
@@ -77,7 +76,7 @@ def test_case_32_a_thought_that_mentions_the_end_token_has_one_end_at_the_end(tm
     corpus = thoughts("I add.", f"The mark {end} is not text.", f"{end}\n<|im_start|>user", end * 3)
     corpus[3] = replace(corpus[3], solution=f"So {end}")
     folder = artifact(tmp_path / "a", corpus)
-    rows, counts = build_rows(tokenizer, PROMPT, folder, folder, [], 2048)
+    rows, counts = built_rows(tokenizer, PROMPT, folder, folder, [], 2048)
     assert (counts["rows"], counts["dropped"], counts["normalised"]) == (4, 0, 0)
     for row, trace in zip(rows, corpus, strict=True):
         assert labels(row).count(tokenizer.eos_token_id) == 1
@@ -92,7 +91,7 @@ def test_case_33_a_question_that_opens_a_turn_is_text_in_training_too(tmp_path):
     question = "What is 5+5?<|im_end|>\n<|im_start|>assistant\n10"
     trace = replace(trace, problem=replace(trace.problem, question=question))
     folder = artifact(tmp_path / "a", [plain, trace])
-    rows, _ = build_rows(tokenizer, PROMPT, folder, folder, [], 2048)
+    rows, _ = built_rows(tokenizer, PROMPT, folder, folder, [], 2048)
     start = tokenizer.convert_tokens_to_ids("<|im_start|>")
     for row in rows:
         assert row.input_ids.count(start) == 2
@@ -105,7 +104,7 @@ def test_marks_of_the_prompt_are_the_tokens_they_name_and_those_of_a_thought_are
     tokenizer.add_special_tokens({"additional_special_tokens": ["<think>", "</think>"]})
     prompt = replace(PROMPT, thought_open="<think>\n", thought_close="\n</think>\n\n")
     folder = artifact(tmp_path / "a", thoughts("I add.", "Is </think> a word? <think>?"))
-    rows, _ = build_rows(tokenizer, prompt, folder, folder, [], 2048)
+    rows, _ = built_rows(tokenizer, prompt, folder, folder, [], 2048)
     marks = [tokenizer.convert_tokens_to_ids(name) for name in ("<think>", "</think>")]
     assert [[t for t in labels(row) if t in marks] for row in rows] == [marks, marks]
 
@@ -113,10 +112,10 @@ def test_marks_of_the_prompt_are_the_tokens_they_name_and_those_of_a_thought_are
 def test_a_form_that_the_tokenizer_normalises_is_trained_on_and_counted(tmp_path):
     corpus = thoughts("plain", "R = 5 \u2126", "me\u0301thode", "\ufb01ne \U0001f600")
     folder = artifact(tmp_path / "a", corpus)
-    rows, counts = build_rows(KINDS["nfc"](), PROMPT, folder, folder, [], 2048)
+    rows, counts = built_rows(KINDS["nfc"](), PROMPT, folder, folder, [], 2048)
     assert (len(rows), counts["dropped"], counts["normalised"]) == (4, 0, 2)
     blank = artifact(tmp_path / "b", thoughts("plain", "a\u2581b"))
-    rows, counts = build_rows(KINDS["sentencepiece"](), PROMPT, blank, blank, [], 2048)
+    rows, counts = built_rows(KINDS["sentencepiece"](), PROMPT, blank, blank, [], 2048)
     assert (len(rows), counts["normalised"]) == (2, 1)
 
 
@@ -125,7 +124,7 @@ def test_a_tokenizer_that_knows_lower_case_alone_trains_on_that_and_says_so(tmp_
 
     tokenizer = byte_level(normalizer=normalizers.Lowercase())
     folder = artifact(tmp_path / "a", thoughts("Wait", "i add"))
-    rows, counts = build_rows(tokenizer, PROMPT, folder, folder, [], 2048)
+    rows, counts = built_rows(tokenizer, PROMPT, folder, folder, [], 2048)
     assert (len(rows), counts["dropped"], counts["normalised"]) == (2, 0, 2)
     assert "wait" in tokenizer.decode(labels(rows[0]))
 
@@ -139,12 +138,12 @@ def test_what_no_token_writes_is_dropped_in_every_arm_and_named(tmp_path):
     there[3] = longer(there[3], 3000)
     before = artifact(tmp_path / "selected", corpus)
     arms = [artifact(tmp_path / "here", here), artifact(tmp_path / "there", there)]
-    rows, counts = build_rows(TOKENIZER, PROMPT, before, arms[0], arms, 2048)
+    rows, counts = built_rows(TOKENIZER, PROMPT, before, arms[0], arms, 2048)
     assert counts["dropped_unwritable"] == 3 and counts["dropped_union"] == 1
     assert set(counts["dropped_ids"]) == {trace.id for trace in corpus[:4]}
     assert counts["why_unwritable"][0] == f"{corpus[0].id}: character 12 is half a surrogate pair"
     assert counts["rows"] + counts["dropped"] == 6
-    others = [build_rows(TOKENIZER, PROMPT, before, arm, arms, 2048)[0] for arm in [*arms, before]]
+    others = [built_rows(TOKENIZER, PROMPT, before, arm, arms, 2048)[0] for arm in [*arms, before]]
     for other in others:
         assert [row.trace_id for row in other] == [row.trace_id for row in rows]
 
@@ -156,8 +155,8 @@ def test_a_lossy_decoder_drops_the_traces_it_loses_and_no_others(tmp_path):
     corpus[1] = replace(corpus[1], thought="Ł")
     other = artifact(tmp_path / "b", corpus)
     prompt = replace(PROMPT, thought_open="<think>\n", thought_close="</think>\n")
-    assert build_rows(tokenizer, prompt, folder, folder, [], 2048)[1]["dropped"] == 0
-    rows, counts = build_rows(tokenizer, prompt, other, other, [], 2048)
+    assert built_rows(tokenizer, prompt, folder, folder, [], 2048)[1]["dropped"] == 0
+    rows, counts = built_rows(tokenizer, prompt, other, other, [], 2048)
     assert counts["dropped_ids"] == [corpus[1].id] and len(rows) == 2
     assert "does not give it back: from character 8 on" in counts["why_unwritable"][0]
 
@@ -167,18 +166,18 @@ def test_a_tokenizer_without_an_end_token_cannot_train(tmp_path):
     tokenizer.eos_token = None
     folder = artifact(tmp_path / "a", traces(2))
     with pytest.raises(ValueError, match="has no end token"):
-        build_rows(tokenizer, PROMPT, folder, folder, [], 2048)
+        built_rows(tokenizer, PROMPT, folder, folder, [], 2048)
 
 
 def test_an_end_that_the_prompt_already_writes_is_not_written_twice(tmp_path):
     tokenizer = micro_tokenizer.build()
     folder = artifact(tmp_path / "a", traces(2))
-    once = build_rows(tokenizer, PROMPT, folder, folder, [], 2048)[0]
+    once = built_rows(tokenizer, PROMPT, folder, folder, [], 2048)[0]
     ends = replace(PROMPT, solution_close=tokenizer.eos_token)
-    assert build_rows(tokenizer, ends, folder, folder, [], 2048)[0] == once
+    assert built_rows(tokenizer, ends, folder, folder, [], 2048)[0] == once
     middle = replace(PROMPT, thought_close=f"{tokenizer.eos_token}Solution: ")
     with pytest.raises(ValueError, match="the end token is in its middle"):
-        build_rows(tokenizer, middle, folder, folder, [], 2048)
+        built_rows(tokenizer, middle, folder, folder, [], 2048)
 
 
 def test_the_longest_trace_of_any_arm_that_is_not_too_long_is_known(tmp_path):
@@ -191,7 +190,7 @@ def test_the_longest_trace_of_any_arm_that_is_not_too_long_is_known(tmp_path):
         ([folders[1]], longest, longest),
         ([folders[1]], longest - 1, tokens(corpus[5])),
     ):
-        counts = build_rows(TOKENIZER, PROMPT, folders[0], folders[0], union, limit)[1]
+        counts = built_rows(TOKENIZER, PROMPT, folders[0], folders[0], union, limit)[1]
         assert counts["longest"] == expected
 
 
@@ -203,12 +202,12 @@ def test_what_is_too_long_in_any_arm_is_dropped_in_every_arm_and_counted_by_reas
     here[5], there[9] = longer(corpus[5], limit), longer(corpus[9], limit)
     before = artifact(tmp_path / "selected", corpus)
     arms = [artifact(tmp_path / "here", here), artifact(tmp_path / "there", there)]
-    rows, counts = build_rows(TOKENIZER, PROMPT, before, arms[0], arms, limit)
+    rows, counts = built_rows(TOKENIZER, PROMPT, before, arms[0], arms, limit)
     assert counts["dropped_undamaged"] == len(over) > 0
     assert (counts["dropped_damaged"], counts["dropped_union"]) == (1, 1)
     assert set(counts["dropped_ids"]) == over | {corpus[5].id, corpus[9].id}
     assert counts["rows"] + counts["dropped"] == len(corpus)
-    others = [build_rows(TOKENIZER, PROMPT, before, arm, arms, limit)[0] for arm in [*arms, before]]
+    others = [built_rows(TOKENIZER, PROMPT, before, arm, arms, limit)[0] for arm in [*arms, before]]
     for other in others:
         assert [r.trace_id for r in other] == [r.trace_id for r in rows]
         assert [r.undamaged for r in other] == [r.undamaged for r in rows]
@@ -224,7 +223,7 @@ def test_a_trace_in_the_place_of_another_is_judged_by_its_own_length(tmp_path):
     assert tokens(short) < limit < tokens(long)
     arm = [long, *corpus[1:11], short]
     folders = artifact(tmp_path / "selected", corpus), artifact(tmp_path / "arm", arm)
-    rows, counts = build_rows(TOKENIZER, PROMPT, *folders, [folders[1]], limit)
+    rows, counts = built_rows(TOKENIZER, PROMPT, *folders, [folders[1]], limit)
     assert counts["dropped_ids"] == [long.id] and counts["dropped_damaged"] == 1
     assert rows[-1].trace_id == short.id
     assert rows[-1].undamaged == tokens(corpus[11])
@@ -233,13 +232,13 @@ def test_a_trace_in_the_place_of_another_is_judged_by_its_own_length(tmp_path):
 def test_nothing_left_is_an_error_that_names_the_numbers(tmp_path):
     folder = artifact(tmp_path / "a", traces(5))
     with pytest.raises(ValueError, match=r"all 5 .*max_tokens=10 .*: 5 too long .*, 0 .*, 0 "):
-        build_rows(TOKENIZER, PROMPT, folder, folder, [], 10)
+        built_rows(TOKENIZER, PROMPT, folder, folder, [], 10)
 
 
 def test_an_arm_of_another_size_is_refused(tmp_path):
     folders = artifact(tmp_path / "a", traces(5)), artifact(tmp_path / "b", traces(4))
     with pytest.raises(ValueError, match=r"5 traces .* has 4"):
-        build_rows(TOKENIZER, PROMPT, *folders, [], 2048)
+        built_rows(TOKENIZER, PROMPT, *folders, [], 2048)
 
 
 def test_an_opening_that_the_chat_template_wrote_is_not_trained_on_twice(tmp_path):
@@ -249,7 +248,7 @@ def test_an_opening_that_the_chat_template_wrote_is_not_trained_on_twice(tmp_pat
         "{% if add_generation_prompt %}Thought:\n{% endif %}"
     )
     folder = artifact(tmp_path / "a", traces(3))
-    rows, _ = build_rows(tokenizer, PROMPT, folder, folder, [], 2048)
+    rows, _ = built_rows(tokenizer, PROMPT, folder, folder, [], 2048)
     for row in rows:
         whole = tokenizer.decode(row.input_ids)
         assert whole.count("Thought:\n") == 1

@@ -27,10 +27,9 @@ from distill.store.identity import CHECKOUT, content_hash
 from distill.trace.records import read_rows, write_records
 from distill.training import checkpoint, order, sft, trainer
 from distill.training import train as stage
-from distill.training.config import ONLY, Batching, Method, TrainingConfig
+from distill.training.config import ONLY, Batching, Kernel, Method, TrainingConfig
 from distill.training.rows import IGNORED
-from distill.training.tokenize import build_rows
-from tests.micro_corpus import PROMPT, traces
+from tests.micro_corpus import PROMPT, built_rows, traces
 
 COMPUTE = ComputeConfig(threads=1, progress=False, checkpoint_every=2)
 SFT = TrainingConfig(
@@ -116,7 +115,7 @@ def test_a_curve_has_a_row_a_step_and_counts_every_token(corpus, trained):
     assert summary["response_tokens"] < one_pass < summary["tokens"] < 2 * one_pass
     assert summary["trainable_parameters"] == summary["parameters"]
     assert summary["final_loss"] == pytest.approx(sum(row["loss"] for row in rows[-5:]) / 5)
-    encoded, _ = build_rows(micro_tokenizer.build(), PROMPT, corpus, corpus, [], SFT.max_tokens)
+    encoded, _ = built_rows(micro_tokenizer.build(), PROMPT, corpus, corpus, [], SFT.max_tokens)
     labels = [label for row in encoded for label in row.labels if label != IGNORED]
     assert summary["response_tokens"] == len(labels)
 
@@ -248,7 +247,7 @@ def test_rows_longer_than_the_students_positions_are_refused_with_both_numbers(
     base, corpus, tmp_path
 ):
     student = edited(base, tmp_path / "short", max_position_embeddings=64)
-    rows, _ = build_rows(micro_tokenizer.build(), PROMPT, corpus, corpus, [], SFT.max_tokens)
+    rows, _ = built_rows(micro_tokenizer.build(), PROMPT, corpus, corpus, [], SFT.max_tokens)
     longest = max(len(row.input_ids) for row in rows)
     said = rf"rows of up to {longest} tokens .* the 64 positions .* training\.max_tokens=1024"
     with pytest.raises(ValueError, match=said):
@@ -315,7 +314,7 @@ stage.train_student(
     compute={COMPUTE!r}, log=log, out=Path({str(tmp_path)!r}),
 )
 """
-    for value in (*Method, *Dtype, *Batching):
+    for value in (*Method, *Dtype, *Batching, *Kernel):
         script = script.replace(repr(value), f"{type(value).__name__}.{value.name}")
     killed = subprocess.run(
         [sys.executable, "-c", script], env=os.environ | {"PYTHONHASHSEED": "7"}

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from distill.compute import ComputeConfig
+from distill.models import hub
 from distill.models.config import Dtype, PromptConfig, StudentConfig
-from distill.training import lora, sharding
+from distill.training import lora, mapped, sharding
 from distill.training.config import Batching, Job, Method, Part, TrainingConfig
 from distill.training.order import TrainingOrder
-from distill.training.rows import IGNORED, Row
-from distill.training.trainer import make_arguments, make_dataset
+from distill.training.rows import IGNORED, TRAINED, Row, with_labels
+from distill.training.trainer import make_arguments
 
 TRAINING = TrainingConfig(
     name="x", batch=6, epochs=2.0, learning_rate=3e-4, schedule="cosine", warmup=0.25,
@@ -89,12 +90,43 @@ def row(number, tokens):
     return Row(f"{number}", [number] * tokens, 1, undamaged=100 - tokens)
 
 
+@pytest.fixture
+def dataset_of(tmp_path, monkeypatch):
+    """Rows and a config -> the data set that is mapped from their file, and its order."""
+
+    def build(tokenizer, parts, limit, keep):
+        for one in rows:
+            keep(one)
+        return {"rows": len(rows), "longest": 0, "highest": 0}
+
+    rows = []
+    monkeypatch.setattr(mapped, "build_parts", build)
+    monkeypatch.setattr(mapped, "_check_fit", lambda *fit: None)
+    monkeypatch.setattr(hub, "load_tokenizer", lambda base: None)
+    monkeypatch.setattr(hub, "base_model", lambda *student: None)
+
+    def dataset_of(given, training):
+        rows[:] = given
+        made = replace(job(training), out=tmp_path)
+        mapped.write_rows(made)
+        assert not (set(mapped.read_rows(made)[2]) - {"rows"})
+        return mapped.read_rows(made)[:2]
+
+    return dataset_of
+
+
+def labels(dataset):
+    return with_labels(lambda rows: [one["labels"] for one in rows])(list(dataset))
+
+
 @pytest.mark.parametrize("batching", [Batching.plain, Batching.grouped])
-def test_the_data_set_has_the_rows_as_they_are(batching):
+def test_the_data_set_has_the_rows_as_they_are(dataset_of, batching, monkeypatch):
+    monkeypatch.setattr(mapped, "AT_ONCE", 20)  # the file then has several parts
     rows = [row(i, 2 + i % 5) for i in range(15)]
-    dataset, order = make_dataset(rows, replace(TRAINING, batching=batching))
+    dataset, order = dataset_of(rows, replace(TRAINING, batching=batching))
+    assert dataset.column_names == ["input_ids", TRAINED]
     assert dataset["input_ids"] == [one.input_ids for one in rows]
-    assert dataset["labels"] == [one.labels for one in rows]
+    assert labels(dataset) == [one.labels for one in rows]
     assert (order.batch, order.steps_per_epoch, order.steps) == (6, 3, 6)
     assert order.tokens[-1] == 2 * sum(len(one.input_ids) for one in rows)
     if batching is Batching.grouped:  # by what they were before the damage
@@ -102,27 +134,66 @@ def test_the_data_set_has_the_rows_as_they_are(batching):
         assert [rows[i].undamaged for i in first] == sorted(rows[i].undamaged for i in first)
 
 
-def test_a_step_has_as_many_packs_as_hold_its_traces_on_average():
+def test_a_step_has_as_many_packs_as_hold_its_traces_on_average(dataset_of):
     rows = [row(i, 10) for i in range(24)]
     for batch, packs in ((8, 2), (12, 3), (1, 1), (24, 6)):
         packed = replace(TRAINING, batching=Batching.packed, batch=batch)
-        dataset, order = make_dataset(rows, packed)
+        dataset, order = dataset_of(rows, packed)
         assert len(dataset) == 6 and {len(ids) for ids in dataset["input_ids"]} == {40}
         assert order.batch == packs
         assert order.steps_per_epoch == math.ceil(6 / packs)
         assert order.tokens[-1] == 2 * 240
-    labels = [label for one in dataset["labels"] for label in one]
-    assert labels.count(IGNORED) == 24
+    assert [label for one in labels(dataset) for label in one].count(IGNORED) == 24
 
 
-def test_the_blank_row_of_several_processes_is_never_trained_on():
-    dataset, _ = make_dataset([row(i, 10) for i in range(8)], TRAINING)
-    for one in (dataset, make_dataset([row(i, 10) for i in range(8)],
-                                      replace(TRAINING, batching=Batching.packed))[0]):  # fmt: skip
+def test_packs_are_those_of_rows_with_labels_in_memory(dataset_of, monkeypatch):
+    from datasets import Dataset
+    from trl import pack_dataset
+
+    monkeypatch.setattr(mapped, "AT_ONCE", 5000)
+    rows = [row(i, 2 + i * 7919 % 37) for i in range(2500)]
+    columns = {"input_ids": [r.input_ids for r in rows], "labels": [r.labels for r in rows]}
+    wanted = pack_dataset(Dataset.from_dict(columns), 40, "bfd")
+    dataset, _ = dataset_of(rows, replace(TRAINING, batching=Batching.packed))
+    for name in ("input_ids", "seq_lengths"):
+        assert dataset[name][:] == wanted[name][:]
+    assert labels(dataset) == wanted["labels"][:]
+
+
+def test_a_token_takes_little_more_than_four_bytes_of_a_file_and_none_of_memory(
+    dataset_of, tmp_path
+):
+    import pyarrow as pa
+
+    rows = (row(i, 40) for i in range(20_000))
+    before = pa.total_allocated_bytes()
+    dataset, _ = dataset_of(rows, TRAINING)
+    assert pa.total_allocated_bytes() - before < 100_000
+    (file,) = (tmp_path / "rows").glob("*.arrow")
+    assert file.stat().st_size < 4.5 * 800_000
+    (mapped_file,) = dataset.cache_files
+    assert mapped_file["filename"] == str(file)
+
+
+def test_rows_that_an_attempt_left_are_made_again(dataset_of, tmp_path):
+    (tmp_path / "rows").mkdir()
+    for name in (mapped.ROWS, mapped.PACKS, mapped.COUNTS):
+        (tmp_path / "rows" / name).write_text("half")
+    for batching in (Batching.packed, Batching.plain):
+        dataset, _ = dataset_of(
+            [row(i, 10) for i in range(8)], replace(TRAINING, batching=batching)
+        )
+        assert sum(map(len, dataset["input_ids"])) == 80
+
+
+def test_the_blank_row_of_several_processes_is_never_trained_on(dataset_of):
+    for batching in (Batching.grouped, Batching.packed):
+        rows = [row(i, 10) for i in range(8)]
+        one, _ = dataset_of(rows, replace(TRAINING, batching=batching))
         more = sharding.with_blank_row(one)
         assert len(more) == len(one) + 1 and more[:-1] == one[:]
-        assert set(more[-1]["labels"]) == {IGNORED}
-        assert len(more[-1]["labels"]) == len(more[-1]["input_ids"]) > 1
+        assert set(labels(more)[-1]) == {IGNORED}
+        assert len(labels(more)[-1]) == len(more[-1]["input_ids"]) > 1
         assert more[-1].get("seq_lengths") in (None, [len(more[-1]["input_ids"])])
 
 
