@@ -8,10 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
-from pathlib import Path
 
+import psutil
 import pytest
 
 from ablations.studies.cells import Studies
@@ -128,11 +127,6 @@ def test_a_killed_worker_costs_its_run_alone(studies, tmp_path, monkeypatch):
     assert [outcome and outcome.state in MADE for outcome in outcomes] == [True, None, True, True]
 
 
-def children(pid):
-    said = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
-    return [int(word) for word in said.stdout.split()]
-
-
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_the_sweep(tmp_path, how):
     words = [*FIRST, "compute.parallel=2", "dataset.problems=3000", "size.traces=2000"]
@@ -149,14 +143,12 @@ def test_no_worker_outlives_the_sweep(tmp_path, how):
         lines.append(line)
         if "[2/50] run" in line:
             break
-    started = children(sweep.pid)
+    started = psutil.Process(sweep.pid).children()
     assert len(started) >= 2, "".join(lines)
     sweep.send_signal(how)
     sweep.communicate(timeout=60)
-    until = time.time() + 30
-    while alive := [pid for pid in started if Path(f"/proc/{pid}/cmdline").exists()]:
-        assert time.time() < until, alive
-        time.sleep(0.1)
+    _, alive = psutil.wait_procs(started, timeout=60)
+    assert not alive
 
 
 def sweep(folder, *words):
