@@ -122,7 +122,8 @@ def trl_alone(
 
     hub.set_up(compute)
     tokenizer = hub.load_tokenizer(hub.base_model(student))
-    rows, _ = build_rows(tokenizer, PROMPT, corpus, corpus, [], training.max_tokens)
+    rows: list[Row] = []
+    build_rows(tokenizer, PROMPT, corpus, corpus, [], training.max_tokens, rows.append)
     texts = [
         {
             "prompt": tokenizer.decode(row.input_ids[: row.prompt_tokens]),
