@@ -119,7 +119,8 @@ class Config:
     """Folder of what the stages make, shared by all runs."""
 
     runs: str = "runs"
-    """Folder of the runs' records: `<runs>/<study>/<16 digits>/run.json`."""
+    """Folder of the runs' records: `<runs>/<study>/<16 digits>/run.json`, or, where it is named as
+    the study is, without `<study>`."""
 
     def __post_init__(self) -> None:
         self.artifacts, self.runs = path("artifacts", self.artifacts), path("runs", self.runs)

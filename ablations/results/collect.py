@@ -6,6 +6,7 @@ from pathlib import Path
 from ablations.results.records import records
 from ablations.results.responses import responses
 from distill.run.record import RUN
+from distill.run.rows import collected
 
 LEFT_OUT = ("question", "response")
 """Columns of texts, which no table, figure or test reads."""
@@ -17,10 +18,10 @@ def collect(folder: Path, out: Path) -> int:
     Args:
         folder: of a study's runs, such as `runs/table2`.
         out: created if it does not exist; its other runs stay, and the same run is overwritten. It
-            may be `folder` itself, of which nothing is copied.
+            may be `folder` itself, whose runs then get the rows that they have not.
 
     Returns:
-        How many runs were copied.
+        How many finished runs there are.
 
     Raises:
         FileNotFoundError: `folder` does not exist.
@@ -32,12 +33,16 @@ def collect(folder: Path, out: Path) -> int:
     for path, record in records(folder):
         target = out / path.parent.name
         count += 1
-        if target.exists() and target.samefile(path.parent):
-            continue
+        same = target.exists() and target.samefile(path.parent)
         target.mkdir(parents=True, exist_ok=True)
         for benchmark in record["scores"]:
+            if same and collected(target, benchmark).is_file():
+                continue
             rows = responses(path, record, benchmark, None)
             kept = rows.drop_columns([name for name in LEFT_OUT if name in rows.column_names])
-            parquet.write_table(kept, target / f"{benchmark}.parquet", compression="zstd")
-        shutil.copyfile(path, target / RUN)
+            new = collected(target, f".{benchmark}.new")
+            parquet.write_table(kept, new, compression="zstd")
+            new.replace(collected(target, benchmark))
+        if not same:
+            shutil.copyfile(path, target / RUN)
     return count

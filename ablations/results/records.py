@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from distill.run.record import RUN, differing, read_record
+from distill.run.record import RUN, differing, read_record, study_runs
 
 MADE = Path("runs")
 """Folder of a checkout in which `python -m distill` writes the runs of each study."""
@@ -86,6 +86,7 @@ def launched_in(path: Path, record: dict[str, Any]) -> Path:
 
     If `runs` in the record, which is read from `path`, is absolute: the current folder.
     """
-    runs, above = Path(record["config"]["runs"]), path.absolute().parents
-    depth = 2 + len(runs.parts)
+    above = path.absolute().parents
+    runs = study_runs(record["config"]["runs"], record["study"]["name"])
+    depth = 1 + len(runs.parts)
     return Path.cwd() if runs.is_absolute() or depth >= len(above) else above[depth]

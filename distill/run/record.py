@@ -27,6 +27,7 @@ from distill.evaluation.intervals import run_interval
 from distill.models.engines import EngineError
 from distill.pipeline import Made
 from distill.run.formats import FORMAT, upgraded, upgraded_references
+from distill.run.rows import is_collected
 from distill.stages import Stage
 from distill.store.artifacts import MAKING, ArtifactError, verify, write_json
 from distill.store.identity import CHECKOUT, Artifact, run_key
@@ -108,21 +109,33 @@ def run_label(words: Sequence[str]) -> str:
     return " ".join(word for word in words if not word.startswith(("study=", "study.settle=")))
 
 
+def study_runs(runs: str, study: str) -> Path:
+    """Where a study's runs are: `<runs>/<study>`, or `runs` where that is a folder of its name."""
+    folder = Path(runs)
+    return folder if folder.name == study else folder / study
+
+
 def run_folder(config: Config, key: str) -> Path:
-    """`<runs>/<study>/<16 hex digits>`."""
-    return Path(config.runs) / config.study.name / key[:16]
+    """The folder of a run, named by 16 hex digits, in that of its study."""
+    return study_runs(config.runs, config.study.name) / key[:16]
 
 
 def read_finished(folder: Path, planned: Sequence[Made]) -> dict[str, Any] | None:
     """The run's record, if it is finished and its last artifacts are still what was made.
 
+    Where none of these is there, as in a fresh clone, a collected run (see `distill.run.rows`) is
+    finished too.
+
     Raises:
-        ValueError: see `read_record`; `run.json` is written whole, so somebody else changed it.
+        ValueError: see `read_record`; `run.json` is written whole, so somebody else changed it. Or
+            collected rows are not those of the record.
     """
     if not (folder / RUN).is_file():
         return None
     record = read_record(folder / RUN)
     last = [step.artifact for step in planned if step.stage is planned[-1].stage]
+    if not any(artifact.exists for artifact in last) and record["cell"] == run_key(planned):
+        return record if is_collected(folder, record) else None
     if not all(artifact.exists for artifact in last):
         return None
     for artifact in last:

@@ -20,10 +20,12 @@ from distill.config import Config
 from distill.evaluation.intervals import t_quantile
 from distill.evaluation.variance import Spread, error_variance, pooled, run_variance
 from distill.run import references
-from distill.run.record import run_label, short_labels
+from distill.run.record import run_folder, run_label, short_labels
 from distill.run.references import seedless
+from distill.run.rows import KEPT, SAMPLES, collected, read_rows
 from distill.stages import Stage
 from distill.store.artifacts import Store, verify
+from distill.store.identity import run_key
 from distill.training.config import Method
 
 FIRST = 3
@@ -286,8 +288,12 @@ def _shares(runs: Sequence[Run], benchmark: str) -> Iterator[tuple[str, pd.Serie
     for _, config in runs:
         made = references.made(config, Store(Path(config.artifacts)).artifact)
         (folder,) = [step.artifact.path for step in made if step.benchmark == benchmark]
-        verify(folder)
-        rows = pd.read_parquet(folder / "samples.parquet", columns=["problem_id", "correct"])
+        if folder.exists():
+            verify(folder)
+        there = folder / SAMPLES
+        if not folder.exists():
+            there = collected(run_folder(config, run_key(made)), benchmark)
+        rows = read_rows(there, KEPT).to_pandas()
         right = rows["correct"].eq(True).fillna(False).astype(float)
         yield folder.name, right.groupby(rows["problem_id"]).mean()
 
