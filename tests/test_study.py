@@ -32,19 +32,25 @@ def study(folder: Path, overrides: list[str], *flags: str) -> subprocess.Complet
 @pytest.fixture(scope="module")
 def one_after_the_other(tmp_path_factory, tiny_run) -> Path:
     folder = tmp_path_factory.mktemp("studies") / "serial"
-    done = study(folder, tiny_run)
+    done = study(folder, [*tiny_run, "compute.parallel=1"])
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("n=12×1") == CELLS
+    assert done.stdout.count("n=12×1") == 2 * CELLS  # as each is made, and in the table
     return folder
 
 
+@pytest.mark.parametrize(
+    "workers",
+    [["compute.parallel=2"], ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]],
+)
 def test_two_workers_give_the_same_rows_as_one_after_the_other(
-    one_after_the_other, tiny_run, tmp_path
+    one_after_the_other, tiny_run, tmp_path, workers
 ):
-    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    done = study(tmp_path / "parallel", [*tiny_run, *launcher])
+    done = study(tmp_path / "parallel", [*tiny_run, *workers])
     assert done.returncode == 0, done.stderr[-3000:]
     assert contents(tmp_path / "parallel") == contents(one_after_the_other)
+    ours = workers == ["compute.parallel=2"]
+    assert ours == ("2 runs at a time" in done.stdout)
+    assert not ours or "leaked" not in done.stderr
 
 
 def test_a_repeated_study_skips_what_is_done_without_importing_torch(one_after_the_other, tiny_run):

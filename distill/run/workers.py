@@ -119,8 +119,11 @@ def launch(
                     outcomes[i] = worker.ours.recv()
                     idle.append(worker)
     finally:
-        for worker in [*idle, *(worker for worker, _ in busy.values())]:
+        for worker, _ in busy.values():  # this process is interrupted
             worker.process.kill()
+        for worker in idle:
+            worker.ours.close()
+        for worker in [*idle, *(worker for worker, _ in busy.values())]:
             worker.process.join()
     return outcomes
 
@@ -143,15 +146,17 @@ class Worker:
 
 
 def _work(theirs: Connection, env: Mapping[str, str]) -> None:
-    """What a worker does until it is killed."""
+    """What a worker does until its sweep needs it no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the sweep handles it, for all workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ |= env
     printed = sys.stdout
-    while True:
-        mark, config, label = theirs.recv()
-        sys.stdout = Marked(printed, mark)
-        theirs.send(attempt(config, label))
+    with suppress(EOFError):
+        while True:
+            mark, config, label = theirs.recv()
+            sys.stdout = Marked(printed, mark)
+            theirs.send(attempt(config, label))
+    sys.stdout = printed
 
 
 def _end_with_parent() -> None:

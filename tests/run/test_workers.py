@@ -17,13 +17,11 @@ from ablations.studies.cells import Studies
 from distill.run import workers
 from distill.run.outcomes import MADE
 from distill.run.sweep import GridSweeper
-from distill.store.canonical import RECIPE, file_hash
 from distill.store.identity import CHECKOUT
 
 DAMAGED = ["tracking=none", "dataset.problems=40", "size.traces=6", "corruption=shuffle_steps"]
 FIRST = [*DAMAGED, "corruption.fraction=0.5", "until=corrupt"]
 TRAINS = [*DAMAGED, "corruption.fraction=0.5", "until=train"]
-TINY = ["training.epochs=1", "training.max_tokens=1024"]
 SWEEP = [sys.executable, "-m", "distill", "-m"]
 
 
@@ -92,11 +90,6 @@ def test_lines_are_printed_whole_and_marked():
     assert printed.getvalue() == "[1/2] run a\n[1/2]   b\n[1/2]   c\n"
 
 
-def artifacts(folder):
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name != RECIPE]
-    return {path.relative_to(folder): file_hash(path) for path in files}
-
-
 def test_workers_make_each_run_once_and_a_failing_one_stops_none(
     studies, tmp_path, monkeypatch, capfd
 ):
@@ -149,32 +142,6 @@ def test_no_worker_outlives_the_sweep(tmp_path, how):
     sweep.communicate(timeout=60)
     _, alive = psutil.wait_procs(started, timeout=60)
     assert not alive
-
-
-def sweep(folder, *words):
-    done = subprocess.run(
-        [*SWEEP, *words, f"artifacts={folder}/artifacts", f"runs={folder}/runs"],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-@pytest.mark.slow
-def test_two_at_a_time_make_the_bytes_of_one_after_another(tmp_path):
-    words = [*TRAINS, *TINY, "corruption.seed=0,1"]
-    folders = {}
-    for how in ("compute.parallel=1", "compute.parallel=2"):
-        folders[how] = tmp_path / how[-1]
-        folders[how].mkdir()
-        said = sweep(folders[how], *words, how, "compute.threads=1")
-        assert ("2 runs at a time" in said) == how.endswith("2")
-    one, two = (artifacts(folder / "artifacts") for folder in folders.values())
-    assert one == two
-    assert sum(path.name == "model.safetensors" for path in one) == 2
 
 
 def test_a_number_that_another_launcher_does_not_read_is_refused(tmp_path):
