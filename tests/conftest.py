@@ -1,5 +1,6 @@
 """What all tests share: no network, W&B login or clock, and Hydra's way of composing a config."""
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -109,3 +110,14 @@ def tiny_run(tiny_student: Path) -> list[str]:
         "compute.progress=false",
         "tracking=none",
     ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def what_is_there_stays() -> None:
+    """What earlier files have loaded is not looked through again each time garbage is collected.
+
+    A training collects garbage twice, and a process that has run half of the tests holds millions
+    of objects.
+    """
+    gc.collect()
+    gc.freeze()

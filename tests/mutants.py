@@ -111,9 +111,9 @@ MODULES = {
         tests="ablations/findings ablations/statistics/test_power.py ablations/report/test_page.py",
     ),
     "results": _module(
-        "ablations/results",
-        tests="ablations/results ablations/report/test_wandb.py ablations/findings/test_arms.py "
-        "ablations/findings/test_sections.py",
+        *("ablations/results", "distill/run/rows.py"),
+        tests="ablations/results run/test_collected.py ablations/report/test_wandb.py "
+        "ablations/findings/test_arms.py ablations/findings/test_sections.py",
     ),
     "papers": _module(
         "ablations/papers", tests="ablations/papers ablations/reference ablations/render"

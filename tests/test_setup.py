@@ -41,10 +41,11 @@ def make(tmp_path):
 
     def run(*words, uv_code=0, pip_code=0):
         (tmp_path / "calls").write_text("")
+        env = {n: value for n, value in os.environ.items() if not n.startswith("MAKE")}
         done = subprocess.run(
             ["make", f"PYTHON={tmp_path}/python", *words],
             cwd=tmp_path,
-            env=os.environ | {"UV_CODE": str(uv_code), "PIP_CODE": str(pip_code)},
+            env=env | {"UV_CODE": str(uv_code), "PIP_CODE": str(pip_code)},
             capture_output=True,
             text=True,
         )

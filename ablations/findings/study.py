@@ -24,6 +24,7 @@ from ablations.results.runs import asked_runs, frame, sample_rows
 from ablations.statistics.intervals import Shares
 from ablations.studies.cells import Cell, Studies
 from distill.evaluation.variance import Spread
+from distill.run.record import study_runs
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class Reader:
     def read(self, asked: Request, *, may_be_missing: bool = True) -> Study:
         """Read a study and its recorded runs; see `read_study`."""
         cells = self._studies.cells(asked.study, asked.overrides)
-        folder = asked.folder or Path(cells[0].config.runs) / cells[0].config.study.name
+        folder = asked.folder or study_runs(cells[0].config.runs, cells[0].config.study.name)
         nothing = asked.folder is None and may_be_missing and not folder.is_dir()
         if not nothing and folder not in self._recorded:
             self._recorded[folder] = _recorded(folder)

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from ablations.results.records import records
+from ablations.results.records import launched_in, records
 from ablations.results.responses import responses
 from distill.run.record import RUN
 from distill.run.rows import collected
@@ -18,7 +18,8 @@ def collect(folder: Path, out: Path) -> int:
     Args:
         folder: of a study's runs, such as `runs/table2`.
         out: created if it does not exist; its other runs stay, and the same run is overwritten. It
-            may be `folder` itself, whose runs then get the rows that they have not.
+            may be `folder` itself, whose runs then get the rows that they have not, where
+            their artifacts are there.
 
     Returns:
         How many finished runs there are.
@@ -36,7 +37,8 @@ def collect(folder: Path, out: Path) -> int:
         same = target.exists() and target.samefile(path.parent)
         target.mkdir(parents=True, exist_ok=True)
         for benchmark in record["scores"]:
-            if same and collected(target, benchmark).is_file():
+            there = launched_in(path, record) / record["scores"][benchmark]["path"]
+            if same and (collected(target, benchmark).is_file() or not there.is_dir()):
                 continue
             rows = responses(path, record, benchmark, None)
             kept = rows.drop_columns([name for name in LEFT_OUT if name in rows.column_names])

@@ -233,7 +233,7 @@ def test_a_student_that_cannot_be_compiled_stops_and_names_the_other_kernel():
         kernel.compile_layers(torch.nn.Linear(1, 1))
     with (
         pytest.raises(ValueError, match=r"no such thing.*training\.kernel=eager"),
-        kernel.compiling(),
+        kernel.compiling(torch.nn.Linear(1, 1)),
     ):
         raise torch._dynamo.exc.Unsupported("\nno such thing\n")
     with pytest.raises(ZeroDivisionError), kernel.compiling(torch.nn.Linear(1, 1)):
