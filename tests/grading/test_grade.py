@@ -385,6 +385,7 @@ def test_numbers_of_any_size_cost_nothing():
 
 def test_an_answer_is_taken_apart_where_a_reader_would():
     assert parts("1,234") is None
+    assert parts("(1,2)+(3,4)") is None  # its brackets are not around the whole
     assert parts("(1,2),(3,4)").items == ["(1,2)", "(3,4)"]
     assert parts(r"0 < x \le 1").brackets == "(]"
     assert parts(r"1 \pm \sqrt{2}").items == [r"1 + \sqrt{2}", r"1 - \sqrt{2}"]
