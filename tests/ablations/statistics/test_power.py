@@ -113,6 +113,8 @@ def test_more_problems_samples_or_seeds_never_detect_less():
 def test_one_problem_shows_nothing(seeds):
     one = pd.DataFrame([[1.0] * seeds[0]])
     assert detectable(Design(1, 4, seeds), Assumptions()) == float("inf")
+    assert equivalence_margin(Design(1, 4, seeds), Assumptions()) == float("inf")
+    assert equivalence_margin(Design(2, 4, seeds), Assumptions()) < float("inf")
     assert measured(one, one, 4) == Assumptions()
 
 
