@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +113,9 @@ def write_records(path: Path, records: Iterable[Problem | Trace]) -> int:
 
 def record_row(record: Problem | Trace) -> dict[str, Any]:
     """A record as one object; a field of `_WHERE_SAID` is left out where it says nothing."""
-    row = asdict(record)
+    row = vars(record)
+    if isinstance(record, Trace):
+        row = row | {"problem": vars(record.problem)}
     return {n: value for n, value in row.items() if n not in _WHERE_SAID or value not in (None, ())}
 
 
