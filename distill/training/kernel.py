@@ -91,6 +91,9 @@ def attention_for(config: Any, attention: str, device: str) -> str:
 def compile_layers(model: Any) -> None:
     """Let torch compile each of a model's repeated layers, in place, when it is first called.
 
+    What this process compiled for other students is forgotten: it would count against torch's limit
+    on recompiling, and torch may compile otherwise what it compiles again.
+
     Raises:
         ValueError: the model has no repeated layers.
     """
@@ -103,6 +106,7 @@ def compile_layers(model: Any) -> None:
             f"training.kernel=compiled compiles repeated layers, and {type(model).__name__} has "
             f"none; {EAGER}"
         )
+    torch._dynamo.reset()
     torch._dynamo.config.fail_on_recompile_limit_hit = True  # else eager, in silence
     torch._inductor.config.compile_threads = 1  # two graphs need no pool of processes
     for layer in layers:

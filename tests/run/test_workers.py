@@ -18,10 +18,15 @@ from distill.run import workers
 from distill.run.outcomes import MADE
 from distill.run.sweep import GridSweeper
 from distill.store.identity import CHECKOUT
+from tests.corruptions.test_locate import HEAD
 
 DAMAGED = ["tracking=none", "dataset.problems=40", "size.traces=6", "corruption=shuffle_steps"]
 FIRST = [*DAMAGED, "corruption.fraction=0.5", "until=corrupt"]
 TRAINS = [*DAMAGED, "corruption.fraction=0.5", "until=train"]
+BACKWARDS = """
+def backwards(corpus, config, borrow):
+    return (Damaged(replace(t, thought=t.thought[::-1]), 3, 3) for t in corpus)
+"""
 SWEEP = [sys.executable, "-m", "distill", "-m"]
 
 
@@ -104,6 +109,14 @@ def test_workers_make_each_run_once_and_a_failing_one_stops_none(
     out = capfd.readouterr().out
     assert "[1/3] run " in out and "[3/3] run " in out
     assert [outcome.state for outcome in workers.launch(asked[::2], 2, {})] == ["done before"] * 2
+
+
+def test_workers_find_an_operator_of_the_users_own(studies, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("from dataclasses import replace\n" + HEAD + BACKWARDS)
+    own = [*FIRST, "corruption=none", "corruption._target_=mine.py:backwards"]
+    outcomes = workers.launch(runs(studies, own), 2, {})
+    assert [outcome.state for outcome in outcomes] == ["done", "done"], outcomes
 
 
 def test_a_killed_worker_costs_its_run_alone(studies, tmp_path, monkeypatch):

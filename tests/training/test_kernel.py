@@ -117,6 +117,16 @@ def test_compiled_steps_are_the_eager_ones_up_to_rounding_and_continue_to_the_sa
 
 
 @pytest.mark.slow
+def test_what_a_process_compiled_before_changes_no_byte(base, corpus, tmp_path):
+    first = train(base, corpus, COMPILED, tmp_path / "first")
+    wider = tmp_path / "wider"
+    recipe = pretrain.Recipe(width=64, layers=2, heads=2, feed_forward=128)
+    pretrain.save(pretrain.build_model(recipe), wider)
+    train(wider, corpus, LORA, tmp_path / "other")
+    assert content_hash(train(base, corpus, COMPILED, tmp_path / "again")) == content_hash(first)
+
+
+@pytest.mark.slow
 def test_steps_of_one_row_continue_to_the_same_bytes_too(base, tmp_path):
     corpus = tmp_path / "corpus"
     corpus.mkdir()
